@@ -1,0 +1,65 @@
+"""Find a plugin by its kind and name: one file, whose name is its name in a protocol.
+
+Third parties add theirs through entry points (`bmi_app.drivers`, `bmi_app.decoders`, `bmi_app.learning`,
+`bmi_app.subjects`, `bmi_app.outputs`), each naming a module.
+"""
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Literal
+
+Kind = Literal["drivers", "decoders", "learning", "subjects", "outputs"]
+
+# The package whose files are the plugins of a kind, and the name that every plugin of the kind must define.
+HOMES: dict[Kind, tuple[str, str]] = {
+    "drivers": ("drivers", "Driver"),
+    "decoders": ("bmi_app.decoders", "DECODE"),
+    "learning": ("bmi_app.learning", "LEARN"),
+    "subjects": ("bmi_app.subject", "ACT"),
+    "outputs": ("bmi_app.outputs", "Output"),
+}
+
+
+def names(kind: Kind) -> list[str]:
+    """List the plugins of a kind, shipped and third-party, sorted, without importing any."""
+    package, required = HOMES[kind]
+    spec = importlib.util.find_spec(package)
+    found = set()
+    if spec is not None and spec.submodule_search_locations is not None:
+        for info in pkgutil.iter_modules(spec.submodule_search_locations):
+            sub = importlib.util.find_spec(f"{package}.{info.name}")
+            if sub is not None and sub.origin is not None and _defines(sub.origin, required):
+                found.add(info.name)
+    found.update(point.name for point in entry_points(group=f"bmi_app.{kind}"))
+    return sorted(found)
+
+
+def load(kind: Kind, name: str) -> ModuleType:
+    """Import the plugin `name` of `kind`.
+
+    Raises
+    ------
+    LookupError
+        If there is none; the message lists those that exist and the nearest name.
+    """
+    for point in entry_points(group=f"bmi_app.{kind}"):
+        if point.name == name:
+            module = point.load()
+            assert isinstance(module, ModuleType), f"entry point {point.value} must name a module"
+            return module
+    known = names(kind)
+    if name in known:
+        return importlib.import_module(f"{HOMES[kind][0]}.{name}")
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise LookupError(f"no {kind} plugin {name!r}; there are: {', '.join(known)}{hint}")
+
+
+def _defines(path: str, required: str) -> bool:
+    """Tell whether the source at `path` defines `required` at its top level, without running it."""
+    with open(path, encoding="utf-8") as file:
+        return any(line.startswith((f"{required} =", f"def {required}(", f"class {required}")) for line in file)

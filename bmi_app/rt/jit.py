@@ -1,0 +1,71 @@
+"""Compile kernels one way everywhere: explicit signature, no GIL, cached on disk per user and per source state.
+
+numba's own cache notices a change in a kernel's file but not in the files of the kernels that it calls. The cache
+folder is therefore named by a hash over every source file that holds kernels, and the versions that compile them.
+"""
+
+import hashlib
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numba
+import platformdirs
+from numba import types
+
+_ROOT = Path(__file__).resolve().parents[2]
+_KERNEL_HOMES = ("bmi_app/rt", "bmi_app/decoders", "bmi_app/learning", "bmi_app/subject", "drivers")
+
+
+def cache_folder() -> Path:
+    """Return the folder of this source state's compiled kernels."""
+    digest = hashlib.sha256()
+    for word in (version("numba"), version("llvmlite"), version("numpy"), platform.python_version()):
+        digest.update(word.encode())
+    for home in _KERNEL_HOMES:
+        for path in sorted((_ROOT / home).glob("*.py")):
+            digest.update(path.read_bytes())
+    return Path(platformdirs.user_cache_dir("bmi_app")) / "kernels" / digest.hexdigest()[:16]
+
+
+numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+
+
+def kernel(signature: Any, *, inline: bool = False) -> Callable[[Any], Any]:
+    """Decorate a nopython, GIL-free kernel with one explicit signature.
+
+    No fastmath: replay is bit-exact only while the compiler may not reorder sums. Division follows numpy
+    (infinity, not an exception), because an exception could not leave a real-time loop.
+    """
+    if inline:
+        return numba.njit(nogil=True, inline="always", error_model="numpy")  # type: ignore[no-any-return]
+    return numba.njit(signature, nogil=True, cache=True, error_model="numpy")  # type: ignore[no-any-return]
+
+
+def inlined(function: Any) -> Any:
+    """Decorate a small function that kernels use as if its text stood in them."""
+    return numba.njit(nogil=True, error_model="numpy", cache=False)(function)
+
+
+f8 = types.float64
+i8 = types.int64
+i4 = types.int32
+u8 = types.uint64
+f4 = types.float32
+b1 = types.boolean
+void = types.void
+f8_1 = types.Array(f8, 1, "C")
+f8_2 = types.Array(f8, 2, "C")
+f4_1 = types.Array(f4, 1, "C")
+f4_2 = types.Array(f4, 2, "C")
+i8_1 = types.Array(i8, 1, "C")
+i8_2 = types.Array(i8, 2, "C")
+i4_1 = types.Array(i4, 1, "C")
+i4_2 = types.Array(i4, 2, "C")
+
+
+def records(dtype: Any) -> types.Array:
+    """Return the numba type of a C-contiguous vector of `dtype` records."""
+    return types.Array(numba.from_dtype(dtype), 1, "C")

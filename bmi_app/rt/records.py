@@ -1,0 +1,238 @@
+"""Define the fixed records that travel through the loop, and the meaning of their codes.
+
+Only numpy is imported here, so that views can read a session without compiling a kernel. Every record is
+little-endian, naturally aligned and without padding, so that its bytes are the same in memory, on disk and in a hash.
+"""
+
+from enum import IntEnum, IntFlag
+
+import numpy as np
+
+MAX_AXES = 2  # the workspace is a plane; a one-dimensional protocol leaves y at 0
+
+
+class TaskState(IntEnum):
+    """Name what the task asks of the subject in a tick."""
+
+    IDLE = 0  # no trial: free blocks, and after the last block
+    REST = 1  # rest block: baselines are measured, the cursor stays at the centre
+    MOVE = 2  # a target is shown, the cursor is outside it
+    HOLD = 3  # the cursor is inside the target
+    REWARD = 4  # the trial succeeded
+    FAILED = 5  # the trial failed; `Outcome` says why
+    INTER_TRIAL = 6  # nothing is shown until the next trial
+
+
+class Outcome(IntEnum):
+    """Name how a trial ended, and why."""
+
+    NONE = 0
+    SUCCESS = 1
+    TIMEOUT_NOT_REACHED = 2  # never inside the target
+    TIMEOUT_NOT_HELD = 3  # was inside, never long enough
+    HOLD_BROKEN = 4  # left the target with `task.hold_break_fails`
+    BLOCK_ENDED = 5  # the block or the session ended in mid-trial
+    OPERATOR = 6  # skipped by the operator
+
+
+class BlockKind(IntEnum):
+    """Name the kinds of block a protocol can list."""
+
+    REST = 0
+    OBSERVATION = 1
+    CLOSED_LOOP = 2
+    FREE = 3
+
+
+class Flag(IntFlag):
+    """Name the bits of a frame's `flags`; the first two are inputs of the tick, the others its results."""
+
+    SOURCE_LOST = 1  # input: the watchdog holds the trial clock and freezes the cursor
+    REPLAYED = 2  # input: this tick was recomputed or fed from a recording
+    PAUSED = 4
+    LEARNING = 8  # the rule may act in this tick
+    REWARDED = 16  # the reward was given in this tick
+    UPDATED = 32  # the weights changed in this tick
+    REJECTED = 64  # an update was rejected by the guard in this tick
+    IN_TARGET = 128
+    FINISHED = 256  # the protocol's last block is over, or a stop was commanded
+
+
+class EventKind(IntEnum):
+    """Name what an event record says; `code` and `value` are explained beside each."""
+
+    SESSION_START = 0
+    BLOCK_START = 1  # code: block index
+    TRIAL_START = 2  # code: target index
+    TARGET_ENTER = 3
+    TARGET_LEAVE = 4
+    REWARD = 5  # code: 0 task, 1 operator; value: reward given (0 when withheld by probability)
+    TRIAL_END = 6  # code: Outcome; value: time to target (s)
+    UPDATE = 7  # code: UpdateCause; value: norm of the change
+    UPDATE_REJECTED = 8  # code: UpdateCause; value: norm of the refused change
+    ADOPTED = 9  # code: blob id; value: norm of the change
+    BASELINE_FROZEN = 10  # value: mean baseline (Hz)
+    SOURCE_LOST = 11  # value: age of the data (s)
+    SOURCE_BACK = 12
+    PAUSED = 13
+    RESUMED = 14
+    UNIT_MOVED = 15  # code: unit index; value: population index
+    SESSION_STOP = 16  # code: StopReason
+    # Below: written by the engine's Python threads, never by the tick, and outside the bit-exact comparison.
+    OUTPUT_FIRED = 32  # code: output index; value: delay from decision to fire (s)
+    NOTE = 33  # text: the operator's words
+    CLOCK_OFFSET = 34  # value: liblsl's time correction (s)
+    SOURCE_INFO = 35  # text: what the driver found, lost or refused
+    COMMAND_REFUSED = 36  # text: why
+
+
+class UpdateCause(IntEnum):
+    """Name why weights were stored."""
+
+    START = 0
+    TICK = 1
+    TRIAL = 2
+    REWARD = 3
+    ADOPTED = 4
+    UNIT_MOVED = 5
+    STOP = 6
+
+
+class StopReason(IntEnum):
+    """Name why a session ended."""
+
+    NONE = 0
+    PROTOCOL_DONE = 1
+    DURATION = 2
+    TRIALS = 3
+    OPERATOR = 4
+    SOURCE_ENDED = 5
+    JOURNAL_FAILED = 6
+    ENGINE_ERROR = 7
+    KILLED = 8  # written by recovery
+
+
+class CommandKind(IntEnum):
+    """Name what a command record does at the start of the tick at which it acts."""
+
+    PAUSE = 0
+    RESUME = 1
+    STOP = 2  # index: StopReason
+    ASSIST = 3  # value: 0..1, or negative to follow the block again
+    LEARNING = 4  # index: 1 on, 0 off (freeze)
+    LEARNING_RATE = 5  # value
+    GAIN = 6  # index: axis; value: multiplier of the decoder's output
+    MOVE_UNIT = 7  # index: unit; aux: population index
+    ADOPT = 8  # index: staging slot; aux: blob id
+    REWARD = 9  # manual reward
+    SKIP_TRIAL = 10
+    NEXT_BLOCK = 11
+
+
+# One entry of the spike ring. `unit` is -1 in the entry that closes one sample of a counts stream.
+SPIKE = np.dtype(
+    [
+        ("stamp_s", "<f8"),  # as the source gave it
+        ("offset_s", "<f8"),  # added to it to be on the local clock
+        ("arrival_s", "<f8"),  # local clock, when the driver had it
+        ("tick", "<i8"),  # the tick that counted it; written by decode, -1 before
+        ("unit", "<i4"),
+        ("count", "<f4"),  # 1 for a spike, else what a counts stream says
+    ]
+)
+
+# One tick: all that it used and made, except the counts, which stand in the row of the same index.
+FRAME = np.dtype(
+    [
+        ("tick", "<i8"),
+        ("edge_s", "<f8"),  # end of the bin on the local clock (an input of the tick)
+        ("flags", "<i4"),
+        ("state", "<i4"),
+        ("block", "<i4"),
+        ("target", "<i4"),  # index in the target list, -1 for a random one or none
+        ("trial", "<i8"),  # counts from 0; -1 before the first
+        ("outcome", "<i4"),  # of the trial that ended in this tick, else 0
+        ("n_commands", "<i4"),  # commands that acted in this tick
+        ("state_ticks", "<i8"),  # ticks spent in `state`
+        ("spikes", "<f8"),  # sum of this tick's counts
+        ("cursor_x_cm", "<f8"),
+        ("cursor_y_cm", "<f8"),
+        ("decoded_x_cm_s", "<f8"),  # what the decoder said, gain included
+        ("decoded_y_cm_s", "<f8"),
+        ("velocity_x_cm_s", "<f8"),  # what moved the cursor: decoded, assist, exploration, limits
+        ("velocity_y_cm_s", "<f8"),
+        ("intent_x_cm_s", "<f8"),  # model of what the subject wanted
+        ("intent_y_cm_s", "<f8"),
+        ("noise_x_cm_s", "<f8"),  # exploration that the program added
+        ("noise_y_cm_s", "<f8"),
+        ("target_x_cm", "<f8"),
+        ("target_y_cm", "<f8"),
+        ("target_radius_cm", "<f8"),  # 0 when no target is shown
+        ("hold_fraction", "<f8"),  # 0..1
+        ("assist", "<f8"),
+        ("reward", "<f8"),  # given in this tick
+        ("update_norm", "<f8"),  # Frobenius norm of this tick's weight change
+        ("learning_rate", "<f8"),
+        ("weights_hash", "<u8"),  # of the weights that act from the next tick
+    ]
+)
+
+# Beside each frame: what depends on the machine's mood and is never compared.
+HEALTH = np.dtype(
+    [
+        ("tick", "<i8"),
+        ("due_s", "<f8"),  # edge + grace
+        ("arrival_s", "<f8"),  # of the last spike or sample used, 0 when none
+        ("stamp_s", "<f8"),  # source's stamp of it, on the local clock
+        ("published_s", "<f8"),  # when the frame became visible
+        ("backlog", "<i8"),  # ring entries waiting when the tick began
+        ("late_spikes", "<i8"),  # totals since the session began, here and below
+        ("future_spikes", "<i8"),
+        ("dropped_spikes", "<i8"),
+        ("bad_values", "<i8"),  # NaN, infinite or negative counts
+        ("unmapped_spikes", "<i8"),  # (channel, unit) pairs that the protocol does not name
+        ("missed_ticks", "<i8"),  # published after the next tick was due
+    ]
+)
+
+EVENT = np.dtype(
+    [
+        ("tick", "<i8"),
+        ("time_s", "<f8"),
+        ("trial", "<i8"),
+        ("kind", "<i4"),
+        ("code", "<i4"),
+        ("value", "<f8"),
+    ]
+)
+
+COMMAND = np.dtype(
+    [
+        ("id", "<i8"),
+        ("tick", "<i8"),  # before it acts: the earliest tick, -1 for the next; after: the tick at which it acted
+        ("kind", "<i4"),
+        ("index", "<i4"),
+        ("aux", "<i8"),
+        ("value", "<f8"),
+    ]
+)
+
+# Weights as they stand after `tick`; the numbers follow in the row of the same index: weights, bias, gain.
+WEIGHTS = np.dtype(
+    [
+        ("tick", "<i8"),
+        ("trial", "<i8"),
+        ("cause", "<i4"),
+        ("id", "<i4"),  # blob id of an adoption, else -1
+        ("hash", "<u8"),
+    ]
+)
+
+RECORDS: dict[str, np.dtype] = {
+    "spikes": SPIKE,
+    "frames": FRAME,
+    "health": HEALTH,
+    "events": EVENT,
+    "commands": COMMAND,
+    "weights": WEIGHTS,
+}
