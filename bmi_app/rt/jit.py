@@ -33,14 +33,12 @@ def cache_folder() -> Path:
 numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
 
 
-def kernel(signature: Any, *, inline: bool = False) -> Callable[[Any], Any]:
+def kernel(signature: Any) -> Callable[[Any], Any]:
     """Decorate a nopython, GIL-free kernel with one explicit signature.
 
     No fastmath: replay is bit-exact only while the compiler may not reorder sums. Division follows numpy
     (infinity, not an exception), because an exception could not leave a real-time loop.
     """
-    if inline:
-        return numba.njit(nogil=True, inline="always", error_model="numpy")  # type: ignore[no-any-return]
     return numba.njit(signature, nogil=True, cache=True, error_model="numpy")  # type: ignore[no-any-return]
 
 

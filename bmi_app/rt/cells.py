@@ -1,0 +1,33 @@
+"""Name the cells of the control vector `ctl`: one 64-bit word each, a cache line apart.
+
+Each cell has one writer. Counters only grow; the slot of a ring is the counter modulo the ring's length (a power of
+two). Readers on other threads use `bmi_app.rt.ring.load`; other processes read through the live file.
+"""
+
+_LINE = 8  # words in a cache line of 64 bytes
+
+FRAMES_HEAD = 0 * _LINE  # written by decode: frames, counts and health share it
+EVENTS_HEAD = 1 * _LINE  # decode
+COMMANDS_HEAD = 2 * _LINE  # decode: commands that have acted
+WEIGHTS_HEAD = 3 * _LINE  # decode
+SPIKES_HEAD = 4 * _LINE  # acquisition
+SPIKES_DECODED = 5 * _LINE  # decode: entries before it have their `tick`
+SPIKES_SAVED = 6 * _LINE  # journal: the driver may overwrite entries before it
+FRAMES_SAVED = 7 * _LINE  # journal
+QUEUE_HEAD = 8 * _LINE  # control: commands waiting
+QUEUE_TAIL = 9 * _LINE  # decode: commands taken
+STOP = 10 * _LINE  # anyone: a StopReason other than 0 asks every thread to end
+DROPPED = 11 * _LINE  # acquisition: ring was full
+BAD_VALUES = 12 * _LINE  # acquisition
+UNMAPPED = 13 * _LINE  # acquisition
+OFFSET = 14 * _LINE  # clock thread: the source's clock offset, the bits of a float64
+HEARTBEAT = 15 * _LINE  # acquisition: local clock of the last poll, the bits of a float64
+SAVED_BYTES = 16 * _LINE  # journal
+SYNCED = 17 * _LINE  # sync: local clock of the last fsync, the bits of a float64
+DECODE_DONE = 18 * _LINE  # decode: 1 when its loop has left
+LAST_ARRIVAL = 19 * _LINE  # acquisition: local clock of the last data, the bits of a float64
+PUBLISHED = 20 * _LINE  # publisher: frames sent to the outlets
+SOURCE_ENDED = 21 * _LINE  # acquisition: 1 when a finite source has nothing more
+SOURCE_FAULT = 22 * _LINE  # acquisition: an error code of the driver, 0 for none
+
+N_WORDS = 24 * _LINE

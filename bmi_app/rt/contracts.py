@@ -1,0 +1,87 @@
+"""State the one signature of each kind of kernel, and the tuples of arrays that the tick takes.
+
+Because every kernel of a kind has one explicit signature, one compiled `tick`, cached on disk, serves any decoder with
+any rule. The arrays travel as plain tuples: named tuples would miss numba's cache.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+
+from bmi_app.rt.jit import f4_2, f8, f8_1, f8_2, i8, i8_1, i8_2, records, u8, void
+from bmi_app.rt.records import COMMAND, EVENT, FRAME, HEALTH, WEIGHTS
+from bmi_app.rt.ring import spikes_t
+from bmi_app.rt.state import BLOCK, CONFIG, STATE
+
+frames_t = records(FRAME)
+config_t = records(CONFIG)
+state_t = records(STATE)
+events_t = records(EVENT)
+commands_t = records(COMMAND)
+
+# DECODE(weights[axis, unit], bias[axis], memory, features[unit], velocity_out[axis])
+decode_signature = void(f8_2, f8_1, f8_1, f8_1, f8_1)
+# LEARN(weights, bias, mask[axis, unit], memory, features[t, unit], intent[t, axis], noise[t, axis], rate, reward)
+#   -> 0 nothing changed, 1 changed, 2 the rule itself refuses the update
+learn_signature = i8(f8_2, f8_1, f8_2, f8_1, f8_2, f8_2, f8_2, f8, f8)
+# ACT(memory, key, seen[history, field], rates_out_hz[unit])
+act_signature = void(f8_1, u8, f8_2, f8_1)
+
+DECODE = types.FunctionType(decode_signature)
+LEARN = types.FunctionType(learn_signature)
+ACT = types.FunctionType(act_signature)
+
+# POLL(act, memory, spikes, ctl, frames, until_s) -> entries published, or a negative fault code
+poll_signature = i8(ACT, f8_1, spikes_t, i8_1, frames_t, f8)
+POLL = types.FunctionType(poll_signature)
+
+NOTHING, CHANGED, REFUSED = 0, 1, 2  # what LEARN returns
+
+# Fields of a row of `seen`: what a subject (in the engine or behind LSL) may know of the task, newest row first.
+SEEN_TIME_S, SEEN_X, SEEN_Y, SEEN_VX, SEEN_VY, SEEN_TARGET_X, SEEN_TARGET_Y, SEEN_RADIUS, SEEN_STATE, SEEN_REWARD = range(10)
+N_SEEN = 10
+
+_GROUPS: tuple[tuple[tuple[str, Any], ...], ...] = (
+    (("ctl", i8_1), ("config", config_t), ("state", state_t)),
+    (
+        ("weights", f8_2),
+        ("bias", f8_1),
+        ("gain", f8_1),
+        ("mask", f8_2),
+        ("decoder_memory", f8_1),
+        ("unit_population", i8_1),
+        ("population_axis", f8_2),
+    ),
+    (
+        ("pending", f4_2),
+        ("rates", f8_1),
+        ("boxcar", f8_2),
+        ("feature_offset", f8_1),
+        ("feature_scale", f8_1),
+        ("features", f8_1),
+        ("rest_sum", f8_1),
+    ),
+    (
+        ("trial_features", f8_2),
+        ("trial_intent", f8_2),
+        ("trial_noise", f8_2),
+        ("backup", f8_1),
+        ("rule_memory", f8_1),
+        ("vectors", f8_2),
+    ),
+    (("targets", f8_2), ("target_order", i8_1), ("blocks", records(BLOCK)), ("transitions", i8_2)),
+    (("frames", frames_t), ("counts", f4_2), ("health", records(HEALTH))),
+    (("events", events_t), ("commands_done", commands_t), ("weights_log", records(WEIGHTS)), ("weights_rows", f8_2)),
+    (("spikes", spikes_t), ("queue", commands_t), ("staging", f8_2)),
+)
+
+core_t, model_t, features_t, trial_t, task_t, frame_rings_t, log_rings_t, inputs_t = (
+    types.Tuple(tuple(kind for _, kind in group)) for group in _GROUPS
+)
+session_t = types.Tuple((core_t, model_t, features_t, trial_t, task_t, frame_rings_t, log_rings_t, inputs_t))
+
+
+def bundle(arrays: dict[str, np.ndarray]) -> tuple[tuple[np.ndarray, ...], ...]:
+    """Arrange a session's arrays as the nested tuple that `tick` takes."""
+    return tuple(tuple(arrays[name] for name, _ in group) for group in _GROUPS)
