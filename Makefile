@@ -1,0 +1,30 @@
+# make run    set everything up, then a 60 s center-out session on the simulated rig
+# make test   set the same up, then the tests
+# make check  format, lint, types, import layers
+#
+# RUN_ARGS replaces the arguments of `bmi run`; PYTHON names the interpreter to build .venv with.
+
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+
+# A window where there is a display: always on Windows and macOS, elsewhere where X or Wayland says so.
+VIEW := $(if $(filter Windows_NT,$(OS))$(filter Darwin,$(shell uname -s))$(DISPLAY)$(WAYLAND_DISPLAY),--gui)
+RUN_ARGS ?= center_out --driver simulated --duration 60 $(VIEW)
+
+.PHONY: run test check setup
+
+run: setup
+	@$(BIN)/bmi run $(RUN_ARGS)
+
+# Tests of timing need the processor for themselves, so they run last and one at a time.
+test: setup
+	$(BIN)/python -m pytest -n 2 -m "not realtime"
+	$(BIN)/python -m pytest -m realtime
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup:
+	@sh tools/setup.sh
