@@ -1,0 +1,104 @@
+"""Give every test its own session folder and its own corner of LSL, and fail the tests that leave something behind."""
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Before anything imports Qt or liblsl, and inherited by every process that a test starts. The session id keeps streams
+# of other test workers, and of whoever else works on this machine, out of sight.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+_lsl_folder = Path(tempfile.mkdtemp(prefix="bmi-test-lsl-"))
+_lsl_config = _lsl_folder / "lsl_api.cfg"
+_lsl_config.write_text(
+    f"[multicast]\nResolveScope = machine\n[lab]\nSessionID = bmi-test-{os.getpid()}\n[log]\nlevel = -2\n"
+)
+os.environ["LSLAPICFG"] = str(_lsl_config)
+
+# The time of one example depends on what else the machine does, and CI must fail for the same reason twice.
+hypothesis.settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("project")
+
+_SHARED_MEMORY = Path("/dev/shm")
+_PROCESSES = Path("/proc")
+_PATIENCE_S = 2.0  # what a test stopped in its last line may still take to go away
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_lsl_folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def sessions_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the sessions of this test, and of the processes it starts, are written."""
+    folder = tmp_path / "sessions"
+    monkeypatch.setenv("BMI_SESSIONS", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(sessions_folder: Path) -> Iterator[None]:
+    threads_before = set(threading.enumerate())
+    memory_before = _live_files()
+    yield
+    give_up_at = time.monotonic() + _PATIENCE_S
+    while left := [
+        *(f"thread {thread.name}" for thread in set(threading.enumerate()) - threads_before if not thread.daemon),
+        *_processes_of(sessions_folder),
+        *(f"shared memory {path}" for path in _live_files() - memory_before if not _is_mapped(path)),
+    ]:
+        if time.monotonic() > give_up_at:
+            pytest.fail("the test left behind: " + ", ".join(left))
+        time.sleep(0.02)  # only where something is left to wait for
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real recordings, which are not part of the project."""
+    named = os.environ.get("BMI_REAL_DATA")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings at {folder} (BMI_REAL_DATA names another folder)")
+    return folder
+
+
+def _processes_of(sessions_folder: Path) -> Iterator[str]:
+    """Name the processes that this test started: our children, and whatever inherited its session folder.
+
+    The second catches an engine whose parent has ended. Python's own resource tracker lives as long as we do.
+    """
+    inherited = f"BMI_SESSIONS={sessions_folder}\0".encode()
+    for folder in _PROCESSES.glob("[0-9]*"):
+        if folder.name == str(os.getpid()):
+            continue
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            ours = int(parent) == os.getpid() or inherited in (folder / "environ").read_bytes() + b"\0"
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:  # ended meanwhile, or somebody else's
+            continue
+        if ours and state != "Z" and "multiprocessing.resource_tracker" not in command:
+            yield f"process {folder.name} ({command})"
+
+
+def _live_files() -> set[Path]:
+    return set(_SHARED_MEMORY.glob("bmi-*"))
+
+
+def _is_mapped(path: Path) -> bool:
+    """Tell whether a living process has `path` mapped: then another test, or somebody else, is still using it."""
+    needle = f"{path}\n".encode()
+    for maps in _PROCESSES.glob("[0-9]*/maps"):
+        if maps.parent.name != str(os.getpid()):
+            try:
+                if needle in maps.read_bytes():
+                    return True
+            except OSError:  # ended meanwhile, or somebody else's
+                continue
+    return False
