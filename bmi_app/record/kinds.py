@@ -1,0 +1,83 @@
+"""Say which files a journal consists of, and which columns each has.
+
+Every field of a record (`bmi_app.rt.records`) is a column of the same name and type. Beside them stand the columns
+named here: fixed-size lists for what is as long as there are units or axes, and text for people.
+
+==========  ============================================================================================
+spikes      no more
+health      no more
+events      ``name`` utf8: the kind in words; ``text`` utf8: what was said, often empty
+commands    ``name`` utf8: the kind in words; ``text`` utf8: the JSON as it was sent
+weights     ``weights`` f8[n_axes * n_units], axis by axis; ``bias`` f8[n_axes]; ``gain`` f8[n_axes]
+frames      ``counts`` f4[n_units]: what the tick counted, unit by unit
+==========  ============================================================================================
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import Literal, get_args
+
+import numpy as np
+
+from bmi_app.rt.records import RECORDS, CommandKind, EventKind, Flag, Outcome, TaskState, UpdateCause
+
+# In the order in which they are written: frames come last, so that what is on disk for every other kind reaches at
+# least as far as the frames do.
+Kind = Literal["spikes", "health", "events", "commands", "weights", "frames"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+FORMAT = "bmi-journal 1"
+
+# Kinds with the columns `name` and `text`, and what gives the name of a `kind`.
+NAMED: dict[str, type[IntEnum]] = {"events": EventKind, "commands": CommandKind}
+
+# Columns that hold codes, and the codes' meaning.
+CODES: dict[tuple[str, str], type[IntEnum | IntFlag]] = {
+    ("frames", "flags"): Flag,
+    ("frames", "state"): TaskState,
+    ("frames", "outcome"): Outcome,
+    ("events", "kind"): EventKind,
+    ("commands", "kind"): CommandKind,
+    ("weights", "cause"): UpdateCause,
+}
+
+# A batch of about this size leaves the processor's second-level cache little before it is written.
+_BATCH_BYTES = 1 << 19
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Hold the sizes that shape the list columns of a session.
+
+    In memory the list columns of a record stand side by side in one row, in the order of `lists`.
+    """
+
+    n_units: int
+    n_axes: int
+
+    def lists(self, kind: Kind) -> dict[str, int]:
+        """Return the list columns of a kind: name -> length."""
+        if kind == "frames":
+            return {"counts": self.n_units}
+        if kind == "weights":
+            return {"weights": self.n_axes * self.n_units, "bias": self.n_axes, "gain": self.n_axes}
+        return {}
+
+    def row_shape(self, kind: Kind, n_records: int) -> tuple[int, int]:
+        """Return the shape of the rows that belong to `n_records` records."""
+        return n_records, sum(self.lists(kind).values())
+
+    def batch_records(self, kind: Kind) -> int:
+        """Return how many records of a kind are written at once, at most."""
+        record_bytes = RECORDS[kind].itemsize + self.row_shape(kind, 1)[1] * row_dtype(kind).itemsize
+        return max(_BATCH_BYTES // record_bytes, 16)
+
+
+def row_dtype(kind: Kind) -> np.dtype:
+    """Return the type of the numbers in the list columns of a kind."""
+    return np.dtype("<f4") if kind == "frames" else np.dtype("<f8")
+
+
+def file_name(kind: Kind) -> str:
+    """Return the name of a kind's file in the session folder."""
+    return f"{kind}.arrows"

@@ -1,0 +1,144 @@
+"""Read a recorded session into memory."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.record import blobs
+from bmi_app.record.batches import BatchFile
+from bmi_app.record.damage import Damage, JournalError
+from bmi_app.record.kinds import KINDS, Kind, Layout, file_name, row_dtype
+from bmi_app.rt.records import RECORDS
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Hold what a session folder says, as far as it is intact.
+
+    Attributes
+    ----------
+    session, protocol_text : dict, str
+        `session.toml` and `protocol.toml`.
+    frames, health, spikes : ndarray
+        Records as in `bmi_app.rt.records`; empty where they were not asked for.
+    counts : f4[n_ticks, n_units]
+        What each frame's tick counted.
+    events, commands : ndarray
+        With one text each in `event_texts` and `command_texts`.
+    weights : ndarray
+        With the numbers in `weight_rows`, f8[n, n_axes * n_units + 2 * n_axes]: weights, bias, gain.
+    damage : list of Damage
+        At most one a file: where it stops being readable. What lies before is here.
+    """
+
+    folder: Path
+    n_units: int
+    n_axes: int
+    session: dict[str, Any] = field(repr=False)
+    protocol_text: str = field(repr=False)
+    frames: np.ndarray = field(repr=False)
+    counts: np.ndarray = field(repr=False)
+    health: np.ndarray = field(repr=False)
+    events: np.ndarray = field(repr=False)
+    event_texts: list[str] = field(repr=False)
+    commands: np.ndarray = field(repr=False)
+    command_texts: list[str] = field(repr=False)
+    weights: np.ndarray = field(repr=False)
+    weight_rows: np.ndarray = field(repr=False)
+    spikes: np.ndarray = field(repr=False)
+    damage: list[Damage]
+
+    def blob_ids(self) -> list[int]:
+        """List the adoptions whose arrays were kept."""
+        return blobs.ids(self.folder)
+
+    def blob(self, blob_id: int) -> dict[str, np.ndarray]:
+        """Read the arrays of an adoption.
+
+        Raises
+        ------
+        JournalError
+            If they are missing or damaged.
+        """
+        return blobs.read(self.folder, blob_id)
+
+
+def read(folder: Path, *, kinds: Iterable[Kind] | None = None) -> Recording:
+    """Read a session, checking the CRC of every batch, and keep all that lies before the first damage of each file.
+
+    A session that is still being written can be read too; its last batch may then be reported as cut off.
+
+    Parameters
+    ----------
+    folder : Path
+        The session folder.
+    kinds : iterable of Kind, optional
+        What to read; everything without it.
+
+    Raises
+    ------
+    JournalError
+        If the folder holds no session, or `session.toml` or `protocol.toml` cannot be read. Damaged records never
+        raise: they are named in `Recording.damage`.
+    """
+    session, protocol_text = read_texts(folder)
+    asked = set(KINDS if kinds is None else kinds)
+    files = {kind: BatchFile(folder, kind) for kind in KINDS if kind in asked}
+    found = {kind: list(file) for kind, file in files.items()}
+    layout = next((file.layout for file in files.values() if file.layout is not None), Layout(0, 0))
+
+    records: dict[Kind, np.ndarray] = {}
+    rows: dict[Kind, np.ndarray] = {}
+    texts: dict[Kind, list[str]] = {}
+    for kind in KINDS:
+        batches = found.pop(kind, [])  # popped, so that one kind at a time is held twice
+        records[kind] = np.concatenate([np.empty(0, RECORDS[kind]), *(batch.records for batch in batches)])
+        shape = layout.row_shape(kind, 0)
+        rows[kind] = np.concatenate([np.empty(shape, row_dtype(kind)), *(batch.rows for batch in batches)])
+        texts[kind] = [text for batch in batches for text in batch.texts]
+    return Recording(
+        folder=folder,
+        n_units=layout.n_units,
+        n_axes=layout.n_axes,
+        session=session,
+        protocol_text=protocol_text,
+        frames=records["frames"],
+        counts=rows["frames"],
+        health=records["health"],
+        events=records["events"],
+        event_texts=texts["events"],
+        commands=records["commands"],
+        command_texts=texts["commands"],
+        weights=records["weights"],
+        weight_rows=rows["weights"],
+        spikes=records["spikes"],
+        damage=[file.damage for file in files.values() if file.damage is not None],
+    )
+
+
+def read_texts(folder: Path) -> tuple[dict[str, Any], str]:
+    """Read `session.toml` and `protocol.toml`.
+
+    Raises
+    ------
+    JournalError
+        If one is missing or is not what it should be.
+    """
+    path = folder / "session.toml"
+    try:
+        session = tomllib.loads(path.read_bytes().decode())
+        path = folder / "protocol.toml"
+        return session, path.read_bytes().decode()
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise JournalError(f"{path}: is damaged: {error}") from error
+
+
+def has_journal(folder: Path) -> bool:
+    """Tell whether every file of a journal is there."""
+    return all((folder / file_name(kind)).is_file() for kind in KINDS)

@@ -1,0 +1,169 @@
+"""Create the folder of a session, and tell what state one is in.
+
+`session.toml` is whatever the session says about itself (versions, seeds, processor, the clock anchor, the streams that
+were matched). These keys are used here and by `recovery` and `summary`:
+
+=====================  =======================================================================================
+``protocol``           name of the protocol
+``dt_s``               length of a tick (s)
+``n_units, n_axes``    sizes
+``[engine] pid``       process that writes the session
+``[engine] start``     `process_start` of it, so that a later process with the same number is not taken for it
+=====================  =======================================================================================
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from bmi_app.record.damage import JournalError
+from bmi_app.record.durable import replace_file, sync_folder
+from bmi_app.record.kinds import file_name
+from bmi_app.record.process_id import process_start
+from bmi_app.record.reading import has_journal, read_texts
+
+Status = Literal["complete", "running", "interrupted", "unreadable"]
+
+
+def sessions_root() -> Path:
+    """Return the folder that holds the sessions: $BMI_SESSIONS, or one in the user's data directory."""
+    named = os.environ.get("BMI_SESSIONS")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("bmi_app", appauthor=False)) / "sessions"
+
+
+def create(
+    root: Path, protocol: str, session: Mapping[str, Any], protocol_text: str, now: datetime | None = None
+) -> Path:
+    """Create a session folder that did not exist before, with its two texts.
+
+    Parameters
+    ----------
+    root : Path
+        Created if need be.
+    protocol : str
+        Name of the protocol; with the UTC time it gives the folder's name, with `_2`, `_3`, ... if that is taken.
+    session : mapping
+        Content of `session.toml`; `write_session` may replace it later.
+    protocol_text : str
+        The resolved protocol.
+    now : datetime, optional
+        The time to be named; now without it.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be created or written.
+    """
+    stamp = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    name = f"{stamp}_{re.sub(r'[^A-Za-z0-9._-]+', '-', protocol).strip('-.') or 'session'}"
+    number = 1
+    while True:
+        folder = root / (name if number == 1 else f"{name}_{number}")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+            break
+        except FileExistsError as error:
+            if not root.is_dir():
+                raise JournalError(f"{root}: is not a folder") from error
+            number += 1
+        except OSError as error:
+            raise JournalError(f"{folder}: cannot be created: {error.strerror}") from error
+    sync_folder(root)
+    replace_file(folder / "protocol.toml", protocol_text.encode())
+    write_session(folder, session)
+    return folder
+
+
+def write_session(folder: Path, session: Mapping[str, Any]) -> None:
+    """Write `session.toml`, whole or not at all.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be written.
+    """
+    import tomlkit
+
+    replace_file(folder / "session.toml", tomlkit.dumps(session).encode())
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Write `summary.json`, whole or not at all; with it the session is complete.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be written.
+    """
+    replace_file(folder / "summary.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """Read `summary.json`; None when there is none.
+
+    Raises
+    ------
+    JournalError
+        If it is damaged.
+    """
+    path = folder / "summary.json"
+    try:
+        summary = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise JournalError(f"{path}: is damaged: {error}") from error
+    if not isinstance(summary, dict):
+        raise JournalError(f"{path}: is damaged: not an object")
+    return summary
+
+
+def status(folder: Path) -> Status:
+    """Tell the state of a session from its small files and its process; the journal itself is not read.
+
+    Returns
+    -------
+    Status
+        ``complete``: it was ended, and says so in `summary.json`. ``running``: its process is alive.
+        ``interrupted``: it ended without a word, and can be recovered. ``unreadable``: there is no session here, or
+        a file of it is missing or damaged; `recovery.verify` says which.
+    """
+    try:
+        session, _ = read_texts(folder)
+        summary = read_summary(folder)
+    except JournalError:
+        return "unreadable"
+    if summary is None and is_running(session):
+        return "running"
+    # Frames are the last file that a journal creates: without them it never began.
+    began = (folder / file_name("frames")).is_file() or summary is not None
+    if began and not has_journal(folder):
+        return "unreadable"
+    return "complete" if summary is not None else "interrupted"
+
+
+def is_running(session: Mapping[str, Any]) -> bool:
+    """Tell whether the process that writes a session is alive."""
+    engine = session.get("engine")
+    if not isinstance(engine, Mapping) or not isinstance(engine.get("pid"), int):
+        return False
+    start = process_start(engine["pid"])
+    return start != "" and start == engine.get("start")
+
+
+def sessions(root: Path) -> list[Path]:
+    """List the session folders below `root`, the oldest first."""
+    if not root.is_dir():
+        return []
+    return sorted(path for path in root.iterdir() if path.is_dir() and (path / "session.toml").is_file())
