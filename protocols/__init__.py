@@ -1,0 +1,1 @@
+"""Hold the protocol files that ship, and the schema that every protocol file follows."""

@@ -1,0 +1,51 @@
+"""Check what no single key of a protocol can show: that its tables fit each other."""
+
+from collections.abc import Iterator
+
+from protocols.durations import check_durations
+from protocols.population_checks import check_axes, check_populations, check_units
+from protocols.problems import Finding
+from protocols.schema import Protocol
+from protocols.task_checks import check_blocks, check_targets, check_task
+
+
+def check_tables(protocol: Protocol) -> Iterator[Finding]:
+    """Find every contradiction between the keys of a protocol, plugins not counted."""
+    yield from check_workspace(protocol)
+    yield from check_units(protocol)
+    yield from check_populations(protocol)
+    yield from check_axes(protocol)
+    yield from check_learning(protocol)
+    yield from check_blocks(protocol)
+    yield from check_task(protocol)
+    yield from check_targets(protocol)
+    yield from check_safety(protocol)
+    yield from check_durations(protocol)
+
+
+def check_workspace(protocol: Protocol) -> Iterator[Finding]:
+    """Find a plane without extent."""
+    if min(protocol.workspace.size_cm) <= 0:
+        yield Finding("workspace.size_cm", "width and height must be above 0")
+
+
+def check_learning(protocol: Protocol) -> Iterator[Finding]:
+    """Find weight limits that leave no room."""
+    learning = protocol.learning
+    if learning.weight_min >= learning.weight_max:
+        yield Finding(
+            "learning.weight_min",
+            f"{learning.weight_min:g} is not below weight_max ({learning.weight_max:g})",
+            ("learning.weight_max",),
+        )
+
+
+def check_safety(protocol: Protocol) -> Iterator[Finding]:
+    """Find a watchdog that would bark between two ticks."""
+    watchdog_ms, period_ms = protocol.safety.watchdog_ms, protocol.tick.period_ms
+    if watchdog_ms <= period_ms:
+        yield Finding(
+            "safety.watchdog_ms",
+            f"{watchdog_ms:g} is not longer than a tick; allowed: above {period_ms:g} (tick.period_ms)",
+            ("tick.period_ms",),
+        )

@@ -1,0 +1,85 @@
+"""Check that every duration of a protocol is a whole number of ticks, and choose the defaults so that they are."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+from protocols.problems import Finding
+from protocols.schema import Protocol
+
+TASK_KEYS = ("hold_ms", "timeout_ms", "inter_trial_ms", "reward_ms", "failed_ms")
+
+
+def whole_ticks(duration: float, period_ms: float, per_unit_ms: int = 1) -> int | None:
+    """Return how many ticks a duration is, or None where it is not a whole number of them.
+
+    Parameters
+    ----------
+    duration
+        As written in the file; computed with as the decimal number that the reader of the file sees, so that 0.3 s is
+        exactly 30 ticks of 10 ms.
+    period_ms
+        Length of a tick.
+    per_unit_ms
+        Milliseconds in the duration's unit: 1, or 1000 for seconds.
+    """
+    ticks = _exact_ticks(duration, period_ms, per_unit_ms)
+    return ticks.numerator if ticks.denominator == 1 else None
+
+
+def check_durations(protocol: Protocol) -> Iterator[Finding]:
+    """Find durations that are not whole numbers of ticks."""
+    durations = [(f"task.{key}", getattr(protocol.task, key), 1) for key in TASK_KEYS]
+    durations.append(("learning.sample_ms", protocol.learning.sample_ms, 1))
+    durations += [
+        (f"blocks.{index}.duration_s", block.duration_s, 1000)
+        for index, block in enumerate(protocol.blocks)
+        if block.duration_s is not None
+    ]
+    period_ms = protocol.tick.period_ms
+    for key, duration, per_unit_ms in durations:
+        if whole_ticks(duration, period_ms, per_unit_ms) is None:
+            ticks = math.floor(_exact_ticks(duration, period_ms, per_unit_ms))
+            # A duration that may be 0 was 0 or longer than a tick apart; all others last for one tick at least.
+            near = [count for count in (ticks, ticks + 1) if count > 0]
+            allowed = " or ".join(f"{float(count * _exact(period_ms) / per_unit_ms):g}" for count in near)
+            yield Finding(
+                key,
+                f"{duration:g} is not a whole number of ticks (tick.period_ms is {period_ms:g}); nearest: {allowed}",
+                ("tick.period_ms",),
+            )
+
+
+def fit_defaults(protocol: Protocol) -> Protocol:
+    """Round the durations that the file leaves to their defaults up to whole ticks.
+
+    Otherwise a file with a tick of 45 ms would be refused for keys that it does not contain.
+    """
+    period_ms = protocol.tick.period_ms
+    task = {
+        key: _round_up(getattr(protocol.task, key), period_ms)
+        for key in TASK_KEYS
+        if key not in protocol.task.model_fields_set
+    }
+    learning = {}
+    if "sample_ms" not in protocol.learning.model_fields_set:
+        learning["sample_ms"] = _round_up(protocol.learning.sample_ms, period_ms)
+    return protocol.model_copy(
+        update={
+            "task": protocol.task.model_copy(update=task),
+            "learning": protocol.learning.model_copy(update=learning),
+        }
+    )
+
+
+def _round_up(duration_ms: float, period_ms: float) -> float:
+    return float(math.ceil(_exact_ticks(duration_ms, period_ms, 1)) * _exact(period_ms))
+
+
+def _exact_ticks(duration: float, period_ms: float, per_unit_ms: int) -> Fraction:
+    return _exact(duration) * per_unit_ms / _exact(period_ms)
+
+
+def _exact(value: float) -> Fraction:
+    """Return the decimal number as written, not the binary one nearest to it."""
+    return Fraction(repr(value))

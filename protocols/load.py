@@ -1,0 +1,203 @@
+"""Read protocols: find them by name, read them with their overrides, and name every mistake in one run."""
+
+import copy
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import ValidationError
+
+from protocols.checks import check_tables
+from protocols.durations import fit_defaults
+from protocols.overrides import apply_overrides
+from protocols.plugin_checks import check_plugins
+from protocols.problems import OVERRIDE_FILE, Finding, Problem, ProtocolError, covers, nearest
+from protocols.schema import Protocol
+from protocols.toml_lines import find_key_lines, line_of
+from protocols.wording import Place, describe_errors, locate
+
+SHIPPED_FOLDER = Path(__file__).parent
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's own protocols, which need not exist."""
+    return Path(platformdirs.user_data_dir("bmi_app", appauthor=False)) / "protocols"
+
+
+def catalogue() -> list[tuple[str, Path, str]]:
+    """List the protocols that can be named: (name, path, title), sorted by name.
+
+    A file of the user stands in for a shipped one of the same name.
+    """
+    files = {path.stem: path for folder in (SHIPPED_FOLDER, user_folder()) for path in folder.glob("*.toml")}
+    return [(name, files[name], _title(files[name])) for name in sorted(files)]
+
+
+def load(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Protocol:
+    """Read the protocol of a name in the catalogue, or of a path.
+
+    Parameters
+    ----------
+    name_or_path
+        `center_out`, or a path: whatever ends in `.toml` or has a folder in it.
+    overrides
+        `key=value` each: `task.hold_ms=500`, `blocks.0.duration_s=5`. A value is read as TOML, else taken as text.
+
+    Raises
+    ------
+    ProtocolError
+        With every mistake in the file and the overrides.
+    """
+    path = _find(name_or_path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ProtocolError([Problem(str(path), "", None, "there is no such file")]) from None
+    except OSError as error:
+        raise ProtocolError([Problem(str(path), "", None, f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} is not UTF-8; a protocol is a text file in UTF-8"
+        raise ProtocolError([Problem(str(path), "", None, message)]) from None
+    return parse(text, str(path), overrides, path.parent)
+
+
+def parse(text: str, file: str, overrides: Sequence[str] = (), folder: Path | None = None) -> Protocol:
+    """Read a protocol from text.
+
+    Parameters
+    ----------
+    text
+        TOML.
+    file
+        What to call it in messages.
+    overrides
+        As for `load`.
+    folder
+        Where relative paths in the text begin; those in overrides begin in the working folder. Without it the files
+        that a protocol names are not looked for.
+
+    Raises
+    ------
+    ProtocolError
+        With every mistake in the text and the overrides.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"at line (\d+)", str(error))
+        line = int(where[1]) if where else len(text.splitlines())  # else "at end of document"
+        raise ProtocolError([Problem(file, "", line, f"is not valid TOML: {error}")]) from None
+    overridden, problems = apply_overrides(document, overrides)
+    protocol, findings = _check(document)
+    if folder is not None:
+        begin = Path.cwd() if "decoder.start_from" in overridden else folder
+        protocol, missing = _find_start(protocol, begin)
+        findings += missing
+    lines = find_key_lines(text)
+    for finding in findings:
+        if any(finding.key == key or finding.key.startswith(f"{key}.") for key in overridden):
+            problems.append(Problem(OVERRIDE_FILE, finding.key, None, finding.message))
+        else:
+            problems.append(Problem(file, finding.key, line_of(finding.key, lines), finding.message))
+    if problems:
+        raise ProtocolError(sorted(problems, key=lambda problem: (problem.file == OVERRIDE_FILE, problem.line or 0)))
+    return protocol
+
+
+def _check(document: dict[str, Any]) -> tuple[Protocol, list[Finding]]:
+    """Return the resolved protocol and every mistake; with mistakes, the protocol is only a stand-in."""
+    findings: list[Finding] = []
+    wrong: list[str] = []
+    try:
+        protocol = Protocol.model_validate(document)
+    except ValidationError as error:
+        findings = [Finding(key, message) for key, message in describe_errors(Protocol, error)]
+        places = [locate(Protocol, item["loc"]) for item in error.errors(include_url=False)]
+        wrong = [place.key for place in places if place.info is not None]
+        # With stand-ins for what is wrong, the checks below find what else is.
+        protocol = Protocol.model_validate(_repair(document, places))
+    protocol = fit_defaults(protocol)
+    plugin_findings, settings = check_plugins(protocol)
+    findings += _trustworthy([*check_tables(protocol), *plugin_findings], wrong)
+    return protocol if findings else _with_settings(protocol, settings), findings
+
+
+def _repair(document: dict[str, Any], places: Iterable[Place]) -> dict[str, Any]:
+    """Return a copy in which a default or an example stands for whatever is wrong."""
+    repaired = copy.deepcopy(document)
+    # Inner places first: an outer one may replace all that holds them.
+    for place in sorted(places, key=lambda place: -len(place.field)):
+        table: Any = repaired
+        for part in place.field[:-1]:
+            table = table[part]
+        last = place.field[-1]
+        if place.entry and isinstance(place.entry[0], str):
+            table[last].pop(place.entry[0], None)
+        elif place.info is not None and place.info.is_required():
+            assert place.info.examples, f"the required key {place.key} has no example to stand in for it"
+            table[last] = copy.deepcopy(place.info.examples[0])
+        else:
+            table.pop(last, None)
+    return repaired
+
+
+def _trustworthy(findings: Iterable[Finding], wrong: Sequence[str]) -> list[Finding]:
+    """Keep the findings that do not rest on a stand-in."""
+    return [
+        finding
+        for finding in findings
+        if not any(
+            finding.key == key
+            or finding.key.startswith(f"{key}.")
+            or any(covers(key, other) for other in finding.because)
+            for key in wrong
+        )
+    ]
+
+
+def _with_settings(protocol: Protocol, settings: dict[str, dict[str, Any]]) -> Protocol:
+    """Return the protocol with all settings of its plugins, so that what is recorded does not depend on their defaults."""
+    update: dict[str, Any] = {
+        name: getattr(protocol, name).model_copy(update={"settings": settings[name]})
+        for name in ("decoder", "learning", "driver", "subject")
+    }
+    update["outputs"] = tuple(
+        output.model_copy(update={"settings": settings[f"outputs.{index}"]})
+        for index, output in enumerate(protocol.outputs)
+    )
+    return protocol.model_copy(update=update)
+
+
+def _find_start(protocol: Protocol, begin: Path) -> tuple[Protocol, list[Finding]]:
+    """Make the path of the saved decoder absolute, so that the recorded protocol still says which file it was."""
+    if protocol.decoder.start_from is None:
+        return protocol, []
+    path = (begin / Path(protocol.decoder.start_from).expanduser()).resolve()
+    missing = [] if path.exists() else [Finding("decoder.start_from", f"there is no {path}; allowed: a saved decoder")]
+    decoder = protocol.decoder.model_copy(update={"start_from": str(path)})
+    return protocol.model_copy(update={"decoder": decoder}), missing
+
+
+def _find(name_or_path: str | Path) -> Path:
+    """Return the path of a protocol."""
+    path = Path(name_or_path)
+    if isinstance(name_or_path, Path) or path.suffix == ".toml" or path.name != name_or_path:
+        return path
+    files = {name: file for name, file, _ in catalogue()}
+    if name_or_path not in files:
+        message = (
+            f"no protocol of this name{nearest(name_or_path, files)}; there are: {', '.join(files)}; or give a path"
+        )
+        raise ProtocolError([Problem(name_or_path, "", None, message)])
+    return files[name_or_path]
+
+
+def _title(path: Path) -> str:
+    """Return a file's title, or why it has none: a broken file must not hide the others."""
+    try:
+        return str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
+    except (OSError, ValueError):
+        return "(cannot be read; see `bmi protocols check`)"

@@ -1,0 +1,73 @@
+"""Apply `--set key=value` to a protocol's document."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from protocols.problems import OVERRIDE_FILE, Problem
+
+
+def parse_value(text: str) -> Any:
+    """Return `text` as the TOML value that it is, else as text: `500`, `[0, 1]`, `true`, `center`."""
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return document["value"] if len(document) == 1 else text
+
+
+def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
+    """Write each override into `document`.
+
+    Returns
+    -------
+    keys
+        Dotted paths that were written.
+    problems
+        One for each override that could not be.
+    """
+    keys: list[str] = []
+    problems: list[Problem] = []
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        key = key.strip()
+        if not equals or not all(key.split(".")):
+            problems.append(Problem(OVERRIDE_FILE, override, None, "is not key=value; allowed: task.hold_ms=500"))
+            continue
+        wrong = _write(document, key, parse_value(text.strip()))
+        if wrong is None:
+            keys.append(key)
+        else:
+            problems.append(Problem(OVERRIDE_FILE, key, None, wrong))
+    return keys, problems
+
+
+def _write(document: dict[str, Any], key: str, value: Any) -> str | None:
+    """Set one key, making the tables on the way; return what is wrong, or None."""
+    parts = key.split(".")
+    place: Any = document
+    for part, following, path in _steps(parts):
+        if isinstance(place, list):
+            if not part.isdecimal() or int(part) > len(place):
+                return f"{path!r} has no entry {part!r}; allowed: 0-{len(place)} ({len(place)} appends one)"
+            if int(part) == len(place):
+                place.append({})
+            if following is None:
+                place[int(part)] = value
+            else:
+                place = place[int(part)]
+        elif isinstance(place, dict):
+            if following is None:
+                place[part] = value
+            else:
+                # A number can only be an index: no key of the schema is one.
+                place = place.setdefault(part, [] if following.isdecimal() else {})
+        else:
+            return f"{path!r} is a value, not a table, and has no key {part!r}"
+    return None
+
+
+def _steps(parts: list[str]) -> Iterator[tuple[str, str | None, str]]:
+    """Yield each part of a path, the part after it, and the path before it."""
+    for index, part in enumerate(parts):
+        yield part, parts[index + 1] if index + 1 < len(parts) else None, ".".join(parts[:index])

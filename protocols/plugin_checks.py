@@ -1,0 +1,131 @@
+"""Check the plugins that a protocol names: that they exist, take their settings, and fit each other."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bmi_app import plugins
+from protocols.problems import Finding, listing
+from protocols.schema import Protocol
+from protocols.wording import describe_errors
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Hold one plugin that a protocol names.
+
+    Attributes
+    ----------
+    path
+        Dotted path of the table that names it.
+    key
+        The key in that table with the plugin's name.
+    kind
+        Kind of the plugin.
+    name
+        Name of the plugin.
+    settings
+        The settings in the protocol.
+    passed_in
+        Keys of the table that the plugin takes among its settings.
+    """
+
+    path: str
+    key: str
+    kind: plugins.Kind
+    name: str
+    settings: Mapping[str, Any]
+    passed_in: Mapping[str, Any]
+
+
+def choices(protocol: Protocol) -> list[Choice]:
+    """List the plugins that a protocol names, in the order of its tables."""
+    decoder, learning, driver, subject = protocol.decoder, protocol.learning, protocol.driver, protocol.subject
+    known = {"prior": subject.prior, "learner": subject.learner}
+    return [
+        Choice("decoder", "kind", "decoders", decoder.kind, decoder.settings, {}),
+        Choice("learning", "rule", "learning", learning.rule, learning.settings, {}),
+        *(
+            Choice(f"outputs.{index}", "kind", "outputs", output.kind, output.settings, {})
+            for index, output in enumerate(protocol.outputs)
+        ),
+        Choice("driver", "kind", "drivers", driver.kind, driver.settings, {}),
+        Choice("subject", "kind", "subjects", subject.kind, subject.settings, known),
+    ]
+
+
+def check_plugins(protocol: Protocol) -> tuple[list[Finding], dict[str, dict[str, Any]]]:
+    """Check the plugins of a protocol, and fill in their settings.
+
+    Returns
+    -------
+    findings
+        Every mistake.
+    settings
+        All settings of each plugin that is right, defaults included, by the path of the table that names it.
+    """
+    findings: list[Finding] = []
+    settings: dict[str, dict[str, Any]] = {}
+    modules: dict[str, ModuleType] = {}
+    for choice in choices(protocol):
+        where = f"{choice.path}.{choice.key}"
+        try:
+            module = plugins.load(choice.kind, choice.name)
+        except (LookupError, ImportError) as error:
+            findings.append(Finding(where, str(error.args[0] if error.args else error)))
+            continue
+        modules[choice.path] = module
+        model: type[BaseModel] = module.Settings
+        try:
+            resolved = model(**{**choice.settings, **choice.passed_in})
+        except ValidationError as error:
+            findings.extend(_settings_findings(choice, model, error))
+            continue
+        dumped = resolved.model_dump(mode="json", exclude_none=True)
+        settings[choice.path] = {key: value for key, value in dumped.items() if key not in choice.passed_in}
+    findings.extend(_check_pair(protocol, modules))
+    findings.extend(_check_map(protocol, modules))
+    return findings, settings
+
+
+def _settings_findings(choice: Choice, model: type[BaseModel], error: ValidationError) -> Iterator[Finding]:
+    for key, message in describe_errors(model, error):
+        inside = f"{choice.path}.settings.{key}" if key else f"{choice.path}.settings"
+        # A key of the table itself, such as subject.prior, is where its owner wrote it.
+        named = f"{choice.path}.{key}" if key.partition(".")[0] in choice.passed_in else inside
+        yield Finding(named, message, (f"{choice.path}.{choice.key}",))
+    for key in choice.settings.keys() & choice.passed_in.keys():
+        yield Finding(f"{choice.path}.settings.{key}", f"stands in the wrong table; allowed: {choice.path}.{key}")
+
+
+def _check_pair(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:
+    """Find a rule that adapts what the decoder does not offer."""
+    if "decoder" not in modules or "learning" not in modules:
+        return
+    adapts: str = modules["learning"].ADAPTS
+    offered: frozenset[str] = modules["decoder"].ADAPTABLE
+    if adapts not in offered:
+        yield Finding(
+            "learning.rule",
+            f"{protocol.learning.rule!r} adapts the {adapts}, which decoder {protocol.decoder.kind!r} does not offer; "
+            f"allowed: a rule that adapts {listing(sorted(offered))}",
+            ("decoder.kind",),
+        )
+
+
+def _check_map(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:
+    """Find an axis without population, where the decoder needs one."""
+    if "decoder" not in modules or not modules["decoder"].NEEDS_MAP:
+        return
+    for letter, axis in protocol.axes.items():
+        if not axis.populations:
+            path = f"axes.{letter}"
+            yield Finding(
+                path,
+                f"has no population, which decoder {protocol.decoder.kind!r} needs; allowed: population, "
+                f"or push and pull, each one of {listing(protocol.populations)}",
+                ("decoder.kind", path),
+            )

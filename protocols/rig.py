@@ -1,0 +1,59 @@
+"""Define the tables of what stands around the loop: session, outputs, driver, subject and safety."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from protocols.section import CM_S, MAX_SEED, MS, S, Section
+
+
+class Session(Section):
+    """Say how the session is seeded and when it ends at the latest."""
+
+    seed: int = Field(1, ge=0, le=MAX_SEED, description="Seed of every random number of the session.")
+    duration_s: float | None = Field(
+        None,
+        gt=0,
+        description="Length of the session; absent: until its blocks or trials are over.",
+        json_schema_extra=S,
+    )
+    trials: int | None = Field(None, ge=1, description="Number of trials after which the session ends.")
+
+
+class Output(Section):
+    """Say what a moment of the session sets off outside of the program."""
+
+    on: Literal["reward", "trial_start", "trial_end", "block_start", "session"] = Field(
+        description="The moment; `session` is the sync pulse at start and stop.", examples=["reward"]
+    )
+    kind: str = Field(description="Output plugin.", examples=["null"], json_schema_extra={"plugin": "outputs"})
+    settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
+
+
+class Driver(Section):
+    """Say where spikes come from."""
+
+    kind: str = Field("simulated", description="Driver plugin.", json_schema_extra={"plugin": "drivers"})
+    stream: str | None = Field(None, min_length=1, description="Name that the LSL stream must have.")
+    type: str | None = Field(None, min_length=1, description="Type that the LSL stream must have.")
+    source_id: str | None = Field(None, min_length=1, description="Source id that the LSL stream must have.")
+    host: str | None = Field(None, min_length=1, description="Host that the LSL stream must come from.")
+    settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
+
+
+class Subject(Section):
+    """Describe the simulated subject."""
+
+    kind: str = Field("plain", description="Subject plugin.", json_schema_extra={"plugin": "subjects"})
+    prior: str = Field("nominal", min_length=1, description="What it knows of the tool at the start.")
+    learner: str = Field("none", min_length=1, description="How it learns the tool.")
+    settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
+
+
+class Safety(Section):
+    """Set the limits that hold whatever the decoder says."""
+
+    max_speed_cm_s: float = Field(40.0, gt=0, description="Greatest speed of the cursor.", json_schema_extra=CM_S)
+    watchdog_ms: float = Field(
+        1000.0, gt=0, description="Time without data after which the source counts as lost.", json_schema_extra=MS
+    )

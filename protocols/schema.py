@@ -1,0 +1,123 @@
+"""Define a protocol: everything that is decided about a session before it starts.
+
+`protocols.load.load` is the way to one: it finds every mistake in a file. `Protocol.model_validate` checks each key by
+itself only, and is for text that was a valid protocol before.
+"""
+
+from typing import Annotated, Any, Literal
+
+import tomlkit
+from pydantic import BeforeValidator, Field
+
+from protocols.rig import Driver, Output, Safety, Session, Subject
+from protocols.section import Section
+from protocols.signal import Axes, Decoder, Learning, Tick, Units, Workspace
+from protocols.task import Block, Task
+from protocols.units import PopulationSpec, resolve_populations
+
+POPULATION_FORMS = '"0-31", "0-3,8,10-12", a list of unit indices, or "rest"'
+
+
+def _read_population(value: Any) -> Any:
+    """Accept a text or a list of whole numbers, so that a wrong one is one mistake and not one per type."""
+    if isinstance(value, list | tuple) and all(type(index) is int and index >= 0 for index in value):
+        return tuple(value)
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+Population = Annotated[PopulationSpec, BeforeValidator(_read_population)]
+PopulationName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
+
+
+class Protocol(Section):
+    """Hold a protocol, resolved: with every default filled in."""
+
+    format: Literal[1] = Field(description="Version of this format.", examples=[1])
+    name: str = Field(min_length=1, description="Short name; session folders carry it.", examples=["center_out"])
+    title: str = Field("", description="What it is, in a line.")
+    description: str = Field("", description="What it is for.")
+    session: Session = Field(Session(), description="Seed and end of the session.")
+    workspace: Workspace = Field(Workspace(), description="The plane in which the cursor moves.")
+    tick: Tick = Field(Tick(), description="When the loop runs.")
+    units: Units = Field(description="The units, and how the source names them.", examples=[{"count": 96}])
+    populations: dict[PopulationName, Population] = Field(
+        {},
+        description="Disjoint groups of units, each with a name of your choice; "
+        '`"rest"`: all units that no other population names.',
+        json_schema_extra={"allowed": POPULATION_FORMS},
+    )
+    axes: Axes = Field(
+        description="What drives the cursor.", examples=[{"x": {"population": "horizontal", "gain": 0.08}}]
+    )
+    decoder: Decoder = Field(Decoder(), description="How firing becomes velocity.")
+    learning: Learning = Field(Learning(), description="How the decoder adapts.")
+    blocks: tuple[Block, ...] = Field(
+        strict=False,
+        min_length=1,
+        description="The parts of the session, in order.",
+        examples=[[{"kind": "closed_loop"}]],
+        json_schema_extra={"allowed": "at least one [[blocks]] table"},
+    )
+    task: Task = Field(
+        description="What the subject is asked to do.",
+        examples=[
+            {
+                "pattern": "ring",
+                "count": 8,
+                "distance_cm": 8.0,
+                "target_radius_cm": 1.5,
+                "hold_ms": 300.0,
+                "timeout_ms": 6000.0,
+                "inter_trial_ms": 500.0,
+            }
+        ],
+    )
+    outputs: tuple[Output, ...] = Field(
+        (),
+        strict=False,
+        description="What the session sets off outside of the program.",
+        json_schema_extra={"allowed": "[[outputs]] tables"},
+    )
+    driver: Driver = Field(Driver(), description="Where spikes come from.")
+    subject: Subject = Field(Subject(), description="The simulated subject, where the driver is simulated.")
+    safety: Safety = Field(Safety(), description="Limits that hold whatever the decoder says.")
+
+    @property
+    def n_axes(self) -> int:
+        """Return the number of axes along which the cursor moves."""
+        return len(self.axes.items())
+
+    def population_indices(self) -> dict[str, tuple[int, ...]]:
+        """Return the ascending unit indices of each population, in the order of the file."""
+        return resolve_populations(self.populations, self.units.count)
+
+    def unit_index(self, channel: int, unit: int) -> int | None:
+        """Return the index of a (channel, unit) pair of the source, or None where the protocol does not name it."""
+        return self.units.index(channel, unit)
+
+    def target_positions_cm(self) -> tuple[tuple[float, float], ...]:
+        """Return the targets' centres in the order of their indices; none where they are drawn anew (`uniform`)."""
+        return self.task.target_positions_cm()
+
+    def warnings(self) -> list[str]:
+        """Name what is allowed, but may not be what was meant."""
+        found = []
+        kinds = [block.kind for block in self.blocks]
+        driven = any(axis.populations for _, axis in self.axes.items())
+        if driven and "rest" not in kinds:
+            found.append(
+                'blocks: no block of kind "rest", so every baseline stays 0 Hz and rest itself moves the cursor'
+            )
+        elif driven and kinds[0] != "rest":
+            found.append('blocks: until the first block of kind "rest" is over, every baseline is 0 Hz')
+        if self.learning.when != "off" and not any(
+            block.learning for block in self.blocks if block.kind in ("observation", "closed_loop")
+        ):
+            found.append(f"learning.when: {self.learning.when!r}, but no block with targets has learning = true")
+        return found
+
+    def to_toml(self) -> str:
+        """Write the protocol as TOML text that loads back equal."""
+        return tomlkit.dumps(self.model_dump(mode="json", exclude_none=True))

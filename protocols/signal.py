@@ -1,0 +1,158 @@
+"""Define the tables from the source to the cursor: workspace, tick, units, axes, decoder and learning."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from protocols.section import CM, CM_S, MAX_SEED, MS, PER_S, ChannelUnit, Point, Section
+from protocols.units import MAX_UNITS
+
+
+class Workspace(Section):
+    """Say how large the plane is in which the cursor moves."""
+
+    size_cm: Point = Field(
+        (20.0, 20.0),
+        strict=False,
+        description="Width and height; the plane is centred on 0.",
+        json_schema_extra={**CM, "allowed": "[width, height], both above 0"},
+    )
+
+
+class Tick(Section):
+    """Say when the loop runs."""
+
+    period_ms: float = Field(10.0, ge=1, le=100, description="Length of a bin and of a tick.", json_schema_extra=MS)
+    source: Literal["clock", "stream"] = Field(
+        "clock", description="What makes a tick: the clock, or each sample of a stream of binned counts."
+    )
+    grace_ms: float = Field(
+        2.0,
+        ge=0,
+        le=50,
+        description="How long after a bin's end it is evaluated, so that transport delay loses no spike.",
+        json_schema_extra=MS,
+    )
+
+
+class Units(Section):
+    """Say how many units the decoder sees, and how a (channel, unit) pair of the source becomes an index."""
+
+    count: int = Field(ge=1, le=MAX_UNITS, description="Number of units; indices run from 0.", examples=[96])
+    map: Literal["channel", "channel_unit", "table"] = Field(
+        "channel",
+        description="How a pair becomes an index. `channel`: channel - first_channel, the sorted unit is ignored. "
+        "`channel_unit`: (channel - first_channel) * units_per_channel + unit - first_unit. "
+        "`table`: the row of `table`.",
+    )
+    first_channel: int = Field(0, ge=0, le=1_000_000, description="Number of the source's first channel.")
+    first_unit: int = Field(0, ge=0, le=1_000_000, description="Number of a channel's first sorted unit.")
+    units_per_channel: int = Field(1, ge=1, le=1000, description="Sorted units per channel, for `channel_unit`.")
+    table: tuple[ChannelUnit, ...] | None = Field(
+        None,
+        strict=False,
+        description="One [channel, unit] row per index, for `table`.",
+        json_schema_extra={"allowed": "[[channel, unit], ...], every row different"},
+    )
+    ignore_unknown: bool = Field(
+        True, description="Count and drop spikes of pairs that are not mapped; else such a spike ends the session."
+    )
+
+    def index(self, channel: int, unit: int) -> int | None:
+        """Return the index of a pair of the source, or None where the protocol does not name it."""
+        if self.map == "table":
+            pairs = self.table or ()
+            return pairs.index((channel, unit)) if (channel, unit) in pairs else None
+        if self.map == "channel":
+            index = channel - self.first_channel
+        else:
+            # Without this test a fourth unit of a channel of three would pass for the first of the next channel.
+            if not 0 <= unit - self.first_unit < self.units_per_channel:
+                return None
+            index = (channel - self.first_channel) * self.units_per_channel + unit - self.first_unit
+        return index if 0 <= index < self.count else None
+
+
+class Axis(Section):
+    """Say what drives one axis of the cursor: a population, or a push-pull pair of populations."""
+
+    population: str | None = Field(None, description="Population whose summed firing moves the cursor along the axis.")
+    push: str | None = Field(None, description="Population that moves the cursor forward; together with `pull`.")
+    pull: str | None = Field(None, description="Population that moves the cursor back; together with `push`.")
+    gain: float = Field(
+        1.0,
+        gt=0,
+        le=1e6,
+        description="Velocity per summed firing above baseline; to be given where a population drives the axis.",
+        json_schema_extra={"unit": "cm/s per Hz"},
+    )
+
+    @property
+    def populations(self) -> dict[str, str]:
+        """Return the populations that drive the axis, by the key that names each."""
+        named = {"population": self.population, "push": self.push, "pull": self.pull}
+        return {key: name for key, name in named.items() if name is not None}
+
+
+class Axes(Section):
+    """Name the cursor's axes; without `y` the cursor moves along a line."""
+
+    x: Axis = Field(
+        description="The horizontal axis.",
+        examples=[{"population": "horizontal", "gain": 0.08}],
+    )
+    y: Axis | None = Field(None, description="The vertical axis; absent: the cursor stays at y = 0.")
+
+    def items(self) -> list[tuple[str, Axis]]:
+        """Return the axes that exist with their names."""
+        return [("x", self.x)] if self.y is None else [("x", self.x), ("y", self.y)]
+
+
+class Decoder(Section):
+    """Say how firing becomes velocity."""
+
+    kind: str = Field("groupweight", description="Decoder plugin.", json_schema_extra={"plugin": "decoders"})
+    input: Literal["rate_hz", "counts"] = Field(
+        "rate_hz", description="What the decoder reads: rates, or counts per bin."
+    )
+    smoothing: Literal["exponential", "boxcar", "none"] = Field("exponential", description="How counts are smoothed.")
+    smoothing_ms: float = Field(
+        100.0, gt=0, le=10_000, description="Time constant, or length of the boxcar.", json_schema_extra=MS
+    )
+    scramble: float = Field(0.0, ge=0, le=1, description="Fraction of the weights whose sign is flipped.")
+    scramble_seed: int | None = Field(
+        None, ge=0, le=MAX_SEED, description="Which weights are flipped; absent: the session's seed."
+    )
+    start_from: str | None = Field(
+        None,
+        min_length=1,
+        description="File of a saved decoder to start from; relative to the protocol file.",
+    )
+    settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
+
+
+class Learning(Section):
+    """Say whether, when and how the decoder adapts, and the model of what the subject intends."""
+
+    rule: str = Field("lms", description="Learning rule plugin.", json_schema_extra={"plugin": "learning"})
+    when: Literal["off", "tick", "trial", "reward"] = Field("off", description="When the rule acts.")
+    rate: float | None = Field(None, ge=0, description="Learning rate; absent: the rule's own.")
+    weight_min: float = Field(-10.0, description="Smallest weight allowed; an update below it is rejected.")
+    weight_max: float = Field(10.0, description="Largest weight allowed; an update above it is rejected.")
+    sample_ms: float = Field(
+        10.0,
+        gt=0,
+        description="Spacing of the samples of a trial that are kept to learn from; a multiple of the tick.",
+        json_schema_extra=MS,
+    )
+    exploration_cm_s: float = Field(
+        0.0, ge=0, description="Standard deviation of the velocity noise that is added.", json_schema_extra=CM_S
+    )
+    exploration_tau_ms: float = Field(300.0, gt=0, description="Correlation time of that noise.", json_schema_extra=MS)
+    intent_speed_cm_s: float = Field(
+        12.0, gt=0, description="Greatest speed that the subject is taken to intend.", json_schema_extra=CM_S
+    )
+    intent_gain_per_s: float = Field(
+        3.0, gt=0, description="Intended speed per distance to the target, up to that speed.", json_schema_extra=PER_S
+    )
+    settings: dict[str, Any] = Field({}, description="Settings of the plugin.")

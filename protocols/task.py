@@ -1,0 +1,107 @@
+"""Define the tables of what the subject is asked to do: blocks and task."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from protocols.section import CM, DEG, MS, Point, S, Section
+
+
+def _read_assist(value: Any) -> Any:
+    """Accept a number or a pair of numbers in 0..1, so that a wrong one is one mistake and not one per type."""
+    ends = list(value) if isinstance(value, list | tuple) else [value]
+    right = all(isinstance(end, int | float) and not isinstance(end, bool) and 0 <= end <= 1 for end in ends)
+    if not right or (isinstance(value, list | tuple) and len(ends) != 2):
+        raise ValueError
+    return value
+
+
+class Block(Section):
+    """Say what one part of the session is, and how long it lasts."""
+
+    kind: Literal["rest", "observation", "closed_loop", "free"] = Field(
+        description="`rest` measures and freezes the baselines; in `observation` the computer moves the cursor; in "
+        "`closed_loop` the subject does; `free` has no targets.",
+        examples=["closed_loop"],
+    )
+    name: str = Field("", description="Name in views and reports.")
+    duration_s: float | None = Field(
+        None,
+        gt=0,
+        description="Length; a multiple of the tick. Only the last block may have neither `duration_s` nor `trials`: "
+        "it lasts until the session ends.",
+        json_schema_extra=S,
+    )
+    trials: int | None = Field(None, ge=1, description="Length in trials.")
+    assist: Annotated[float | Point, BeforeValidator(_read_assist)] = Field(
+        0.0,
+        description="Share of the velocity that the computer gives; a pair changes linearly over the block.",
+        json_schema_extra={"allowed": "a number from 0 to 1, or [from, to]"},
+    )
+    learning: bool = Field(True, description="Whether the decoder may adapt in this block.")
+
+
+class Task(Section):
+    """Say where the targets are, what counts as success, and how long each state lasts."""
+
+    pattern: Literal["ring", "list", "uniform"] = Field(
+        description="Where targets are: on a circle, at listed positions, or anywhere.", examples=["ring"]
+    )
+    count: int | None = Field(None, ge=1, le=1000, description="Number of targets on the ring.")
+    distance_cm: float | None = Field(
+        None, ge=0, description="Distance of the ring's targets from the centre.", json_schema_extra=CM
+    )
+    first_angle_deg: float = Field(
+        0.0, ge=-360, le=360, description="Angle of the ring's first target from +x.", json_schema_extra=DEG
+    )
+    positions_cm: Annotated[tuple[Point, ...], Field(min_length=1, strict=False)] | None = Field(
+        None, description="Positions for `list`.", json_schema_extra={**CM, "allowed": "[[x, y], ...]"}
+    )
+    margin_cm: float | None = Field(
+        None, ge=0, description="Least distance of a `uniform` target's centre from the edge.", json_schema_extra=CM
+    )
+    order: Literal["shuffled", "sequential", "random"] = Field(
+        "shuffled", description="`shuffled`: each target once per cycle, in random order."
+    )
+    start: Literal["center", "continue"] = Field(
+        "center", description="Whether each trial puts the cursor in the centre, or leaves it where it is."
+    )
+    target_radius_cm: float = Field(gt=0, description="Radius of a target.", examples=[1.5], json_schema_extra=CM)
+    cursor_radius_cm: float = Field(0.3, gt=0, description="Radius of the cursor as shown.", json_schema_extra=CM)
+    hold_ms: float = Field(
+        ge=0,
+        description="How long the cursor's centre must stay inside the target; a multiple of the tick.",
+        examples=[300.0],
+        json_schema_extra=MS,
+    )
+    hold_break_fails: bool = Field(False, description="Whether leaving the target during the hold fails the trial.")
+    timeout_ms: float = Field(
+        gt=0,
+        description="How long a trial may last; a multiple of the tick.",
+        examples=[6000.0],
+        json_schema_extra=MS,
+    )
+    inter_trial_ms: float = Field(
+        ge=0, description="Pause between trials; a multiple of the tick.", examples=[500.0], json_schema_extra=MS
+    )
+    reward_ms: float = Field(
+        300.0, gt=0, description="How long the reward state lasts; a multiple of the tick.", json_schema_extra=MS
+    )
+    failed_ms: float = Field(
+        300.0, gt=0, description="How long the failed state lasts; a multiple of the tick.", json_schema_extra=MS
+    )
+    reward_probability: float = Field(1.0, ge=0, le=1, description="Probability that a success is rewarded.")
+
+    def target_positions_cm(self) -> tuple[tuple[float, float], ...]:
+        """Return the centres of the targets, in the order of their indices; none for `uniform`."""
+        if self.pattern == "list":
+            return self.positions_cm or ()
+        if self.pattern == "uniform" or self.count is None or self.distance_cm is None:
+            return ()
+        angles = [math.radians(self.first_angle_deg + 360.0 * index / self.count) for index in range(self.count)]
+        # Rounded, so that a target on an axis has a 0 there; `+ 0.0` makes a 0 of a -0.
+        return tuple(
+            (round(self.distance_cm * math.cos(angle), 12) + 0.0, round(self.distance_cm * math.sin(angle), 12) + 0.0)
+            for angle in angles
+        )

@@ -1,0 +1,150 @@
+"""Say in a user's words what a key allows, and what pydantic found wrong."""
+
+import reprlib
+import types
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from protocols.problems import nearest
+
+Part = str | int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Say to which field of a model a location in a document belongs.
+
+    Attributes
+    ----------
+    field
+        Path of the field.
+    entry
+        Path of the entry in the field: an item of a list, a key of a free table; else empty.
+    info
+        The field; None for an unknown key.
+    owner
+        The model that has the field, or lacks it.
+    """
+
+    field: tuple[Part, ...]
+    entry: tuple[Part, ...]
+    info: FieldInfo | None
+    owner: type[BaseModel]
+
+    @property
+    def key(self) -> str:
+        """Return the dotted path."""
+        return ".".join(str(part) for part in (*self.field, *self.entry))
+
+
+def locate(model: type[BaseModel], loc: tuple[Part, ...]) -> Place:
+    """Return the place in `model` of the location of one of pydantic's errors."""
+    for end, part in enumerate(loc, 1):
+        info = model.model_fields.get(str(part))
+        if info is None:
+            return Place(loc[:end], (), None, model)
+        inner, container = _inner(info.annotation)
+        following = loc[end:]
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            skip = 1 if container is tuple and following and isinstance(following[0], int) else 0
+            if len(following) > skip:
+                below = locate(inner, following[skip:])
+                return Place((*loc[:end], *following[:skip], *below.field), below.entry, below.info, below.owner)
+            return Place(loc[:end], following, info, model)
+        # Of what follows, pydantic's names for the branches of a union are not part of the document.
+        entry = following[:1] if following and (container is dict or isinstance(following[0], int)) else ()
+        return Place(loc[:end], entry, info, model)
+    return Place((), (), None, model)
+
+
+def describe_errors(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
+    """Return `(dotted key, message)` of each mistake, one per key."""
+    found: dict[str, str] = {}
+    for item in error.errors(include_url=False):
+        place = locate(model, item["loc"])
+        found.setdefault(place.key, _describe(place, item))
+    return list(found.items())
+
+
+def describe_allowed(info: FieldInfo) -> str:
+    """Return what a field allows: `a number from 0 to 1`, `"a" or "b"`, ...; empty where it cannot be said briefly."""
+    extra = info.json_schema_extra
+    if isinstance(extra, dict) and "allowed" in extra:
+        return str(extra["allowed"])
+    inner, container = _inner(info.annotation)
+    if container is dict or (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        return "a list of tables" if container is tuple else "a table"
+    if get_origin(inner) is Literal:
+        return " or ".join(quote(value) for value in get_args(inner))
+    if inner is bool:
+        return "true or false"
+    if inner is str:
+        return "text, not empty" if _bound(info, "min_length") else "text"
+    if inner in (int, float):
+        return ("a whole number" if inner is int else "a number") + _describe_bounds(info)
+    return ""
+
+
+def quote(value: object) -> str:
+    """Write a value about as it stands in the file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, dict):
+        return "a table"
+    return reprlib.repr(value)
+
+
+def _describe(place: Place, item: Any) -> str:
+    if "[key]" in item["loc"]:
+        return "is not a name; allowed: letters, digits, _ and -, not beginning with a digit"
+    if not place.field:
+        return str(item["ctx"]["error"]) if item["type"] == "value_error" else str(item["msg"])
+    if item["type"] == "extra_forbidden":
+        keys = list(place.owner.model_fields)
+        return f"unknown key{nearest(str(place.field[-1]), keys)}; allowed: {', '.join(keys) or 'no key at all'}"
+    assert place.info is not None, f"an error other than an unknown key belongs to a field: {item}"
+    allowed = describe_allowed(place.info)
+    if item["type"] == "missing":
+        return f"is missing; allowed: {allowed}" if allowed else "is missing"
+    reason = str(item["ctx"]["error"]) if item["type"] == "value_error" else ""
+    if not allowed:
+        return reason or f"{quote(item['input'])} is not allowed: {item['msg']}"
+    refusal = reason or f"{quote(item['input'])} is not allowed"
+    return f"{refusal}; allowed: {allowed}"
+
+
+def _describe_bounds(info: FieldInfo) -> str:
+    least, above, most = _bound(info, "ge"), _bound(info, "gt"), _bound(info, "le")
+    if least is not None:
+        return f" from {least} to {most}" if most is not None else f" of at least {least}"
+    low = f" above {above}" if above is not None else ""
+    high = f" up to {most}" if most is not None else ""
+    return low + high
+
+
+def _bound(info: FieldInfo, name: str) -> Any:
+    """Return the bound `name` of a field, or None."""
+    return next((bound for entry in info.metadata if (bound := getattr(entry, name, None)) is not None), None)
+
+
+def _inner(annotation: Any) -> tuple[Any, type | None]:
+    """Return the type inside of `X | None`, `Annotated[X]`, `tuple[X, ...]`, and the container it was in.
+
+    The container is `tuple` for a list of any length, `dict` for a free table, else None.
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _inner(arguments[0])
+    if origin in (Union, types.UnionType):
+        others = [argument for argument in arguments if argument is not type(None)]
+        return _inner(others[0]) if len(others) == 1 else (annotation, None)
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return _inner(arguments[0])[0], tuple
+    if origin is dict:
+        return arguments[1], dict
+    return annotation, None

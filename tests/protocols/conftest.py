@@ -1,0 +1,76 @@
+"""Stand-in plugins, so that these tests are about protocols and not about the plugins that happen to exist."""
+
+from types import ModuleType, SimpleNamespace
+from typing import Any, Literal, cast
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from bmi_app import plugins
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LinearSettings(Settings):
+    m1: float = Field(0.0, ge=0, lt=1)
+
+
+class PlainSettings(Settings):
+    prior: Literal["nominal", "nothing"] = "nominal"
+    learner: Literal["none"] = "none"
+    visual_delay_ms: float = Field(100.0, ge=0)
+
+
+class MarkerSettings(Settings):
+    label: str = "marker"
+
+
+class SerialSettings(Settings):
+    port: str
+
+
+READOUT = frozenset({"readout"})
+PLUGINS: dict[str, dict[str, Any]] = {
+    "decoders": {
+        "groupweight": SimpleNamespace(Settings=Settings, ADAPTABLE=READOUT, NEEDS_MAP=True),
+        "linear": SimpleNamespace(Settings=LinearSettings, ADAPTABLE=READOUT, NEEDS_MAP=False),
+    },
+    "learning": {
+        "lms": SimpleNamespace(Settings=Settings, ADAPTS="readout"),
+        "reward_gated": SimpleNamespace(Settings=Settings, ADAPTS="readout"),
+        "refit": SimpleNamespace(Settings=Settings, ADAPTS="model"),
+    },
+    "subjects": {"plain": SimpleNamespace(Settings=PlainSettings)},
+    "drivers": {"simulated": SimpleNamespace(Settings=Settings), "lsl": SimpleNamespace(Settings=Settings)},
+    "outputs": {
+        "null": SimpleNamespace(Settings=Settings),
+        "lsl_marker": SimpleNamespace(Settings=MarkerSettings),
+        "serial": SimpleNamespace(Settings=SerialSettings),
+    },
+}
+
+
+def load_stand_in(kind: plugins.Kind, name: str) -> ModuleType:
+    if name not in PLUGINS[kind]:
+        raise LookupError(f"no {kind} plugin {name!r}; there are: {', '.join(sorted(PLUGINS[kind]))}")
+    return cast(ModuleType, PLUGINS[kind][name])
+
+
+@pytest.fixture(autouse=True)
+def _stand_in_plugins(monkeypatch, request):
+    if "real_plugins" not in request.fixturenames:
+        monkeypatch.setattr(plugins, "load", load_stand_in)
+
+
+@pytest.fixture
+def real_plugins():
+    """Ask for the plugins that ship."""
+
+
+@pytest.fixture(autouse=True)
+def user_data(monkeypatch, tmp_path):
+    """Keep the user's own protocols out of the tests."""
+    monkeypatch.setattr("platformdirs.user_data_dir", lambda *_, **__: str(tmp_path / "user"))
+    return tmp_path / "user" / "protocols"
