@@ -2,7 +2,7 @@
 
 An Arrow IPC stream is a row of messages: first the schema, then batches, then an end mark::
 
-    FF FF FF FF | metadata length, i4 | metadata (flatbuffer, padded) | body: the columns' buffers
+    FF FF FF FF | metadata length, i4 | metadata (flatbuffer, padded) | body: the columns' buffers, LZ4
     FF FF FF FF | 00 00 00 00                                           end of the stream
 
 In the metadata of every message stands, under the key ``check``, one text of fixed length::

