@@ -71,7 +71,7 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         # features
         "pending": (f4, (2 * FUTURE_TICKS, units)),
         "rates": (f8, (units,)),
-        "boxcar": (f8, (max(sizes.boxcar_ticks, 1), units)),
+        "boxcar": (f8, (sizes.boxcar_ticks + 1, units)),  # the last row is their sum
         "feature_offset": (f8, (units,)),
         "feature_scale": (f8, (units,)),
         "features": (f8, (units,)),

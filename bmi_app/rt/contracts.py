@@ -39,7 +39,9 @@ POLL = types.FunctionType(poll_signature)
 NOTHING, CHANGED, REFUSED = 0, 1, 2  # what LEARN returns
 
 # Fields of a row of `seen`: what a subject (in the engine or behind LSL) may know of the task, newest row first.
-SEEN_TIME_S, SEEN_X, SEEN_Y, SEEN_VX, SEEN_VY, SEEN_TARGET_X, SEEN_TARGET_Y, SEEN_RADIUS, SEEN_STATE, SEEN_REWARD = range(10)
+SEEN_TIME_S, SEEN_X, SEEN_Y, SEEN_VX, SEEN_VY, SEEN_TARGET_X, SEEN_TARGET_Y, SEEN_RADIUS, SEEN_STATE, SEEN_REWARD = (
+    range(10)
+)
 N_SEEN = 10
 
 _GROUPS: tuple[tuple[tuple[str, Any], ...], ...] = (

@@ -1,9 +1,10 @@
 """Compile kernels one way everywhere: explicit signature, no GIL, cached on disk per user and per source state.
 
 numba's own cache notices a change in a kernel's file but not in the files of the kernels that it calls. The cache
-folder is therefore named by a hash over every source file that holds kernels, and the versions that compile them.
+folder is therefore named by a hash over the sources that a kernel may depend on, and the versions that compile it.
 """
 
+import functools
 import hashlib
 import platform
 from collections.abc import Callable
@@ -16,21 +17,27 @@ import platformdirs
 from numba import types
 
 _ROOT = Path(__file__).resolve().parents[2]
-_KERNEL_HOMES = ("bmi_app/rt", "bmi_app/decoders", "bmi_app/learning", "bmi_app/subject", "drivers")
+_CORE = "bmi_app/rt"
+_PLUGIN_HOMES = ("bmi_app/decoders", "bmi_app/learning", "bmi_app/subject", "drivers")
 
 
-def cache_folder() -> Path:
-    """Return the folder of this source state's compiled kernels."""
+@functools.cache
+def cache_folder(homes: tuple[str, ...] = (_CORE, *_PLUGIN_HOMES)) -> Path:
+    """Return the folder of the compiled kernels that depend on the sources in `homes`, as these now are."""
     digest = hashlib.sha256()
     for word in (version("numba"), version("llvmlite"), version("numpy"), platform.python_version()):
         digest.update(word.encode())
-    for home in _KERNEL_HOMES:
+    for home in homes:
         for path in sorted((_ROOT / home).glob("*.py")):
             digest.update(path.read_bytes())
     return Path(platformdirs.user_cache_dir("bmi_app")) / "kernels" / digest.hexdigest()[:16]
 
 
-numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+def _compile(function: Any, signature: Any) -> Any:
+    # The core calls plugins through pointers only, so a change in a plugin leaves its compiled form valid.
+    core = function.__module__.startswith("bmi_app.rt.")
+    numba.config.CACHE_DIR = str(cache_folder((_CORE,)) if core else cache_folder())  # type: ignore[attr-defined]
+    return numba.njit(signature, nogil=True, cache=True, error_model="numpy")(function)
 
 
 def kernel(signature: Any) -> Callable[[Any], Any]:
@@ -39,12 +46,12 @@ def kernel(signature: Any) -> Callable[[Any], Any]:
     No fastmath: replay is bit-exact only while the compiler may not reorder sums. Division follows numpy
     (infinity, not an exception), because an exception could not leave a real-time loop.
     """
-    return numba.njit(signature, nogil=True, cache=True, error_model="numpy")  # type: ignore[no-any-return]
+    return lambda function: _compile(function, signature)
 
 
-def inlined(function: Any) -> Any:
-    """Decorate a small function that kernels use as if its text stood in them."""
-    return numba.njit(nogil=True, error_model="numpy", cache=False)(function)
+def part(function: Any) -> Any:
+    """Decorate a function that only kernels call; it is compiled with them, for the types that they give it."""
+    return _compile(function, None)
 
 
 f8 = types.float64

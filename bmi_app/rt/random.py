@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from bmi_app.rt.jit import inlined
+from bmi_app.rt.jit import part
 
 # Streams keep draws of different purposes apart.
 TARGET_ORDER = 1
@@ -20,7 +20,7 @@ SPIKES = 6
 SCRAMBLE = 7
 
 
-@inlined
+@part
 def mix(word):
     """Scramble 64 bits (SplitMix64's finalizer)."""
     z = np.uint64(word) + np.uint64(0x9E3779B97F4A7C15)
@@ -29,19 +29,21 @@ def mix(word):
     return z ^ (z >> np.uint64(31))
 
 
-@inlined
+@part
 def key(seed, stream, index):
     """Return the 64-bit key of one draw's (seed, stream, index)."""
     return mix(mix(mix(np.uint64(seed)) ^ np.uint64(stream)) ^ np.uint64(index))
 
 
-@inlined
+@part
 def uniform(key_, lane):
     """Return a number in [0, 1), 53 bits, the `lane`-th of this key."""
-    return float(mix(key_ ^ (np.uint64(lane) * np.uint64(0xD1342543DE82EF95))) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+    return float(mix(key_ ^ (np.uint64(lane) * np.uint64(0xD1342543DE82EF95))) >> np.uint64(11)) * (
+        1.0 / 9007199254740992.0
+    )
 
 
-@inlined
+@part
 def normal(key_, lane):
     """Return a standard normal number (Box and Muller 1958), from lanes 2 lane and 2 lane + 1."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(key_, 2 * lane)))

@@ -12,7 +12,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from bmi_app.rt import cells
-from bmi_app.rt.jit import f4, f8, i8, i8_1, inlined, kernel, records, void
+from bmi_app.rt.jit import f4, f8, i8, i8_1, kernel, part, records, void
 from bmi_app.rt.records import SPIKE
 
 spikes_t = records(SPIKE)
@@ -64,13 +64,13 @@ def float_of(typing_context: Any, bits: Any) -> Any:
     return types.float64(types.int64), codegen
 
 
-@inlined
+@part
 def load_f8(ctl: np.ndarray, cell: int) -> float:
     """Read a cell that holds the bits of a float64."""
     return float_of(load(ctl, cell))
 
 
-@inlined
+@part
 def store_f8(ctl: np.ndarray, cell: int, value: float) -> None:
     """Write a float64 into a cell."""
     store(ctl, cell, bits_of(value))

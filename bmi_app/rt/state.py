@@ -67,7 +67,6 @@ CONFIG = np.dtype(
         ("margin_cm", "<f8"),
         ("start_at_centre", "<i8"),
         ("target_radius_cm", "<f8"),
-        ("cursor_radius_cm", "<f8"),
         ("hold_ticks", "<i8"),
         ("hold_break_fails", "<i8"),
         ("timeout_ticks", "<i8"),
@@ -128,7 +127,6 @@ STATE = np.dtype(
         ("target", "<i8"),
         ("target_x_cm", "<f8"),
         ("target_y_cm", "<f8"),
-        ("inside", "<i8"),
         ("entered", "<i8"),
         ("outcome", "<i8"),  # of the trial that ended in this tick
         ("reward", "<f8"),  # given in this tick
@@ -139,7 +137,6 @@ STATE = np.dtype(
         ("cursor_y_cm", "<f8"),
         # learning
         ("n_samples", "<i8"),
-        ("learn_ticks", "<i8"),
         ("updated", "<i8"),  # in this tick
         ("rejected", "<i8"),  # in this tick
         ("update_norm", "<f8"),

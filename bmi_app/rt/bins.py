@@ -1,0 +1,123 @@
+"""Turn spikes into counts, and counts into rates and features.
+
+Bin k covers [start + k tick, start + (k + 1) tick): closed form in the global index, so that how the data were chunked
+never changes a result.
+"""
+
+import math
+
+import numpy as np
+
+from bmi_app.rt import cells
+from bmi_app.rt.arrays import FUTURE_TICKS
+from bmi_app.rt.jit import part
+from bmi_app.rt.records import Flag
+from bmi_app.rt.ring import load, store
+from bmi_app.rt.state import Smoothing
+
+_LOST = int(Flag.SOURCE_LOST)
+_NONE = int(Smoothing.NONE)
+_EXPONENTIAL = int(Smoothing.EXPONENTIAL)
+
+
+@part
+def bin_of(time_s, start_s, tick_s):
+    """Return the index of the bin that holds `time_s`; NaN and the infinite fall before every bin."""
+    where = (time_s - start_s) / tick_s
+    if not abs(where) < 1e15:
+        return -1
+    return int(math.floor(where))
+
+
+@part
+def collect(core, features, inputs):
+    """Drain the spike ring into the bins of this tick and the next ones.
+
+    A spike that is later than its bin counts in this tick; so does one stamped further ahead than bins are kept. Both
+    are counted. In stream mode the drain stops after one sample.
+    """
+    ctl, config, state = core[0], core[1][0], core[2][0]
+    pending, spikes = features[0], inputs[0]
+    tail, head = ctl[cells.SPIKES_DECODED], load(ctl, cells.SPIKES_HEAD)
+    state.backlog = head - tail
+    tick = state.tick
+    while tail < head:
+        spike = spikes[tail & (spikes.shape[0] - 1)]
+        tail += 1
+        stamp_s = spike.stamp_s + spike.offset_s
+        state.arrival_s, state.stamp_s = spike.arrival_s, stamp_s
+        counted_in = tick
+        if config.stream_ticks == 0:
+            counted_in = bin_of(stamp_s, config.start_s, config.tick_s)
+            if counted_in < tick:
+                state.late_spikes += spike.unit >= 0
+                counted_in = tick
+            elif counted_in >= tick + FUTURE_TICKS:
+                state.future_spikes += spike.unit >= 0
+                counted_in = tick
+        spike.tick = counted_in
+        if spike.unit >= 0:
+            pending[counted_in & (pending.shape[0] - 1), spike.unit] += spike.count
+        elif config.stream_ticks != 0:
+            break
+    store(ctl, cells.SPIKES_DECODED, tail)
+
+
+@part
+def smooth(core, features, frame_rings):
+    """Take this tick's counts, smooth them to rates, subtract baselines; in a rest block, gather baselines.
+
+    While the source is lost nothing is known, so nothing moves.
+    """
+    ctl, config, state = core[0], core[1][0], core[2][0]
+    pending, rates, boxcar, offset, scale, x, _ = features
+    counts_ring = frame_rings[1]
+    fresh = pending[state.tick & (pending.shape[0] - 1)]
+    counts = counts_ring[ctl[cells.FRAMES_HEAD] & (counts_ring.shape[0] - 1)]
+    total = 0.0
+    for u in range(fresh.shape[0]):
+        counts[u] = fresh[u]
+        total += fresh[u]
+        fresh[u] = np.float32(0.0)
+    state.spikes = total
+    if state.inputs & _LOST:
+        return
+    if config.smoothing == _NONE:
+        for u in range(rates.shape[0]):
+            rates[u] = counts[u] * config.rate_scale
+    elif config.smoothing == _EXPONENTIAL:
+        keep = config.smoothing_keep
+        for u in range(rates.shape[0]):
+            rates[u] = keep * rates[u] + (1.0 - keep) * (counts[u] * config.rate_scale)
+    else:  # boxcar: the running sum is one of whole counts, and so exact
+        oldest = boxcar[state.tick % config.smoothing_ticks]
+        total_counts = boxcar[config.smoothing_ticks]
+        for u in range(rates.shape[0]):
+            total_counts[u] += counts[u] - oldest[u]
+            oldest[u] = counts[u]
+            rates[u] = total_counts[u] * (config.rate_scale / config.smoothing_ticks)
+    for u in range(rates.shape[0]):
+        x[u] = (rates[u] - offset[u]) * scale[u]
+
+
+@part
+def gather_rest(core, features, frame_rings):
+    """Add this tick's counts to the baseline that a rest block measures."""
+    ctl, state = core[0], core[2][0]
+    rest_sum, counts_ring = features[6], frame_rings[1]
+    counts = counts_ring[ctl[cells.FRAMES_HEAD] & (counts_ring.shape[0] - 1)]
+    for u in range(rest_sum.shape[0]):
+        rest_sum[u] += counts[u]
+    state.rest_ticks += 1
+
+
+@part
+def freeze_baselines(core, features):
+    """Make the mean rate of the rest block each unit's baseline, for good."""
+    config, state = core[1][0], core[2][0]
+    offset, rest_sum = features[3], features[6]
+    if state.rest_ticks > 0:
+        for u in range(offset.shape[0]):
+            offset[u] = rest_sum[u] * config.rate_scale / state.rest_ticks
+            rest_sum[u] = 0.0
+        state.rest_ticks = 0

@@ -1,0 +1,91 @@
+"""Move the cursor: decoded velocity, model of the intention, assist, exploration, limits."""
+
+import math
+
+from bmi_app.rt import random
+from bmi_app.rt.jit import part
+from bmi_app.rt.records import BlockKind, TaskState
+
+_MOVE, _INTER_TRIAL, _REST = int(TaskState.MOVE), int(TaskState.INTER_TRIAL), int(TaskState.REST)
+_OBSERVATION = int(BlockKind.OBSERVATION)
+
+DECODED, VELOCITY, INTENT, NOISE = range(4)  # rows of `vectors`
+
+
+@part
+def decode(decoder, core, model, features, trial):
+    """Decode this tick's features to a velocity (cm/s), gain included."""
+    weights, bias, gain, memory = model[0], model[1], model[2], model[4]
+    decoded = trial[5][DECODED]
+    decoder(weights, bias, memory, features[5], decoded)
+    for a in range(decoded.shape[0]):
+        decoded[a] *= gain[a]
+
+
+@part
+def _intend(config, state, intent):
+    """Model what the subject wants: straight to the target, slower when near; to stay while holding."""
+    for a in range(intent.shape[0]):
+        intent[a] = 0.0
+    if state.state != _MOVE:
+        return
+    dx = state.target_x_cm - state.cursor_x_cm
+    dy = state.target_y_cm - state.cursor_y_cm
+    distance_cm = math.hypot(dx, dy)
+    if distance_cm > 0.0:
+        speed_cm_s = min(config.intent_speed_cm_s, config.intent_gain_per_s * distance_cm)
+        intent[0] = speed_cm_s * dx / distance_cm
+        if intent.shape[0] > 1:
+            intent[1] = speed_cm_s * dy / distance_cm
+
+
+@part
+def _assist_now(state, block):
+    """Return the share of the computer in the movement, 0 to 1."""
+    if block.kind == _OBSERVATION:
+        return 1.0
+    if state.assist_override >= 0.0:
+        return state.assist_override
+    if block.ticks > 0:
+        done = min(state.block_ticks / block.ticks, 1.0)
+    elif block.trials > 0:
+        done = min(state.block_trials / block.trials, 1.0)
+    else:
+        done = 0.0
+    return block.assist_from + (block.assist_to - block.assist_from) * done
+
+
+@part
+def move(core, trial, task):
+    """Move the cursor by one tick, unless the session is held, rests, or waits at the centre."""
+    config, state, blocks = core[1][0], core[2][0], task[2]
+    vectors = trial[5]
+    decoded, velocity, intent, noise = vectors[DECODED], vectors[VELOCITY], vectors[INTENT], vectors[NOISE]
+    _intend(config, state, intent)
+    state.assist = _assist_now(state, blocks[state.block]) if state.block >= 0 else 0.0
+    fixed = (
+        state.held
+        or state.block < 0
+        or state.state == _REST
+        or (state.state == _INTER_TRIAL and config.start_at_centre)
+    )
+    speed_squared = 0.0
+    for a in range(velocity.shape[0]):
+        if config.exploration_cm_s > 0.0:  # slow noise: an Ornstein-Uhlenbeck process of this deviation
+            keep = config.exploration_keep
+            draw = random.key(config.seed, random.EXPLORATION, state.tick)
+            noise[a] = keep * noise[a] + math.sqrt(1.0 - keep * keep) * config.exploration_cm_s * random.normal(draw, a)
+        velocity[a] = 0.0
+        if not fixed:
+            velocity[a] = (1.0 - state.assist) * (decoded[a] + noise[a]) + state.assist * intent[a]
+        speed_squared += velocity[a] * velocity[a]
+    if not speed_squared <= config.max_speed_cm_s * config.max_speed_cm_s:  # also when it is NaN
+        speed_cm_s = math.sqrt(speed_squared)
+        for a in range(velocity.shape[0]):
+            limited = velocity[a] * (config.max_speed_cm_s / speed_cm_s)
+            velocity[a] = limited if math.isfinite(limited) else 0.0
+    x = state.cursor_x_cm + velocity[0] * config.tick_s
+    state.cursor_x_cm = min(max(x, -config.half_width_cm), config.half_width_cm)
+    if velocity.shape[0] > 1:
+        y = state.cursor_y_cm + velocity[1] * config.tick_s
+        state.cursor_y_cm = min(max(y, -config.half_height_cm), config.half_height_cm)

@@ -1,0 +1,136 @@
+"""Run ticks: in real time beside an acquisition loop, as fast as possible on a manual clock, or from a recording.
+
+All of it is nopython and GIL-free: once a loop has started it allocates nothing, touches no Python object and calls only
+liblsl and the C library.
+"""
+
+from bmi_app.rt import cells
+from bmi_app.rt.clock import sleep_until
+from bmi_app.rt.contracts import ACT, DECODE, LEARN, POLL, frames_t, session_t
+from bmi_app.rt.jit import f4_2, f8_1, i8, i8_1, kernel, part, void
+from bmi_app.rt.lsl import local_clock
+from bmi_app.rt.records import Flag
+from bmi_app.rt.ring import load, load_f8, spikes_t, store, store_f8
+from bmi_app.rt.tick import tick
+
+_LOST, _REPLAYED = int(Flag.SOURCE_LOST), int(Flag.REPLAYED)
+_POLL_S = 0.010  # how long one poll may wait; also how soon acquisition notices a stop
+_STREAM_NAP_S = 0.000_1  # how often the tick loop looks for a new sample in stream mode
+
+
+@kernel(i8(POLL, ACT, f8_1, spikes_t, i8_1, frames_t))
+def acquire(poll, act, memory, spikes, ctl, frames):
+    """Poll the driver until the session stops; return 0, or the driver's fault code."""
+    while load(ctl, cells.STOP) == 0 and load(ctl, cells.DECODE_DONE) == 0:
+        result = poll(act, memory, spikes, ctl, frames, local_clock() + _POLL_S)
+        store_f8(ctl, cells.HEARTBEAT, local_clock())
+        if result < 0:
+            return result
+    return 0
+
+
+@part
+def _publish(core, frame_rings, due_s, published_s):
+    """Write the health record beside the frame, and make both visible."""
+    ctl, config, state = core[0], core[1][0], core[2][0]
+    head = ctl[cells.FRAMES_HEAD]
+    if published_s > due_s + config.tick_s:
+        state.missed_ticks += 1
+    health = frame_rings[2][head & (frame_rings[2].shape[0] - 1)]
+    health.tick, health.due_s, health.published_s = state.tick, due_s, published_s
+    health.arrival_s, health.stamp_s = state.arrival_s, state.stamp_s
+    health.backlog = state.backlog
+    health.late_spikes, health.future_spikes = state.late_spikes, state.future_spikes
+    health.dropped_spikes, health.bad_values = ctl[cells.DROPPED], ctl[cells.BAD_VALUES]
+    health.unmapped_spikes, health.missed_ticks = ctl[cells.UNMAPPED], state.missed_ticks
+    state.tick += 1
+    store(ctl, cells.FRAMES_HEAD, head + 1)
+
+
+@part
+def _wait_for_edge(core):
+    """Wait for this tick's edge and grace; return when it was due."""
+    config, state = core[1][0], core[2][0]
+    state.edge_s = config.start_s + (state.tick + 1) * config.tick_s
+    due_s = state.edge_s + config.grace_s
+    sleep_until(due_s)
+    return due_s
+
+
+@part
+def _wait_for_sample(core, spikes):
+    """Wait for the next sample of a counts stream; without one, make held ticks so that commands still act."""
+    ctl, config, state = core[0], core[1][0], core[2][0]
+    give_up_s = local_clock() + (config.tick_s if state.inputs & _LOST else config.watchdog_s)
+    while True:
+        tail = ctl[cells.SPIKES_DECODED]
+        if load(ctl, cells.SPIKES_HEAD) > tail:
+            first = spikes[tail & (spikes.shape[0] - 1)]
+            state.edge_s = first.stamp_s + first.offset_s
+            state.inputs &= ~_LOST
+            return first.arrival_s
+        now = local_clock()
+        waiting = load(ctl, cells.QUEUE_HEAD) > ctl[cells.QUEUE_TAIL]
+        if now > give_up_s or load(ctl, cells.STOP) or load(ctl, cells.SOURCE_ENDED) or (waiting and state.tick == 0):
+            state.edge_s = now
+            state.inputs |= _LOST
+            return now
+        sleep_until(now + _STREAM_NAP_S)
+
+
+@kernel(void(DECODE, LEARN, session_t))
+def run_live(decoder, rule, session):
+    """Make ticks in real time until the session stops."""
+    core, frame_rings, spikes = session[0], session[5], session[7][0]
+    ctl, config, state = core[0], core[1][0], core[2][0]
+    while load(ctl, cells.STOP) == 0 and state.stop_reason == 0:
+        if config.stream_ticks:
+            due_s = _wait_for_sample(core, spikes)
+        else:
+            due_s = _wait_for_edge(core)
+            quiet_s = due_s - max(load_f8(ctl, cells.LAST_ARRIVAL), config.start_s)
+            state.inputs = _LOST if quiet_s > config.watchdog_s else 0
+        if load(ctl, cells.SOURCE_ENDED) and load(ctl, cells.SPIKES_HEAD) == ctl[cells.SPIKES_DECODED]:
+            break
+        tick(decoder, rule, session)
+        _publish(core, frame_rings, due_s, local_clock())
+    store(ctl, cells.DECODE_DONE, 1)
+
+
+@kernel(i8(POLL, ACT, f8_1, DECODE, LEARN, session_t, i8))
+def run_fast(poll, act, memory, decoder, rule, session, n_ticks):
+    """Make up to `n_ticks` ticks on a manual clock; return how many were made before the session stopped.
+
+    The caller drains the rings between calls; `n_ticks` must not exceed the frame ring.
+    """
+    core, frame_rings, spikes = session[0], session[5], session[7][0]
+    ctl, config, state = core[0], core[1][0], core[2][0]
+    for made in range(n_ticks):
+        if state.stop_reason:
+            return made
+        state.edge_s = config.start_s + (state.tick + 1) * config.tick_s
+        state.inputs = 0
+        if poll(act, memory, spikes, ctl, frame_rings[0], state.edge_s) < 0:
+            store(ctl, cells.SOURCE_ENDED, 1)
+            return made
+        tick(decoder, rule, session)
+        _publish(core, frame_rings, state.edge_s, 0.0)
+    return n_ticks
+
+
+@kernel(void(DECODE, LEARN, session_t, frames_t, f4_2))
+def run_recorded(decoder, rule, session, recorded, counts):
+    """Make the ticks of a recording again: its counts, edges and input flags are given, commands wait in the queue.
+
+    The caller hands over chunks no longer than the frame ring, and compares between calls.
+    """
+    core, features, frame_rings = session[0], session[2], session[5]
+    state, pending = core[2][0], features[0]
+    for k in range(recorded.shape[0]):
+        state.edge_s = recorded[k].edge_s
+        state.inputs = recorded[k].flags & (_LOST | _REPLAYED)
+        fresh = pending[state.tick & (pending.shape[0] - 1)]
+        for u in range(fresh.shape[0]):
+            fresh[u] = counts[k, u]
+        tick(decoder, rule, session)
+        _publish(core, frame_rings, state.edge_s, 0.0)

@@ -1,0 +1,229 @@
+"""Run the task: blocks, trials, targets and one state machine, which is data.
+
+`TRANSITIONS` lists (state, condition, next state, outcome); in each tick the first row of the present state whose
+condition holds is taken. A new rule of the task is a row, and where needed a condition.
+"""
+
+import math
+from enum import IntEnum
+
+import numpy as np
+
+from bmi_app.rt import random
+from bmi_app.rt.bins import freeze_baselines
+from bmi_app.rt.jit import part
+from bmi_app.rt.log import log_event
+from bmi_app.rt.records import BlockKind, EventKind, Outcome, StopReason, TaskState
+from bmi_app.rt.state import TargetOrder, TargetPattern
+
+
+class Condition(IntEnum):
+    """Name what can be true of a trial in a tick; the bit of each is 1 << value."""
+
+    INSIDE = 0
+    OUTSIDE = 1
+    HELD = 2  # inside for `task.hold_ms`
+    LEFT_FATALLY = 3  # outside after being inside, with `task.hold_break_fails`
+    NEVER_REACHED = 4  # `task.timeout_ms` is over, the target was never entered
+    NOT_HELD = 5  # it is over, the target was entered
+    SKIPPED = 6  # by the operator
+    TIME_UP = 7  # the state has lasted as long as it may
+
+
+_S, _C, _O = TaskState, Condition, Outcome
+TRANSITIONS = np.array(
+    [
+        (_S.MOVE, _C.SKIPPED, _S.FAILED, _O.OPERATOR),
+        (_S.MOVE, _C.INSIDE, _S.HOLD, _O.NONE),
+        (_S.MOVE, _C.NEVER_REACHED, _S.FAILED, _O.TIMEOUT_NOT_REACHED),
+        (_S.MOVE, _C.NOT_HELD, _S.FAILED, _O.TIMEOUT_NOT_HELD),
+        (_S.HOLD, _C.SKIPPED, _S.FAILED, _O.OPERATOR),
+        (_S.HOLD, _C.LEFT_FATALLY, _S.FAILED, _O.HOLD_BROKEN),
+        (_S.HOLD, _C.OUTSIDE, _S.MOVE, _O.NONE),
+        (_S.HOLD, _C.HELD, _S.REWARD, _O.SUCCESS),
+        (_S.HOLD, _C.NOT_HELD, _S.FAILED, _O.TIMEOUT_NOT_HELD),
+        (_S.REWARD, _C.TIME_UP, _S.INTER_TRIAL, _O.NONE),
+        (_S.FAILED, _C.TIME_UP, _S.INTER_TRIAL, _O.NONE),
+        (_S.INTER_TRIAL, _C.TIME_UP, _S.MOVE, _O.NONE),
+    ],
+    dtype=np.int64,
+)
+
+# Enumerations are not seen by nopython code; plain integers are.
+_IDLE, _REST, _MOVE, _HOLD = int(_S.IDLE), int(_S.REST), int(_S.MOVE), int(_S.HOLD)
+_REWARD, _FAILED, _INTER_TRIAL = int(_S.REWARD), int(_S.FAILED), int(_S.INTER_TRIAL)
+_INSIDE, _OUTSIDE, _HELD, _LEFT_FATALLY = (1 << int(c) for c in (_C.INSIDE, _C.OUTSIDE, _C.HELD, _C.LEFT_FATALLY))
+_NEVER_REACHED, _NOT_HELD, _SKIPPED, _TIME_UP = (
+    1 << int(c) for c in (_C.NEVER_REACHED, _C.NOT_HELD, _C.SKIPPED, _C.TIME_UP)
+)
+_SUCCESS, _BLOCK_ENDED = int(_O.SUCCESS), int(_O.BLOCK_ENDED)
+_BLOCK_REST, _BLOCK_FREE = int(BlockKind.REST), int(BlockKind.FREE)
+_BLOCK_START, _TRIAL_START, _TRIAL_END = (
+    int(k) for k in (EventKind.BLOCK_START, EventKind.TRIAL_START, EventKind.TRIAL_END)
+)
+_TARGET_ENTER, _TARGET_LEAVE = int(EventKind.TARGET_ENTER), int(EventKind.TARGET_LEAVE)
+_EVENT_REWARD, _BASELINE_FROZEN = int(EventKind.REWARD), int(EventKind.BASELINE_FROZEN)
+_PROTOCOL_DONE = int(StopReason.PROTOCOL_DONE)
+_LIST = int(TargetPattern.LIST)
+_SHUFFLED, _SEQUENTIAL = int(TargetOrder.SHUFFLED), int(TargetOrder.SEQUENTIAL)
+
+
+@part
+def _block_is_over(state, block):
+    """Tell whether the block has had its ticks or its trials, or the operator wants the next one."""
+    if state.next_block or (block.ticks > 0 and state.block_ticks > block.ticks):
+        return True
+    between_trials = state.state == _INTER_TRIAL
+    return block.trials > 0 and state.block_trials >= block.trials and between_trials
+
+
+@part
+def _conditions(config, state):
+    """Return the bits of the conditions that hold in this tick."""
+    distance_cm = math.hypot(state.cursor_x_cm - state.target_x_cm, state.cursor_y_cm - state.target_y_cm)
+    inside = distance_cm <= config.target_radius_cm
+    bits = _INSIDE if inside else _OUTSIDE
+    if state.state == _HOLD:
+        if state.state_ticks >= config.hold_ticks:
+            bits |= _HELD
+        if not inside and config.hold_break_fails:
+            bits |= _LEFT_FATALLY
+    if state.trial_ticks >= config.timeout_ticks:
+        bits |= _NOT_HELD if state.entered else _NEVER_REACHED
+    if state.skip:
+        bits |= _SKIPPED
+    if (
+        (state.state == _REWARD and state.state_ticks >= config.reward_ticks)
+        or (state.state == _FAILED and state.state_ticks >= config.failed_ticks)
+        or (state.state == _INTER_TRIAL and state.state_ticks >= config.inter_trial_ticks)
+    ):
+        bits |= _TIME_UP
+    return bits
+
+
+@part
+def _choose_target(config, state, targets, order):
+    """Choose the target of trial `state.trial`, as a function of seed and trial."""
+    trial = state.trial
+    if config.target_pattern != _LIST:
+        draw = random.key(config.seed, random.TARGET_PLACE, trial)
+        state.target = -1
+        state.target_x_cm = (2.0 * random.uniform(draw, 0) - 1.0) * (config.half_width_cm - config.margin_cm)
+        y = (2.0 * random.uniform(draw, 1) - 1.0) * (config.half_height_cm - config.margin_cm)
+        state.target_y_cm = y if config.n_axes > 1 else 0.0
+        return
+    n = targets.shape[0]
+    place = trial % n
+    if config.target_order == _SHUFFLED:
+        if place == 0:  # Fisher and Yates, once a cycle
+            draw = random.key(config.seed, random.TARGET_ORDER, trial // n)
+            for i in range(n):
+                order[i] = i
+            for i in range(n - 1, 0, -1):
+                j = int(random.uniform(draw, i) * (i + 1))
+                order[i], order[j] = order[j], order[i]
+        state.target = order[place]
+    elif config.target_order == _SEQUENTIAL:
+        state.target = place
+    else:
+        state.target = int(random.uniform(random.key(config.seed, random.TARGET_ORDER, trial), 0) * n)
+    state.target_x_cm = targets[state.target, 0]
+    state.target_y_cm = targets[state.target, 1]
+
+
+@part
+def _end_trial(core, logs, outcome):
+    """Close the trial with its outcome; a success earns the reward with `task.reward_probability`."""
+    config, state = core[1][0], core[2][0]
+    state.outcome = outcome
+    time_to_target_s = -1.0
+    if outcome == _SUCCESS:
+        draw = random.key(config.seed, random.REWARD, state.trial)
+        given = 1.0 if random.uniform(draw, 0) < config.reward_probability else 0.0
+        state.reward += given
+        state.successes += 1
+        time_to_target_s = (state.trial_ticks - state.state_ticks) * config.tick_s
+        log_event(core, logs, _EVENT_REWARD, 0, given)
+    if outcome != _BLOCK_ENDED:
+        state.trials_done += 1
+        state.block_trials += 1
+    log_event(core, logs, _TRIAL_END, outcome, time_to_target_s)
+
+
+@part
+def _enter(core, task, logs, next_state, outcome):
+    """Leave the present state for the next one, and do what its beginning asks."""
+    config, state = core[1][0], core[2][0]
+    left = state.state
+    if outcome:
+        _end_trial(core, logs, outcome)
+    if next_state == _HOLD:
+        state.entered = 1
+        log_event(core, logs, _TARGET_ENTER, state.target, 0.0)
+    elif left == _HOLD and next_state != _REWARD:
+        log_event(core, logs, _TARGET_LEAVE, state.target, 0.0)
+    state.state = next_state
+    state.state_ticks = 0
+    if next_state == _MOVE and left == _INTER_TRIAL:
+        state.trial += 1
+        state.trial_ticks = 0
+        state.entered = 0
+        state.n_samples = 0
+        _choose_target(config, state, task[0], task[1])
+        log_event(core, logs, _TRIAL_START, state.target, 0.0)
+    if next_state == _INTER_TRIAL and config.start_at_centre:
+        state.cursor_x_cm = 0.0
+        state.cursor_y_cm = 0.0
+
+
+@part
+def _next_block(core, features, task, logs):
+    """End the present block, and a trial that it cuts; begin the next, or finish after the last."""
+    config, state, blocks = core[1][0], core[2][0], task[2]
+    if state.state == _MOVE or state.state == _HOLD:
+        _end_trial(core, logs, _BLOCK_ENDED)
+    if state.block >= 0 and blocks[state.block].kind == _BLOCK_REST:
+        freeze_baselines(core, features)
+        log_event(core, logs, _BASELINE_FROZEN, 0, features[3].mean())
+    state.next_block = 0
+    state.block_ticks = 0
+    state.block_trials = 0
+    state.state_ticks = 0
+    if state.block + 1 >= blocks.shape[0]:
+        state.state = _IDLE
+        state.stop_reason = _PROTOCOL_DONE
+        return
+    state.block += 1
+    kind = blocks[state.block].kind
+    if kind == _BLOCK_REST:
+        state.state = _REST
+    elif kind == _BLOCK_FREE:
+        state.state = _IDLE
+    else:
+        state.state = _INTER_TRIAL
+    if kind == _BLOCK_REST or config.start_at_centre:
+        state.cursor_x_cm = 0.0
+        state.cursor_y_cm = 0.0
+    log_event(core, logs, _BLOCK_START, state.block, float(kind))
+
+
+@part
+def advance(core, features, task, logs):
+    """Advance blocks and trials by one tick; nothing advances while the session is held."""
+    config, state, blocks, transitions = core[1][0], core[2][0], task[2], task[3]
+    if state.held or state.stop_reason:
+        return
+    state.block_ticks += 1
+    if state.block < 0 or _block_is_over(state, blocks[state.block]):
+        _next_block(core, features, task, logs)
+        return
+    state.state_ticks += 1
+    state.trial_ticks += 1
+    if state.state == _REST or state.state == _IDLE:
+        return
+    now = _conditions(config, state)
+    state.skip = 0
+    for row in range(transitions.shape[0]):
+        if transitions[row, 0] == state.state and (now >> transitions[row, 1]) & 1:
+            _enter(core, task, logs, transitions[row, 2], transitions[row, 3])
+            break
