@@ -1,0 +1,100 @@
+"""General linear velocity decoder, also the form of a steady-state Kalman filter.
+
+    v_t = M1 v_{t-1} + M2 u_t + m0
+
+M2 stands in the readout's weights and m0 in its bias, so that a learning rule may adapt them; M1 and v_{t-1} are memory.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bmi_app.rt.contracts import decode_signature
+from bmi_app.rt.jit import kernel, part
+
+ADAPTABLE = frozenset({"readout"})
+NEEDS_MAP = False
+
+
+class Settings(BaseModel):
+    """Name the matrices: inline, or in an .npz or .mat-like archive with arrays `M1`, `M2`, `m0`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str | None = Field(default=None, description="NumPy archive (.npz) with M2, and where wanted M1 and m0")
+    m1: tuple[tuple[float, ...], ...] | None = Field(default=None, description="M1, axes x axes; default 0")
+    m2: tuple[tuple[float, ...], ...] | None = Field(default=None, description="M2, axes x units")
+    m0: tuple[float, ...] | None = Field(default=None, description="m0, one per axis; default 0")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Settings":
+        if self.file is not None and (self.m1 or self.m2 or self.m0):
+            raise ValueError("give either `file` or the matrices m1, m2, m0, not both")
+        if self.file is not None and not Path(self.file).expanduser().is_file():
+            raise ValueError(f"file {self.file!r} does not exist; it must be a NumPy archive with M2, M1, m0")
+        return self
+
+
+def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
+    """Return the named parts of the decoder's memory."""
+    return {"m1": (n_axes, n_axes), "previous": (n_axes,), "next": (n_axes,)}
+
+
+def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return M2 and m0 as weights f8[axis, unit] and bias f8[axis], and put M1 into memory.
+
+    Without matrices the decoder starts as groupweight does, from the map of the protocol.
+
+    Raises
+    ------
+    ValueError
+        If a matrix has the wrong shape; the message says which shape is needed.
+    """
+    n_axes, n_units = axis_map.shape
+    found: dict[str, object] = {"M1": settings.m1, "M2": settings.m2, "m0": settings.m0}
+    if settings.file is not None:
+        with np.load(Path(settings.file).expanduser()) as archive:
+            found = {name: archive[name] if name in archive else None for name in found}
+    if found["M2"] is None and not axis_map.any():
+        raise ValueError("decoder.settings: `m2` (or `file` with M2) is needed where axes name no population")
+    memory["m1"][:] = _shaped("M1", found["M1"], (n_axes, n_axes), np.zeros((n_axes, n_axes)))
+    weights = _shaped("M2", found["M2"], (n_axes, n_units), axis_map)
+    return weights.copy(), _shaped("m0", found["m0"], (n_axes,), np.zeros(n_axes)).copy()
+
+
+def _shaped(name: str, value: object, shape: tuple[int, ...], default: np.ndarray) -> np.ndarray:
+    if value is None:
+        return default
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"decoder.settings: {name} has shape {array.shape}; it must be {shape} (axes and units)")
+    return array
+
+
+@part
+def _parts(memory, n_axes):
+    """Name the parts of the memory, in the order of `layout`."""
+    square = n_axes * n_axes
+    return (
+        memory[:square].reshape(n_axes, n_axes),
+        memory[square : square + n_axes],
+        memory[square + n_axes : square + 2 * n_axes],
+    )
+
+
+@kernel(decode_signature)
+def DECODE(weights, bias, memory, features, velocity_out):
+    """Advance the velocity by one bin."""
+    n_axes = weights.shape[0]
+    m1, previous, following = _parts(memory, n_axes)
+    for a in range(n_axes):
+        total = bias[a]
+        for u in range(weights.shape[1]):
+            total += weights[a, u] * features[u]
+        for b in range(n_axes):
+            total += m1[a, b] * previous[b]
+        following[a] = total
+    for a in range(n_axes):
+        previous[a] = following[a]
+        velocity_out[a] = following[a]

@@ -1,0 +1,55 @@
+"""Least mean squares, normalised: each sample pulls the decoded velocity toward the intended one.
+
+    e_t = v_int - (W x + b)
+    W  += rate * e_t x^T / (eps + |x|^2)          (Widrow and Hoff 1960; normalised: Haykin, Adaptive Filter Theory)
+
+Samples are taken one after the other, so each is judged with the weights that the one before has left. Stable for
+0 < rate < 2.
+"""
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
+from bmi_app.rt.jit import kernel
+
+ADAPTS = "readout"
+DEFAULT_RATE = 0.002
+
+
+class Settings(BaseModel):
+    """Set the normalisation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
+
+
+def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
+    """Return the named parts of the rule's memory."""
+    return {"epsilon": (1,)}
+
+
+def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
+    """Fill the rule's memory."""
+    memory["epsilon"][0] = settings.epsilon
+
+
+@kernel(learn_signature)
+def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+    """Pull the weights by every sample in turn; units outside the mask stay as they are."""
+    if features.shape[0] == 0 or rate == 0.0:
+        return NOTHING
+    epsilon = memory[0]
+    for t in range(features.shape[0]):
+        power = epsilon
+        for u in range(weights.shape[1]):
+            power += features[t, u] * features[t, u]
+        for a in range(weights.shape[0]):
+            predicted = bias[a]
+            for u in range(weights.shape[1]):
+                predicted += weights[a, u] * features[t, u]
+            step = rate * (intent[t, a] - predicted) / power
+            for u in range(weights.shape[1]):
+                weights[a, u] += step * features[t, u] * mask[a, u]
+    return CHANGED

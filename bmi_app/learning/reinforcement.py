@@ -1,0 +1,62 @@
+"""Reinforcement: weights follow the exploration that preceded a better trial than usual.
+
+    W += rate * (R - Rbar) * sum_t gamma^(T - t) n_t x_t^T / (eps + |x_t|^2)
+    Rbar <- 0.8 Rbar + 0.2 R
+
+n_t is the exploratory velocity that the program itself added and recorded, R is 0 or 1 (node perturbation; Williams
+1992, Legenstein et al. 2010 equation 13 for the averages).
+"""
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
+from bmi_app.rt.jit import kernel
+
+ADAPTS = "readout"
+DEFAULT_RATE = 0.01
+
+
+class Settings(BaseModel):
+    """Set how far back the reward reaches, and how fast the expected reward follows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
+    discount: float = Field(default=0.995, gt=0, le=1, description="gamma: weight of a sample for each sample before the end")
+    keep: float = Field(default=0.8, ge=0, lt=1, description="share of the expected reward kept at each trial")
+
+
+def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
+    """Return the named parts of the rule's memory."""
+    return {"epsilon": (1,), "discount": (1,), "keep": (1,), "expected": (1,)}
+
+
+def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
+    """Fill the rule's memory; the expected reward starts at 0."""
+    memory["epsilon"][0] = settings.epsilon
+    memory["discount"][0] = settings.discount
+    memory["keep"][0] = settings.keep
+
+
+@kernel(learn_signature)
+def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+    """Reinforce, or weaken, what the exploration of this trial did."""
+    epsilon, discount, keep, expected = memory[0], memory[1], memory[2], memory[3]
+    obtained = 1.0 if reward > 0.0 else 0.0
+    surprise = obtained - expected
+    memory[3] = keep * expected + (1.0 - keep) * obtained
+    if features.shape[0] == 0 or rate == 0.0 or surprise == 0.0:
+        return NOTHING
+    weight = 1.0
+    for back in range(features.shape[0]):
+        t = features.shape[0] - 1 - back
+        power = epsilon
+        for u in range(weights.shape[1]):
+            power += features[t, u] * features[t, u]
+        for a in range(weights.shape[0]):
+            step = rate * surprise * weight * noise[t, a] / power
+            for u in range(weights.shape[1]):
+                weights[a, u] += step * features[t, u] * mask[a, u]
+        weight *= discount
+    return CHANGED

@@ -1,0 +1,60 @@
+"""Reward-gated learning: the trial's LMS gradient is applied only if the reward comes.
+
+    G = sum_t (v_int - (W x_t + b)) x_t^T / (eps + |x_t|^2),   W += rate * G   if R > 0
+
+Every sample is judged with the weights of the trial, since nothing changes before the reward (hypothesis 4 of the
+five; Legenstein et al. 2010 on gating). It cannot start from success 0: begin with assist, or with few wrong signs.
+"""
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
+from bmi_app.rt.jit import kernel
+
+ADAPTS = "readout"
+DEFAULT_RATE = 0.002
+
+
+class Settings(BaseModel):
+    """Set the normalisation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
+
+
+def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
+    """Return the named parts of the rule's memory."""
+    return {"epsilon": (1,), "gradient": (n_axes, n_units)}
+
+
+def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
+    """Fill the rule's memory."""
+    memory["epsilon"][0] = settings.epsilon
+
+
+@kernel(learn_signature)
+def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+    """Apply the trial's summed gradient if it was rewarded."""
+    if reward <= 0.0 or features.shape[0] == 0 or rate == 0.0:
+        return NOTHING
+    n_axes, n_units = weights.shape
+    epsilon = memory[0]
+    gradient = memory[1 : 1 + n_axes * n_units].reshape(n_axes, n_units)
+    gradient[:] = 0.0
+    for t in range(features.shape[0]):
+        power = epsilon
+        for u in range(n_units):
+            power += features[t, u] * features[t, u]
+        for a in range(n_axes):
+            predicted = bias[a]
+            for u in range(n_units):
+                predicted += weights[a, u] * features[t, u]
+            error = (intent[t, a] - predicted) / power
+            for u in range(n_units):
+                gradient[a, u] += error * features[t, u]
+    for a in range(n_axes):
+        for u in range(n_units):
+            weights[a, u] += rate * gradient[a, u] * mask[a, u]
+    return CHANGED
