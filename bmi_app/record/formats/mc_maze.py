@@ -1,0 +1,54 @@
+"""Read a trial of MC_Maze as a CSV table: one row per millisecond, one 0/1 column `unit_N` per sorted unit."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bmi_app.record.formats.source import CountsSource, RecordingError, plain_counts
+
+_TIME = "timestamp"
+_UNIT = "unit_"
+
+
+def read(path: Path) -> CountsSource:
+    """Read the units' columns as counts; cursor, hand and eye are left out.
+
+    Raises
+    ------
+    RecordingError
+        If a number cannot be read, rows are missing, or a count is not a whole number of spikes.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            columns = file.readline().strip().split(",")
+            units = [index for index, column in enumerate(columns) if column.startswith(_UNIT)]
+            used = [columns.index(_TIME), *units]
+            table = np.loadtxt(file, delimiter=",", usecols=used, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path}: cannot be read as a table of numbers: {error}") from error
+    if len(table) < 2:
+        raise RecordingError(f"{path}: holds {len(table)} rows; at least 2 are needed to know the length of a bin")
+    stamps_s, counts = table[:, 0], table[:, 1:]
+    # Stamps have microseconds; a mean over all rows rounds their error away.
+    dt_s = round((stamps_s[-1] - stamps_s[0]) / (len(stamps_s) - 1), 9)
+    uneven = np.flatnonzero(~(np.abs(np.diff(stamps_s) - dt_s) < 0.1 * dt_s))
+    if uneven.size:
+        # Header and counting from 1 make row i the line i + 2; the later row of the pair is named.
+        raise RecordingError(
+            f"{path}:{uneven[0] + 3}: {_TIME} does not follow the line before by {dt_s:g} s; "
+            "rows are missing or out of order, complete the table"
+        )
+    if not plain_counts(counts):
+        row, column = np.argwhere(~((counts >= 0) & (counts == np.rint(counts))))[0]
+        raise RecordingError(
+            f"{path}:{row + 2}: {columns[units[column]]} is {counts[row, column]:g}; allowed are counts, 0 and above"
+        )
+    labels = tuple(columns[index] for index in units)
+    return CountsSource(
+        path=path,
+        name=path.stem,
+        description=f"{len(labels)} sorted units, {len(counts)} bins of {dt_s * 1e3:g} ms",
+        labels=labels,
+        dt_s=dt_s,
+        counts=np.ascontiguousarray(counts, np.float32),
+    )

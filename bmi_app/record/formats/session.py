@@ -1,0 +1,89 @@
+"""Read the spikes of a session that this program recorded, as the source of another.
+
+Spikes come back under the channel and sorted unit that the session's protocol maps to their index, so that the same
+protocol, fed with them, finds each at its place again.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.record import reading
+from bmi_app.record.damage import JournalError
+from bmi_app.record.formats.source import CountsSource, EventsSource, Kind, RecordingError, SpikeSource
+
+
+def read(path: Path, as_: Kind | None = None) -> SpikeSource:
+    """Read a session's spikes.
+
+    Parameters
+    ----------
+    path
+        The session folder.
+    as_
+        `events`: single spikes at their own times. `counts`: what each tick counted. Without it, what the session's
+        source was.
+
+    Raises
+    ------
+    RecordingError
+        If the folder holds no session, the session no spikes, or its source gave counts and events are wanted.
+    """
+    try:
+        recording = reading.read(path, kinds=("spikes", "frames"))
+        protocol = tomllib.loads(recording.protocol_text)
+    except (JournalError, tomllib.TOMLDecodeError) as error:
+        raise RecordingError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
+    if len(recording.frames) == 0:
+        raise RecordingError(f"{path}: the session holds no tick; choose a longer one, or run `bmi sessions recover`")
+    binned = bool(np.any(recording.spikes["unit"] < 0))
+    dt_s = float(recording.session["dt_s"])
+    name = path.resolve().name
+    if (as_ or ("counts" if binned else "events")) == "counts":
+        return CountsSource(
+            path=path,
+            name=name,
+            description=f"session {name}, counts of {len(recording.counts)} ticks of {dt_s * 1e3:g} ms",
+            labels=tuple(f"unit {index}" for index in range(recording.n_units)),
+            dt_s=dt_s,
+            counts=recording.counts,
+        )
+    if binned:
+        raise RecordingError(f"{path}: the session's source gave counts, not single spikes; read it as counts")
+    if len(recording.spikes) == 0:
+        raise RecordingError(f"{path}: the session holds no spike; choose another")
+    return _events(recording, protocol.get("units", {}), dt_s, name)
+
+
+def _events(recording: reading.Recording, units: dict[str, Any], dt_s: float, name: str) -> EventsSource:
+    spikes, last = recording.spikes, recording.frames[-1]
+    start_s = float(recording.frames["edge_s"][0]) - (int(recording.frames["tick"][0]) + 1) * dt_s
+    # A stamp before the first bin or after the last tick is one that the session counted as late, or from the future.
+    duration_s = float(last["edge_s"]) - start_s
+    stamps_s = np.clip(spikes["stamp_s"] + spikes["offset_s"] - start_s, 0.0, np.nextafter(duration_s, 0.0))
+    repeats = np.maximum(spikes["count"], 0).astype(np.int64)
+    order = np.argsort(np.repeat(stamps_s, repeats), kind="stable")
+    pairs = np.array([_pair(index, units) for index in range(recording.n_units)], np.int32).reshape(-1, 2)
+    found = pairs[np.repeat(spikes["unit"], repeats)[order]]
+    return EventsSource(
+        path=recording.folder,
+        name=name,
+        description=f"session {name}, {len(order)} spikes in {duration_s:g} s",
+        labels=tuple(f"channel {index}" for index in range(int(pairs[:, 0].max()) + 1)),
+        duration_s=duration_s,
+        stamps_s=np.repeat(stamps_s, repeats)[order],
+        channel=np.ascontiguousarray(found[:, 0]),
+        unit=np.ascontiguousarray(found[:, 1]),
+    )
+
+
+def _pair(index: int, units: dict[str, Any]) -> tuple[int, int]:
+    """Return the channel and sorted unit that `protocols.signal.Units.index` maps to `index`."""
+    if units.get("map") == "table":
+        channel, unit = units["table"][index]
+        return channel, unit
+    per_channel = units.get("units_per_channel", 1) if units.get("map") == "channel_unit" else 1
+    channel, unit = divmod(index, per_channel)
+    return channel + units.get("first_channel", 0), unit + units.get("first_unit", 0)
