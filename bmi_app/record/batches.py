@@ -68,41 +68,77 @@ class BatchFile:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield every batch whose CRC is right, up to the first that is not."""
+        for message, arrow_batch, layout in self._arrow_batches():
+            batch = empty_batch(self.kind, layout, message.rows)
+            self._decode_into(batch, arrow_batch)
+            yield replace(batch, committed=message.committed)
+
+    def read_all(self) -> Batch:
+        """Return the records of all batches, up to the first damage, as one.
+
+        The file is walked twice, so that no record is held twice.
+        """
+        n_records = sum(message.rows for message in MessageFile(self._messages.path) if message.batch >= 0)
+        whole: Batch | None = None
+        begin = 0
+        for message, arrow_batch, layout in self._arrow_batches():
+            whole = whole or empty_batch(self.kind, layout, n_records)
+            end = begin + message.rows
+            if end > n_records:  # written since it was counted
+                break
+            part = Batch(whole.records[begin:end], whole.rows[begin:end], whole.texts, {})
+            self._decode_into(part, arrow_batch)
+            begin = end
+        whole = whole or empty_batch(self.kind, self.layout or Layout(0, 0), 0)
+        return Batch(whole.records[:begin], whole.rows[:begin], whole.texts, {})
+
+    def _arrow_batches(self) -> Iterator[tuple[Message, Any, Layout]]:
         import pyarrow as pa  # here, so that listing sessions starts quickly
 
         schema = None
+        layout = Layout(0, 0)
         for message in self._messages:
             try:
                 if schema is None:
-                    schema = self._take_schema(pa.ipc.read_schema(pa.py_buffer(message.raw)))
+                    schema = pa.ipc.read_schema(pa.py_buffer(message.raw))
+                    layout = self._take_layout(schema)
                     continue
-                batch = self._decode(pa.ipc.read_record_batch(pa.py_buffer(message.raw), schema), message)
-            except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
-                # The bytes are as they were written, so whoever wrote them is another program or version.
+                batch = pa.ipc.read_record_batch(pa.py_buffer(message.raw), schema)
+                if len(batch) != message.rows:
+                    raise ValueError(f"{len(batch)} records where {message.rows} were announced")
+            except (pa.ArrowException, KeyError, ValueError, OSError) as error:
+                # The bytes are as they were written, so it was another program, or another version of this one.
                 what = f"not what this version of the program writes: {error}".splitlines()[0]
                 self._damage = Damage(file_name(self.kind), message.batch, message.offset, what)
                 return
-            if len(batch.records) > 0:
-                self._last_tick = int(batch.records["tick"].max())
-            yield batch
+            yield message, batch, layout
 
-    def _take_schema(self, schema: Any) -> Any:
+    def _take_layout(self, schema: Any) -> Layout:
+        from bmi_app.record.stream import schema as expected_schema
+
         self.metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-        self.layout = Layout(int(self.metadata["n_units"]), int(self.metadata["n_axes"]))
-        return schema
+        layout = Layout(int(self.metadata["n_units"]), int(self.metadata["n_axes"]))
+        if not schema.equals(expected_schema(self.kind, layout, {})):
+            raise ValueError(f"its columns are other ones, or have other types ({self.metadata.get('format')})")
+        self.layout = layout
+        return layout
 
-    def _decode(self, batch: Any, message: Message) -> Batch:
-        assert self.layout is not None, "the schema comes first"
-        n_records = len(batch)
-        if n_records != message.rows:
-            raise ValueError(f"{n_records} records where {message.rows} were announced")
-        records = np.empty(n_records, RECORDS[self.kind])
-        for name in records.dtype.names or ():
-            records[name] = batch.column(name).to_numpy()
-        rows = np.empty(self.layout.row_shape(self.kind, n_records), row_dtype(self.kind))
+    def _decode_into(self, batch: Batch, arrow_batch: Any) -> None:
+        for name in batch.records.dtype.names or ():
+            batch.records[name] = arrow_batch.column(name).to_numpy()
         first = 0
+        assert self.layout is not None, "the schema comes first"
         for name, width in self.layout.lists(self.kind).items():
-            rows[:, first : first + width] = batch.column(name).flatten().to_numpy().reshape(n_records, width)
+            numbers = arrow_batch.column(name).flatten().to_numpy()
+            batch.rows[:, first : first + width] = numbers.reshape(len(batch.records), width)
             first += width
-        texts = batch.column("text").to_pylist() if self.kind in NAMED else []
-        return Batch(records, rows, texts, message.committed)
+        if self.kind in NAMED:
+            batch.texts.extend(arrow_batch.column("text").to_pylist())
+        if len(batch.records) > 0:
+            self._last_tick = int(batch.records["tick"].max())
+
+
+def empty_batch(kind: Kind, layout: Layout, n_records: int) -> Batch:
+    """Return a batch of `n_records` records that are still to be filled in."""
+    rows = np.empty(layout.row_shape(kind, n_records), row_dtype(kind))
+    return Batch(np.empty(n_records, RECORDS[kind]), rows, [], {})

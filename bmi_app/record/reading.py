@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from bmi_app.record import blobs
-from bmi_app.record.batches import BatchFile
+from bmi_app.record.batches import BatchFile, empty_batch
 from bmi_app.record.damage import Damage, JournalError
-from bmi_app.record.kinds import KINDS, Kind, Layout, file_name, row_dtype
-from bmi_app.rt.records import RECORDS
+from bmi_app.record.kinds import KINDS, Kind, Layout, file_name
 
 
 @dataclass(frozen=True)
@@ -88,34 +87,27 @@ def read(folder: Path, *, kinds: Iterable[Kind] | None = None) -> Recording:
     session, protocol_text = read_texts(folder)
     asked = set(KINDS if kinds is None else kinds)
     files = {kind: BatchFile(folder, kind) for kind in KINDS if kind in asked}
-    found = {kind: list(file) for kind, file in files.items()}
+    found = {kind: file.read_all() for kind, file in files.items()}
     layout = next((file.layout for file in files.values() if file.layout is not None), Layout(0, 0))
-
-    records: dict[Kind, np.ndarray] = {}
-    rows: dict[Kind, np.ndarray] = {}
-    texts: dict[Kind, list[str]] = {}
     for kind in KINDS:
-        batches = found.pop(kind, [])  # popped, so that one kind at a time is held twice
-        records[kind] = np.concatenate([np.empty(0, RECORDS[kind]), *(batch.records for batch in batches)])
-        shape = layout.row_shape(kind, 0)
-        rows[kind] = np.concatenate([np.empty(shape, row_dtype(kind)), *(batch.rows for batch in batches)])
-        texts[kind] = [text for batch in batches for text in batch.texts]
+        if kind not in found or len(found[kind].records) == 0:
+            found[kind] = empty_batch(kind, layout, 0)
     return Recording(
         folder=folder,
         n_units=layout.n_units,
         n_axes=layout.n_axes,
         session=session,
         protocol_text=protocol_text,
-        frames=records["frames"],
-        counts=rows["frames"],
-        health=records["health"],
-        events=records["events"],
-        event_texts=texts["events"],
-        commands=records["commands"],
-        command_texts=texts["commands"],
-        weights=records["weights"],
-        weight_rows=rows["weights"],
-        spikes=records["spikes"],
+        frames=found["frames"].records,
+        counts=found["frames"].rows,
+        health=found["health"].records,
+        events=found["events"].records,
+        event_texts=found["events"].texts,
+        commands=found["commands"].records,
+        command_texts=found["commands"].texts,
+        weights=found["weights"].records,
+        weight_rows=found["weights"].rows,
+        spikes=found["spikes"].records,
         damage=[file.damage for file in files.values() if file.damage is not None],
     )
 
