@@ -58,12 +58,17 @@ class Source(Protocol):
     ----------
     memory : ndarray, shape (words,), float64
         All that POLL needs, filled by `open`; 64-bit handles and indices stand in it as `memory.view(np.int64)`.
+    act : kernel, optional
+        What POLL gets as `act`; only a driver with a simulated subject has it.
     """
 
     memory: np.ndarray
 
     def open(self, timeout_s: float) -> SourceInfo:
         """Find and open the source; raise `SourceError` when it is not there or does not fit the protocol."""
+
+    def begin(self, start_s: float, manual_clock: bool) -> None:
+        """Learn when bin 0 begins, and whether time is real or what POLL's `until_s` says; after `open`, before POLL."""
 
     def close(self) -> None:
         """Let the source go. POLL must not be running; may be called twice."""

@@ -121,6 +121,9 @@ class Driver:
             description=full.as_xml(),
         )
 
+    def begin(self, start_s: float, manual_clock: bool) -> None:
+        """Take no notice: a stream has its own time, and its buffer waits from `open` on."""
+
     def close(self) -> None:
         """Disconnect. POLL must not be running; may be called twice."""
         self.memory.view(np.int64)[_INLET] = 0

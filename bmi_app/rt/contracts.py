@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from bmi_app.rt.jit import f4_2, f8, f8_1, f8_2, i8, i8_1, i8_2, records, u8, void
+from bmi_app.rt.jit import f4_2, f8, f8_1, f8_2, i8, i8_1, i8_2, kernel, records, u8, void
 from bmi_app.rt.records import COMMAND, EVENT, FRAME, HEALTH, WEIGHTS
 from bmi_app.rt.ring import spikes_t
 from bmi_app.rt.state import BLOCK, CONFIG, STATE
@@ -87,3 +87,8 @@ session_t = types.Tuple((core_t, model_t, features_t, trial_t, task_t, frame_rin
 def bundle(arrays: dict[str, np.ndarray]) -> tuple[tuple[np.ndarray, ...], ...]:
     """Arrange a session's arrays as the nested tuple that `tick` takes."""
     return tuple(tuple(arrays[name] for name, _ in group) for group in _GROUPS)
+
+
+@kernel(act_signature)
+def NO_ACT(memory, key, seen, rates_out):
+    """Stand for the subject where a driver has none."""

@@ -25,8 +25,9 @@ MARKER_BYTES = 2 * NAME_BYTES + 24  # name, word or number, closing zero
 SKIPPED_FRAMES = cells.PUBLISHED + 1  # beside the count of what was sent, and this thread's own as well
 SKIPPED_EVENTS = cells.PUBLISHED + 2
 
+_SLASH, _MINUS, _ZERO = ord("/"), ord("-"), ord("0")
 _REWARD = int(EventKind.REWARD)
-_WITHHELD = N_CODES - 1  # row of the word for a reward of 0
+WITHHELD = N_CODES - 1  # stands where a code would, for a reward of 0
 
 u1_1 = types.Array(types.uint8, 1, "C")
 u1_2 = types.Array(types.uint8, 2, "C")
@@ -47,10 +48,10 @@ def _append(text, length, word):
 @part
 def _append_number(text, length, number):
     """Write `/` and a whole number to the end of `text`; return the new length."""
-    text[length] = ord("/")
+    text[length] = _SLASH
     length += 1
     if number < 0:
-        text[length] = ord("-")
+        text[length] = _MINUS
         length += 1
         number = -number
     n_digits = 1
@@ -59,7 +60,7 @@ def _append_number(text, length, number):
         n_digits += 1
         rest //= 10
     for place in range(n_digits):
-        text[length + n_digits - 1 - place] = ord("0") + number % 10
+        text[length + n_digits - 1 - place] = _ZERO + number % 10
         number //= 10
     return length + n_digits
 
@@ -82,7 +83,7 @@ def marker_into(kind, code, value, names, words, numbered, text):
     """
     kind = kind if 0 <= kind < N_KINDS else N_KINDS - 1
     length = _append(text, 0, names[kind])
-    row = _WITHHELD if kind == _REWARD and value == 0.0 else code
+    row = WITHHELD if kind == _REWARD and value == 0.0 else code
     if 0 <= row < N_CODES and words[kind, row, 0] != 0:
         length = _append(text, length, words[kind, row])
     elif numbered[kind] != 0:
@@ -137,9 +138,7 @@ def publish_loop(
         began_s = local_clock()
         frames_head, events_head = load(ctl, cells.FRAMES_HEAD), load(ctl, cells.EVENTS_HEAD)
         while n_frames < frames_head:
-            stamp_s = _push_frame(
-                frames[n_frames & (frames.shape[0] - 1)], handles, state_sample, decoder_sample
-            )
+            stamp_s = _push_frame(frames[n_frames & (frames.shape[0] - 1)], handles, state_sample, decoder_sample)
             head = load(ctl, cells.FRAMES_HEAD)
             if head - n_frames >= frames.shape[0]:  # overwritten before or while it was read: skip half a ring
                 oldest = head - frames.shape[0] // 2

@@ -1,0 +1,133 @@
+"""The simulated rig, inside the engine: a subject that sees the cursor, and Poisson neurons that it drives.
+
+GIL-free like a real source. In real time its spikes appear step by step as time passes; on a manual clock, at once.
+"""
+
+import math
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bmi_app import plugins
+from bmi_app.rt import cells
+from bmi_app.rt.clock import sleep_until
+from bmi_app.rt.contracts import poll_signature
+from bmi_app.rt.jit import kernel
+from bmi_app.rt.lsl import local_clock
+from bmi_app.rt.memory import length, named_parts
+from bmi_app.rt.ring import load, publish, push
+from bmi_app.subject import simulate
+from bmi_app.subject.simulate import act_once, parts, see_frame, spikes_of, time_of
+from drivers.contract import SourceInfo
+from protocols.schema import Protocol
+from protocols.tool import nominal_tool
+
+_LONGEST_STEP_S = 0.010
+_DELAY_S, _START_S, _STEP_S = simulate.DELAY_S, simulate.START_S, simulate.STEP_S
+_STEP, _FRAME, _MANUAL_CLOCK = simulate.STEP, simulate.FRAME, simulate.MANUAL_CLOCK
+
+
+class Settings(BaseModel):
+    """Set what the simulated amplifier does; the subject has its own table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    neurons: Literal["poisson"] = Field(default="poisson", description="how rates become spikes")
+
+
+class Driver:
+    """Simulate a subject and its neurons.
+
+    Attributes
+    ----------
+    act
+        The subject's kernel, which the engine hands to POLL.
+    """
+
+    def __init__(self, protocol: Protocol, settings: Settings) -> None:
+        self._protocol = protocol
+        self.memory = np.zeros(simulate.HEADER)
+        self.act = plugins.load("subjects", protocol.subject.kind).ACT
+
+    def open(self, timeout_s: float) -> SourceInfo:
+        """Build the subject; nothing can be missing."""
+        tick_s = self._protocol.tick.period_ms / 1e3
+        step_s = tick_s / math.ceil(tick_s / _LONGEST_STEP_S - 1e-9)  # a whole number of steps in a tick
+        self.memory = build(self._protocol, step_s)
+        return SourceInfo(
+            name="simulated",
+            type="SpikeEvents",
+            source_id=f"simulated-{self._protocol.session.seed}",
+            host="",
+            uid="",
+            n_channels=self._protocol.units.count,
+            rate_hz=0.0,
+            channel_format="internal",
+            kind="events",
+            description=f"subject {self._protocol.subject.kind!r}, Poisson neurons",
+        )
+
+    def begin(self, start_s: float, manual_clock: bool) -> None:
+        """Start the simulation with bin 0, in real time or on a manual clock."""
+        self.memory[_START_S] = start_s
+        self.memory.view(np.int64)[_MANUAL_CLOCK] = manual_clock
+
+    def clock_offset_s(self) -> float | None:
+        """Return 0: its clock is the local one."""
+        return 0.0
+
+    def close(self) -> None:
+        """Have nothing to let go."""
+
+
+def build(protocol: Protocol, step_s: float) -> np.ndarray:
+    """Return the memory of a simulation of the protocol's subject, from the protocol's nominal tool and seed."""
+    subject = plugins.load("subjects", protocol.subject.kind)
+    known = {"prior": protocol.subject.prior, "learner": protocol.subject.learner}
+    settings = subject.Settings(**protocol.subject.settings, **known)
+    n_units, n_axes, seed = protocol.units.count, protocol.n_axes, protocol.session.seed
+    layout = subject.layout(settings, n_units, n_axes)
+    memory = np.zeros(simulate.words(n_units, length(layout)))
+    head = memory.view(np.int64)
+    head[simulate.SEED], head[simulate.N_UNITS] = seed, n_units
+    memory[_STEP_S], memory[_DELAY_S] = step_s, settings.delay_ms / 1e3
+    tool = nominal_tool(protocol)
+    subject.start(settings, tool, step_s, seed, named_parts(simulate.subject_part(memory, n_units), layout))
+    return memory
+
+
+@kernel(poll_signature)
+def POLL(act, memory, spikes, ctl, frames, until_s):
+    """Simulate every whole step up to `until_s`; in real time, sleep until the next step is over."""
+    head = memory.view(np.int64)
+    seen, rates_hz, _ = parts(memory)
+    step_s, start_s, delay_s = memory[_STEP_S], memory[_START_S], memory[_DELAY_S]
+    published = 0
+    while True:
+        step_start_s = start_s + head[_STEP] * step_s
+        step_end_s = start_s + (head[_STEP] + 1) * step_s
+        if head[_MANUAL_CLOCK]:
+            if step_end_s > until_s + 1e-9:
+                return published
+            arrival_s = step_end_s
+        else:
+            if step_end_s > until_s:
+                sleep_until(until_s)
+                return published
+            sleep_until(step_end_s)
+            arrival_s = local_clock()
+        newest = load(ctl, cells.FRAMES_HEAD)
+        head[_FRAME] = max(head[_FRAME], newest - frames.shape[0] // 2)
+        while head[_FRAME] < newest:
+            frame = frames[head[_FRAME] & (frames.shape[0] - 1)]
+            if frame.edge_s > step_start_s - delay_s:
+                break
+            see_frame(seen, frame)
+            head[_FRAME] += 1
+        key = act_once(act, memory)
+        for u in range(rates_hz.shape[0]):
+            for nth in range(spikes_of(key, u, rates_hz[u] * step_s)):
+                push(spikes, ctl, time_of(key, u, nth, step_start_s, step_s), 0.0, arrival_s, u, np.float32(1.0))
+        head[_STEP] += 1
+        published += publish(ctl, arrival_s)
