@@ -1,0 +1,235 @@
+"""Turn a protocol into the arrays and kernels of a session: allocate once, here, and never in a tick."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from bmi_app import plugins
+from bmi_app.rt import cells, random
+from bmi_app.rt.arrays import Sizes, allocate, power_of_two
+from bmi_app.rt.contracts import bundle
+from bmi_app.rt.log import hash_weights
+from bmi_app.rt.memory import Layout, length, named_parts
+from bmi_app.rt.records import BlockKind, UpdateCause
+from bmi_app.rt.state import LearnWhen, Smoothing, TargetOrder, TargetPattern
+from bmi_app.rt.task import TRANSITIONS
+from bmi_app.session import saved_decoder
+from protocols.schema import Protocol
+from protocols.tool import axis_map, gains, population_axis, unit_population
+
+_RING_S = 16.0  # how long the journal may be held up before a frame is lost
+
+
+class BuildError(Exception):
+    """Tell in one line why a protocol that is well formed cannot be run."""
+
+
+@dataclass(frozen=True)
+class Core:
+    """Hold all that a tick needs, and what Python calls its parts.
+
+    Attributes
+    ----------
+    arrays : dict of ndarray
+        As `bmi_app.rt.arrays.describe` names them.
+    session : tuple
+        The same arrays as the kernels take them.
+    decode, learn : kernel
+        Of the protocol's decoder and rule.
+    """
+
+    protocol: Protocol
+    sizes: Sizes
+    arrays: dict[str, np.ndarray]
+    session: tuple[Any, ...]
+    decode: Any
+    learn: Any
+    decoder_layout: Layout
+
+    @property
+    def state(self) -> np.ndarray:
+        """Return the one state record, as an array of length 1."""
+        return self.arrays["state"]
+
+    @property
+    def config(self) -> np.ndarray:
+        """Return the one configuration record, as an array of length 1."""
+        return self.arrays["config"]
+
+
+def build(
+    protocol: Protocol,
+    *,
+    frame_slots: int | None = None,
+    spike_slots: int = 1 << 19,
+    allocator: Callable[[Sizes], dict[str, np.ndarray]] = allocate,
+) -> Core:
+    """Allocate a session's arrays and fill them from the protocol.
+
+    Parameters
+    ----------
+    frame_slots, spike_slots : int, optional
+        Lengths of the rings, powers of two.
+    allocator : callable
+        Where the arrays lie: ordinary memory, or a live file.
+
+    Raises
+    ------
+    BuildError
+        If a decoder's matrices or a saved decoder do not fit.
+    """
+    decoder = plugins.load("decoders", protocol.decoder.kind)
+    rule = plugins.load("learning", protocol.learning.rule)
+    decoder_settings = decoder.Settings(**protocol.decoder.settings)
+    rule_settings = rule.Settings(**protocol.learning.settings)
+    n_units, n_axes = protocol.units.count, protocol.n_axes
+    decoder_layout: Layout = decoder.layout(decoder_settings, n_units, n_axes)
+    rule_layout: Layout = rule.layout(rule_settings, n_units, n_axes)
+    sizes = _sizes(protocol, length(decoder_layout), length(rule_layout), frame_slots, spike_slots)
+    arrays = allocator(sizes)
+    _fill_config(protocol, arrays, rule.DEFAULT_RATE)
+    _fill_task(protocol, arrays)
+    _fill_model(protocol, arrays, decoder, decoder_settings, decoder_layout)
+    rule.start(rule_settings, named_parts(arrays["rule_memory"], rule_layout))
+    session = bundle(arrays)
+    arrays["state"]["weights_hash"] = hash_weights(session[1])
+    core = Core(protocol, sizes, arrays, session, decoder.DECODE, rule.LEARN, decoder_layout)
+    _store_first_weights(core)
+    return core
+
+
+def ticks_of(protocol: Protocol, duration_ms: float) -> int:
+    """Return a duration in ticks; the protocol check has seen that it is a whole number."""
+    return round(duration_ms / protocol.tick.period_ms)
+
+
+def _sizes(
+    protocol: Protocol, decoder_words: int, rule_words: int, frame_slots: int | None, spike_slots: int
+) -> Sizes:
+    tick_s = protocol.tick.period_ms / 1e3
+    sample_ticks = max(ticks_of(protocol, protocol.learning.sample_ms), 1)
+    boxcar = protocol.decoder.smoothing == "boxcar"
+    return Sizes(
+        n_units=protocol.units.count,
+        n_axes=protocol.n_axes,
+        n_populations=max(len(protocol.populations), 1),
+        n_targets=len(protocol.target_positions_cm()),
+        n_blocks=len(protocol.blocks),
+        n_transitions=len(TRANSITIONS),
+        decoder_words=decoder_words,
+        rule_words=rule_words,
+        boxcar_ticks=max(ticks_of(protocol, protocol.decoder.smoothing_ms), 1) if boxcar else 0,
+        trial_samples=ticks_of(protocol, protocol.task.timeout_ms) // sample_ticks + 2,
+        frame_slots=frame_slots or power_of_two(max(_RING_S / tick_s, 1024)),
+        spike_slots=spike_slots,
+    )
+
+
+def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate: float) -> None:
+    config, state = arrays["config"][0], arrays["state"][0]
+    decoder, learning, task, tick = protocol.decoder, protocol.learning, protocol.task, protocol.tick
+    tick_s = tick.period_ms / 1e3
+    values: dict[str, float] = {
+        "n_units": protocol.units.count,
+        "n_axes": protocol.n_axes,
+        "tick_s": tick_s,
+        "grace_s": tick.grace_ms / 1e3,
+        "watchdog_s": protocol.safety.watchdog_ms / 1e3,
+        "stream_ticks": tick.source == "stream",
+        "seed": protocol.session.seed,
+        "max_ticks": round((protocol.session.duration_s or 0.0) / tick_s),
+        "max_trials": protocol.session.trials or 0,
+        "smoothing": Smoothing[decoder.smoothing.upper()],
+        "smoothing_ticks": max(ticks_of(protocol, decoder.smoothing_ms), 1),
+        "smoothing_keep": math.exp(-tick.period_ms / decoder.smoothing_ms),
+        "rate_scale": 1.0 / tick_s if decoder.input == "rate_hz" else 1.0,
+        "half_width_cm": protocol.workspace.size_cm[0] / 2,
+        "half_height_cm": protocol.workspace.size_cm[1] / 2,
+        "max_speed_cm_s": protocol.safety.max_speed_cm_s,
+        "target_pattern": TargetPattern.UNIFORM if task.pattern == "uniform" else TargetPattern.LIST,
+        "target_order": TargetOrder[task.order.upper()],
+        "margin_cm": task.margin_cm or 0.0,
+        "start_at_centre": task.start == "center",
+        "target_radius_cm": task.target_radius_cm,
+        "hold_ticks": ticks_of(protocol, task.hold_ms),
+        "hold_break_fails": task.hold_break_fails,
+        "timeout_ticks": ticks_of(protocol, task.timeout_ms),
+        "inter_trial_ticks": ticks_of(protocol, task.inter_trial_ms),
+        "reward_ticks": ticks_of(protocol, task.reward_ms),
+        "failed_ticks": ticks_of(protocol, task.failed_ms),
+        "reward_probability": task.reward_probability,
+        "learn_when": LearnWhen[learning.when.upper()],
+        "sample_ticks": max(ticks_of(protocol, learning.sample_ms), 1),
+        "weight_min": learning.weight_min,
+        "weight_max": learning.weight_max,
+        "exploration_cm_s": learning.exploration_cm_s,
+        "exploration_keep": math.exp(-tick.period_ms / learning.exploration_tau_ms),
+        "intent_speed_cm_s": learning.intent_speed_cm_s,
+        "intent_gain_per_s": learning.intent_gain_per_s,
+    }
+    for name, value in values.items():
+        config[name] = value
+    state["block"] = state["trial"] = state["target"] = -1
+    state["assist_override"] = -1.0
+    state["learning_on"] = 1
+    state["learning_rate"] = default_rate if learning.rate is None else learning.rate
+
+
+def _fill_task(protocol: Protocol, arrays: dict[str, np.ndarray]) -> None:
+    targets = protocol.target_positions_cm()
+    if targets:
+        arrays["targets"][:] = targets
+    arrays["transitions"][:] = TRANSITIONS
+    for record, block in zip(arrays["blocks"], protocol.blocks, strict=True):
+        start, end = block.assist if isinstance(block.assist, tuple) else (block.assist, block.assist)
+        record["kind"] = BlockKind[block.kind.upper()]
+        record["ticks"] = ticks_of(protocol, (block.duration_s or 0.0) * 1e3)
+        record["trials"] = block.trials or 0
+        record["assist_from"], record["assist_to"] = start, end
+        record["learning"] = block.learning
+
+
+def _fill_model(
+    protocol: Protocol, arrays: dict[str, np.ndarray], decoder: Any, settings: BaseModel, layout: Layout
+) -> None:
+    signs = axis_map(protocol)
+    parts = named_parts(arrays["decoder_memory"], layout)
+    arrays["feature_scale"][:] = 1.0
+    arrays["gain"][:] = gains(protocol)
+    arrays["unit_population"][:] = unit_population(protocol)
+    if protocol.populations:
+        arrays["population_axis"][:] = population_axis(protocol)
+    # Where no population is declared, every unit may drive every axis.
+    arrays["mask"][:] = signs != 0.0 if signs.any() else 1.0
+    try:
+        weights, bias = decoder.start(settings, signs, parts)
+        arrays["weights"][:], arrays["bias"][:] = weights, bias
+        if protocol.decoder.start_from is not None:
+            saved_decoder.load_into(protocol.decoder.start_from, protocol.decoder.kind, arrays, parts)
+    except ValueError as error:
+        raise BuildError(str(error)) from error
+    arrays["weights"][:] *= _scrambled(protocol, arrays["mask"])
+
+
+def _scrambled(protocol: Protocol, mask: np.ndarray) -> np.ndarray:
+    """Return -1 for the units whose weights are flipped, and 1 for the others."""
+    flips = np.ones(mask.shape[1])
+    driving = np.flatnonzero(mask.any(axis=0))
+    seed = protocol.decoder.scramble_seed
+    generator = np.random.default_rng([protocol.session.seed if seed is None else seed, random.SCRAMBLE])
+    flips[generator.permutation(driving)[: round(protocol.decoder.scramble * len(driving))]] = -1.0
+    return flips
+
+
+def _store_first_weights(core: Core) -> None:
+    """Put the weights that act in the first tick at the head of the log, as cause START."""
+    arrays = core.arrays
+    log = arrays["weights_log"][0]
+    log["tick"] = log["trial"] = log["id"] = -1
+    log["cause"], log["hash"] = UpdateCause.START, core.state[0]["weights_hash"]
+    arrays["weights_rows"][0] = np.concatenate([arrays["weights"].ravel(), arrays["bias"], arrays["gain"]])
+    arrays["ctl"][cells.WEIGHTS_HEAD] = 1
