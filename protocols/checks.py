@@ -11,7 +11,6 @@ from protocols.task_checks import check_blocks, check_targets, check_task
 
 def check_tables(protocol: Protocol) -> Iterator[Finding]:
     """Find every contradiction between the keys of a protocol, plugins not counted."""
-    yield from check_workspace(protocol)
     yield from check_units(protocol)
     yield from check_populations(protocol)
     yield from check_axes(protocol)
@@ -21,12 +20,6 @@ def check_tables(protocol: Protocol) -> Iterator[Finding]:
     yield from check_targets(protocol)
     yield from check_safety(protocol)
     yield from check_durations(protocol)
-
-
-def check_workspace(protocol: Protocol) -> Iterator[Finding]:
-    """Find a plane without extent."""
-    if min(protocol.workspace.size_cm) <= 0:
-        yield Finding("workspace.size_cm", "width and height must be above 0")
 
 
 def check_learning(protocol: Protocol) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from protocols.problems import Finding
 from protocols.schema import Protocol
 
 TASK_KEYS = ("hold_ms", "timeout_ms", "inter_trial_ms", "reward_ms", "failed_ms")
+MAY_BE_ZERO = ("task.hold_ms", "task.inter_trial_ms")
 
 
 def whole_ticks(duration: float, period_ms: float, per_unit_ms: int = 1) -> int | None:
@@ -40,12 +41,11 @@ def check_durations(protocol: Protocol) -> Iterator[Finding]:
     for key, duration, per_unit_ms in durations:
         if whole_ticks(duration, period_ms, per_unit_ms) is None:
             ticks = math.floor(_exact_ticks(duration, period_ms, per_unit_ms))
-            # A duration that may be 0 was 0 or longer than a tick apart; all others last for one tick at least.
-            near = [count for count in (ticks, ticks + 1) if count > 0]
-            allowed = " or ".join(f"{float(count * _exact(period_ms) / per_unit_ms):g}" for count in near)
+            near = [count for count in (ticks, ticks + 1) if count > 0 or key in MAY_BE_ZERO]
+            allowed = " or ".join(f"{float(count * _exact(period_ms) / per_unit_ms):.15g}" for count in near)
             yield Finding(
                 key,
-                f"{duration:g} is not a whole number of ticks (tick.period_ms is {period_ms:g}); nearest: {allowed}",
+                f"{duration:.15g} is not a whole number of ticks (tick.period_ms is {period_ms:.15g}); nearest: {allowed}",
                 ("tick.period_ms",),
             )
 

@@ -74,10 +74,18 @@ def check_plugins(protocol: Protocol) -> tuple[list[Finding], dict[str, dict[str
         where = f"{choice.path}.{choice.key}"
         try:
             module = plugins.load(choice.kind, choice.name)
-        except (LookupError, ImportError) as error:
-            findings.append(Finding(where, str(error.args[0] if error.args else error)))
+        except LookupError as error:
+            findings.append(Finding(where, str(error)))
+            continue
+        except ImportError as error:
+            findings.append(Finding(where, f"{choice.kind} plugin {choice.name!r} cannot be loaded: {error}"))
             continue
         modules[choice.path] = module
+        findings.extend(
+            Finding(f"{choice.path}.settings.{key}", f"stands in the wrong table; allowed: {choice.path}.{key}")
+            for key in choice.passed_in
+            if key in choice.settings
+        )
         model: type[BaseModel] = module.Settings
         try:
             resolved = model(**{**choice.settings, **choice.passed_in})
@@ -97,8 +105,6 @@ def _settings_findings(choice: Choice, model: type[BaseModel], error: Validation
         # A key of the table itself, such as subject.prior, is where its owner wrote it.
         named = f"{choice.path}.{key}" if key.partition(".")[0] in choice.passed_in else inside
         yield Finding(named, message, (f"{choice.path}.{choice.key}",))
-    for key in choice.settings.keys() & choice.passed_in.keys():
-        yield Finding(f"{choice.path}.settings.{key}", f"stands in the wrong table; allowed: {choice.path}.{key}")
 
 
 def _check_pair(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:

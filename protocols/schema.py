@@ -49,7 +49,8 @@ class Protocol(Section):
         json_schema_extra={"allowed": POPULATION_FORMS},
     )
     axes: Axes = Field(
-        description="What drives the cursor.", examples=[{"x": {"population": "horizontal", "gain": 0.08}}]
+        description="What drives the cursor; the table of an axis may be empty for a decoder that weighs all units (`linear`).",
+        examples=[{"x": {"population": "horizontal", "gain": 0.08}}],
     )
     decoder: Decoder = Field(Decoder(), description="How firing becomes velocity.")
     learning: Learning = Field(Learning(), description="How the decoder adapts.")

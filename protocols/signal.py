@@ -1,17 +1,19 @@
 """Define the tables from the source to the cursor: workspace, tick, units, axes, decoder and learning."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from protocols.section import CM, CM_S, MAX_SEED, MS, PER_S, ChannelUnit, Point, Section
+from protocols.section import CM, CM_S, MAX_SEED, MS, PER_S, ChannelUnit, Section
 from protocols.units import MAX_UNITS
+
+Length = Annotated[float, Field(gt=0)]
 
 
 class Workspace(Section):
     """Say how large the plane is in which the cursor moves."""
 
-    size_cm: Point = Field(
+    size_cm: tuple[Length, Length] = Field(
         (20.0, 20.0),
         strict=False,
         description="Width and height; the plane is centred on 0.",
@@ -82,7 +84,6 @@ class Axis(Section):
     gain: float = Field(
         1.0,
         gt=0,
-        le=1e6,
         description="Velocity per summed firing above baseline; to be given where a population drives the axis.",
         json_schema_extra={"unit": "cm/s per Hz"},
     )

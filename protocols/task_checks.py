@@ -1,6 +1,6 @@
 """Check blocks, task and targets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from protocols.problems import Finding
 from protocols.schema import Protocol
@@ -59,34 +59,42 @@ def check_task(protocol: Protocol) -> Iterator[Finding]:
 def check_targets(protocol: Protocol) -> Iterator[Finding]:
     """Find targets that are not wholly inside the workspace, or that the cursor cannot reach."""
     task = protocol.task
+    radius_cm = task.target_radius_cm
     half_cm = [size / 2 for size in protocol.workspace.size_cm]
-    room = f"{half_cm[0]:g} x {half_cm[1]:g} cm from the centre (workspace.size_cm)"
-    because = ("workspace", "task.pattern", "task.target_radius_cm", "task.count", "task.distance_cm")
+    edge = f"the edge is {half_cm[0]:g} x {half_cm[1]:g} cm from the centre (workspace.size_cm)"
     if task.pattern == "uniform" and task.margin_cm is not None:
-        if task.margin_cm < task.target_radius_cm:
+        rests_on = ("workspace.size_cm", "task.pattern", "task.target_radius_cm", "axes")
+        if task.margin_cm < radius_cm:
             yield Finding(
                 "task.margin_cm",
-                f"{task.margin_cm:g} lets targets reach over the edge; "
-                f"allowed: at least target_radius_cm ({task.target_radius_cm:g})",
-                because,
+                f"{task.margin_cm:g} lets targets reach over the edge; allowed: at least target_radius_cm ({radius_cm:g})",
+                rests_on,
             )
         if task.margin_cm >= min(half_cm[: protocol.n_axes]):
-            yield Finding(
-                "task.margin_cm", f"{task.margin_cm:g} leaves no room for targets; the edge is {room}", because
-            )
-    for index, position in enumerate(task.target_positions_cm()):
-        key = "task.distance_cm" if task.pattern == "ring" else f"task.positions_cm.{index}"
-        where = f"target {index} at ({position[0]:g}, {position[1]:g})"
-        reach_cm = [abs(coordinate) + task.target_radius_cm for coordinate in position]
-        if any(reach > half + _TOUCH_CM for reach, half in zip(reach_cm, half_cm, strict=True)):
-            yield Finding(
-                key,
-                f"{where} with radius {task.target_radius_cm:g} reaches out of the workspace; the edge is {room}",
-                because,
-            )
-        if protocol.n_axes == 1 and position[1] != 0:
-            yield Finding(
-                key,
-                f"{where} is off the line that the cursor can reach; without axes.y allowed: y = 0",
-                ("axes", *because),
-            )
+            yield Finding("task.margin_cm", f"{task.margin_cm:g} leaves no room for targets; {edge}", rests_on)
+    positions_cm = task.target_positions_cm()
+    outside = [
+        index
+        for index, position in enumerate(positions_cm)
+        if any(abs(at) + radius_cm > half + _TOUCH_CM for at, half in zip(position, half_cm, strict=True))
+    ]
+    unreachable = [index for index, position in enumerate(positions_cm) if protocol.n_axes == 1 and position[1] != 0]
+    key = "task.distance_cm" if task.pattern == "ring" else "task.positions_cm"
+    because = ("task.pattern", "task.count", "task.distance_cm", "task.first_angle_deg", "task.positions_cm")
+    if outside:
+        where = f"{_name_targets(outside, positions_cm)} with radius {radius_cm:g}"
+        yield Finding(
+            key,
+            f"{where} out of the workspace; {edge}",
+            ("workspace.size_cm", "task.target_radius_cm", *because),
+        )
+    if unreachable:
+        where = _name_targets(unreachable, positions_cm)
+        yield Finding(key, f"{where} off the cursor's line; without axes.y allowed: y = 0", ("axes", *because))
+
+
+def _name_targets(indices: Sequence[int], positions_cm: Sequence[tuple[float, float]]) -> str:
+    """Name the first of some targets, and say how many others there are."""
+    x_cm, y_cm = positions_cm[indices[0]]
+    others = f" and {len(indices) - 1} more" if len(indices) > 1 else ""
+    return f"target {indices[0]} at ({x_cm:g}, {y_cm:g}){others}"

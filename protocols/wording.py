@@ -46,10 +46,10 @@ def locate(model: type[BaseModel], loc: tuple[Part, ...]) -> Place:
         info = model.model_fields.get(str(part))
         if info is None:
             return Place(loc[:end], (), None, model)
-        inner, container = _inner(info.annotation)
+        inner, container = inner_type(info.annotation)
         following = loc[end:]
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            skip = 1 if container is tuple and following and isinstance(following[0], int) else 0
+            skip = 1 if container is not None and following else 0  # the entry's index or name
             if len(following) > skip:
                 below = locate(inner, following[skip:])
                 return Place((*loc[:end], *following[:skip], *below.field), below.entry, below.info, below.owner)
@@ -65,7 +65,7 @@ def describe_errors(model: type[BaseModel], error: ValidationError) -> list[tupl
     found: dict[str, str] = {}
     for item in error.errors(include_url=False):
         place = locate(model, item["loc"])
-        found.setdefault(place.key, _describe(place, item))
+        found.setdefault(place.key, _describe(model, place, item))
     return list(found.items())
 
 
@@ -74,9 +74,11 @@ def describe_allowed(info: FieldInfo) -> str:
     extra = info.json_schema_extra
     if isinstance(extra, dict) and "allowed" in extra:
         return str(extra["allowed"])
-    inner, container = _inner(info.annotation)
+    inner, container = inner_type(info.annotation)
     if container is dict or (isinstance(inner, type) and issubclass(inner, BaseModel)):
         return "a list of tables" if container is tuple else "a table"
+    if container is tuple:
+        return ""
     if get_origin(inner) is Literal:
         return " or ".join(quote(value) for value in get_args(inner))
     if inner is bool:
@@ -99,14 +101,16 @@ def quote(value: object) -> str:
     return reprlib.repr(value)
 
 
-def _describe(place: Place, item: Any) -> str:
+def _describe(model: type[BaseModel], place: Place, item: Any) -> str:
     if "[key]" in item["loc"]:
         return "is not a name; allowed: letters, digits, _ and -, not beginning with a digit"
     if not place.field:
         return str(item["ctx"]["error"]) if item["type"] == "value_error" else str(item["msg"])
     if item["type"] == "extra_forbidden":
         keys = list(place.owner.model_fields)
-        return f"unknown key{nearest(str(place.field[-1]), keys)}; allowed: {', '.join(keys) or 'no key at all'}"
+        name = str(place.field[-1])
+        hint = nearest(name, keys) or _elsewhere(model, name)
+        return f"unknown key{hint}; allowed: {', '.join(keys) or 'no key at all'}"
     assert place.info is not None, f"an error other than an unknown key belongs to a field: {item}"
     allowed = describe_allowed(place.info)
     if item["type"] == "missing":
@@ -118,13 +122,20 @@ def _describe(place: Place, item: Any) -> str:
     return f"{refusal}; allowed: {allowed}"
 
 
+def _elsewhere(model: type[BaseModel], name: str) -> str:
+    """Return a hint at the table of `model` that has the key `name`, for a key that stands in the wrong one."""
+    for table, info in model.model_fields.items():
+        inner, container = inner_type(info.annotation)
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and name in inner.model_fields:
+            return f"; it belongs in {f'[[{table}]]' if container is tuple else f'[{table}]'}"
+    return ""
+
+
 def _describe_bounds(info: FieldInfo) -> str:
-    least, above, most = _bound(info, "ge"), _bound(info, "gt"), _bound(info, "le")
-    if least is not None:
-        return f" from {least} to {most}" if most is not None else f" of at least {least}"
-    low = f" above {above}" if above is not None else ""
-    high = f" up to {most}" if most is not None else ""
-    return low + high
+    least, above, most, below = (_number(_bound(info, name)) for name in ("ge", "gt", "le", "lt"))
+    low = f" from {least}" if least is not None else f" above {above}" if above is not None else ""
+    high = f" to {most}" if most is not None else f" below {below}" if below is not None else ""
+    return low + high if high or least is None else f" of at least {least}"
 
 
 def _bound(info: FieldInfo, name: str) -> Any:
@@ -132,19 +143,24 @@ def _bound(info: FieldInfo, name: str) -> Any:
     return next((bound for entry in info.metadata if (bound := getattr(entry, name, None)) is not None), None)
 
 
-def _inner(annotation: Any) -> tuple[Any, type | None]:
+def _number(bound: Any) -> str | None:
+    """Write a bound, a float without its needless zeros."""
+    return f"{bound:g}" if isinstance(bound, float) else None if bound is None else str(bound)
+
+
+def inner_type(annotation: Any) -> tuple[Any, type | None]:
     """Return the type inside of `X | None`, `Annotated[X]`, `tuple[X, ...]`, and the container it was in.
 
     The container is `tuple` for a list of any length, `dict` for a free table, else None.
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _inner(arguments[0])
+        return inner_type(arguments[0])
     if origin in (Union, types.UnionType):
         others = [argument for argument in arguments if argument is not type(None)]
-        return _inner(others[0]) if len(others) == 1 else (annotation, None)
+        return inner_type(others[0]) if len(others) == 1 else (annotation, None)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
-        return _inner(arguments[0])[0], tuple
+        return arguments[0], tuple
     if origin is dict:
         return arguments[1], dict
     return annotation, None
