@@ -30,6 +30,7 @@ from typing import Any
 from bmi_app.record.damage import Damage
 
 CHECK = "check"
+CUT_OFF = "cut off"
 END_MARK = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 _BLANK = b"crc32=00000000 body=000000000000 "
@@ -120,19 +121,19 @@ class MessageFile:
             self.closed = True
             return "bytes after the end of the stream" if left > 8 else ""
         if len(prefix) < 8:
-            return "cut off"
+            return CUT_OFF
         metadata_bytes = int.from_bytes(prefix[4:], "little", signed=True)
         if prefix[:4] != END_MARK[:4] or not 0 < metadata_bytes <= _MAX_METADATA_BYTES:
             return "this is not the beginning of a message"
         if metadata_bytes > left - 8:
-            return "cut off, or its length is damaged"
+            return f"{CUT_OFF}, or its length is damaged"
         metadata = _read(file, metadata_bytes)
         checks = list(_PATTERN.finditer(metadata))
         if len(checks) != 1:
             return "its check is damaged"
         crc_text, body_text, batch_text, rows_text, committed_text = checks[0].groups()
         if int(body_text) > left - 8 - metadata_bytes:
-            return "cut off, or its length is damaged"
+            return f"{CUT_OFF}, or its length is damaged"
         body = _read(file, int(body_text))
         raw = b"".join((prefix, metadata, body))
         begin = 8 + checks[0].start(1)

@@ -1,0 +1,260 @@
+"""Make a complete session of one that was cut off, and check sessions."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.record import blobs, session_folder
+from bmi_app.record.batches import Batch, BatchFile
+from bmi_app.record.damage import Damage, JournalError
+from bmi_app.record.durable import sync_folder
+from bmi_app.record.kinds import KINDS, Kind, Layout, file_name
+from bmi_app.record.message import CHECK, CUT_OFF, END_MARK
+from bmi_app.record.reading import read_texts
+from bmi_app.record.summary import Tally
+from bmi_app.record.survey import Finding, common_tick, survey, survey_all
+from bmi_app.record.tail import Tail, tail_after
+from bmi_app.rt.records import CommandKind, EventKind, StopReason
+
+
+@dataclass(frozen=True)
+class RecoveryReport:
+    """Say what recovery found and did.
+
+    Attributes
+    ----------
+    changed : bool
+        Whether anything had to be done.
+    last_tick : int
+        The last tick of the recovered session, common to all kinds; -1 when none was saved.
+    damage : list of Damage
+        What was wrong before.
+    cut_records : dict
+        How many intact records of each kind lay beyond the common tick, and were cut.
+    added_ticks : int
+        How many ticks came from the tail.
+    kept : list of Path
+        The original files of those that were rewritten.
+    summary : dict
+        As in `summary.json` now.
+    """
+
+    folder: Path
+    changed: bool
+    last_tick: int
+    damage: list[Damage]
+    cut_records: dict[str, int]
+    added_ticks: int
+    kept: list[Path]
+    summary: dict[str, Any]
+
+
+def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
+    """Cut all files of a session to their last common tick, add what the tail has, and write the summary.
+
+    A file that is rewritten is complete on the disk before it takes the place of the original, which is kept as
+    ``*.damaged``; frames come last. So recovery may itself be cut off at any moment, and be run again. On a session
+    that is complete and without damage it does nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        A session that is not running.
+    tail : mapping of Kind to (records, rows), optional
+        What the rings of the live file still hold: any records, in their order; rows (the list columns side by side)
+        for frames and weights, else None. Those that continue the journal without a gap are added.
+
+    Raises
+    ------
+    JournalError
+        If the session is still running, or lacks a file that cannot be made anew, or cannot be written.
+    """
+    state = session_folder.status(folder)
+    if state == "running":
+        raise JournalError(f"{folder}: is still being recorded; stop it first")
+    if state == "unreadable":
+        reasons = "; ".join(str(damage) for damage in verify(folder))
+        raise JournalError(f"{folder}: cannot be recovered: {reasons}")
+    findings = survey_all(folder)
+    damage = [finding.damage for finding in findings.values() if finding.damage is not None]
+    old_summary = session_folder.read_summary(folder)
+    last_tick = common_tick(findings)
+    if old_summary is not None and all(finding.ended for finding in findings.values()):
+        return RecoveryReport(folder, False, last_tick, damage, {}, 0, [], old_summary)
+
+    session, _ = read_texts(folder)
+    layout = _layout(findings, session)
+    more = tail_after(tail or {}, last_tick, layout, {kind: finding.n_records for kind, finding in findings.items()})
+    kept: list[Path] = []
+    cut_records: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for kind, finding in findings.items():
+        path = folder / file_name(kind)
+        if finding.damage is not None or finding.last_tick > last_tick or len(more[kind].records) > 0:
+            copy = path.with_name(f"{path.name}.new")
+            counts[kind] = _rewrite(folder, copy, finding, layout, last_tick, more[kind], counts)
+            cut_records[kind] = finding.n_records + len(more[kind].records) - counts[kind]
+            kept += _keep_original(path)
+            _replace(copy, path)
+        else:
+            counts[kind] = finding.n_records
+            if not finding.ended:
+                _append_end_mark(path)
+    reason = None if _was_stopped(folder) else StopReason.KILLED
+    summary = _summary(folder, session, reason)
+    session_folder.write_summary(folder, summary)
+    return RecoveryReport(
+        folder=folder,
+        changed=True,
+        last_tick=last_tick + len(more["frames"].records),
+        damage=damage,
+        cut_records={kind: count for kind, count in cut_records.items() if count > 0},
+        added_ticks=len(more["frames"].records),
+        kept=kept,
+        summary=summary,
+    )
+
+
+def verify(folder: Path) -> list[Damage]:
+    """Check everything in a session folder that can be checked; an empty list says that all is well.
+
+    Of a session that is running, the batch that is just being written is not held against it.
+    """
+    found: list[Damage] = []
+
+    def note(file: str, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except JournalError as error:
+            found.append(Damage(file, -1, 0, str(error)))
+            return None
+
+    note("session.toml", partial(read_texts, folder))
+    summary = note("summary.json", partial(session_folder.read_summary, folder))
+    running = session_folder.status(folder) == "running"
+    for kind in KINDS:
+        finding = survey(folder, kind)
+        if finding.damage is not None:
+            if not (running and finding.damage.what.startswith(CUT_OFF)):
+                found.append(finding.damage)
+        elif summary is not None and not finding.ended:
+            what = "the end of the stream is missing"
+            found.append(Damage(file_name(kind), -1, finding.good_bytes, what, finding.last_tick))
+        elif summary is not None and kind == "frames" and finding.n_records != summary.get("ticks"):
+            what = f"{finding.n_records} frames where the summary says {summary.get('ticks')}"
+            found.append(Damage(file_name(kind), -1, finding.good_bytes, what, finding.last_tick))
+    for blob_id in sorted({*blobs.ids(folder), *_adopted(folder)}):
+        note(f"{blobs.FOLDER}/{blobs.path_of(folder, blob_id).name}", partial(blobs.read, folder, blob_id))
+    return found
+
+
+def _layout(findings: Mapping[Kind, Finding], session: Mapping[str, Any]) -> Layout:
+    for finding in findings.values():
+        if finding.layout is not None:
+            return finding.layout
+    return Layout(int(session.get("n_units", 0)), int(session.get("n_axes", 0)))
+
+
+def _rewrite(
+    folder: Path, copy: Path, finding: Finding, layout: Layout, last_tick: int, more: Batch, counts: Mapping[str, int]
+) -> int:
+    """Write what is kept of a file, and what is added, to `copy`; return the number of records."""
+    from bmi_app.record.stream import StreamFile  # here, so that checking a session's state needs no Arrow
+
+    copy.unlink(missing_ok=True)
+    metadata = {key: value for key, value in finding.metadata.items() if key != CHECK}
+    file = StreamFile(copy, finding.kind, finding.layout or layout, metadata)
+    try:
+        left = finding.n_records  # a gap in the ticks may end the file in mid-batch
+        for batch in BatchFile(folder, finding.kind):
+            keep = (batch.records["tick"] <= last_tick) & (np.arange(len(batch.records)) < left)
+            left -= min(left, len(batch.records))
+            _write(file, _select(batch, keep), batch.committed)
+        _write(file, more, dict(counts) if finding.kind == "frames" else {})
+        file.write_end_mark()
+        file.sync()
+    finally:
+        file.close()
+    return file.n_records
+
+
+def _select(batch: Batch, keep: np.ndarray) -> Batch:
+    texts = [text for text, kept in zip(batch.texts, keep.tolist(), strict=False) if kept]
+    return Batch(batch.records[keep], batch.rows[keep], texts, batch.committed)
+
+
+def _write(file: Any, batch: Batch, committed: Mapping[str, int]) -> None:
+    begin = 0
+    while begin < len(batch.records):
+        begin += file.add(batch.records[begin:], batch.rows[begin:], batch.texts[begin:])
+        file.write_batch(committed)
+
+
+def _keep_original(path: Path) -> list[Path]:
+    """Give the original a second name; return it."""
+    if not path.exists():
+        return []
+    number = 1
+    while True:
+        kept = path.with_name(f"{path.name}.damaged" if number == 1 else f"{path.name}.damaged_{number}")
+        if kept.exists():
+            number += 1
+            continue
+        try:
+            os.link(path, kept)
+        except OSError:  # a file system without hard links
+            try:
+                shutil.copyfile(path, kept)
+            except OSError as error:
+                raise JournalError(f"{kept}: cannot be written: {error.strerror}") from error
+        return [kept]
+
+
+def _replace(copy: Path, path: Path) -> None:
+    try:
+        copy.replace(path)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be replaced: {error.strerror}") from error
+    sync_folder(path.parent)
+
+
+def _append_end_mark(path: Path) -> None:
+    try:
+        with path.open("ab") as file:
+            file.write(END_MARK)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _was_stopped(folder: Path) -> bool:
+    """Tell whether the session had ended by itself, so that only the summary is missing."""
+    return any(bool(np.any(batch.records["kind"] == EventKind.SESSION_STOP)) for batch in BatchFile(folder, "events"))
+
+
+def _summary(folder: Path, session: Mapping[str, Any], reason: StopReason | None) -> dict[str, Any]:
+    tally = Tally()
+    for batch in BatchFile(folder, "frames"):
+        tally.add_frames(batch.records)
+    for batch in BatchFile(folder, "health"):
+        tally.add_health(batch.records)
+    for batch in BatchFile(folder, "events"):
+        tally.add_events(batch.records)
+    dt_s = float(session.get("dt_s", 0.0))
+    return tally.summary(folder, str(session.get("protocol", "")), dt_s, reason, recovered=True)
+
+
+def _adopted(folder: Path) -> set[int]:
+    """Return the blobs that replay will ask for."""
+    found: set[int] = set()
+    for batch in BatchFile(folder, "commands"):
+        adoptions = batch.records[batch.records["kind"] == CommandKind.ADOPT]
+        found.update(adoptions["aux"].tolist())
+    return found

@@ -1,0 +1,123 @@
+"""Say in a few numbers how a session went; the same at its end and at its recovery."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.record.reading import Recording
+from bmi_app.rt.records import EventKind, Flag, Outcome, StopReason
+
+_TOTALS = ("late_spikes", "dropped_spikes", "future_spikes", "bad_values", "unmapped_spikes", "missed_ticks")
+
+
+class Tally:
+    """Count what a session's records say, as they come, so that nothing need be read again at the end."""
+
+    def __init__(self) -> None:
+        self._ticks = 0
+        self._spikes = 0.0
+        self._updates = 0
+        self._rejected = 0
+        self._outcomes: list[np.ndarray] = []
+        self._times_s: list[np.ndarray] = []
+        self._latencies_s: list[np.ndarray] = []
+        self._totals = dict.fromkeys(_TOTALS, 0)
+        self._stop = StopReason.NONE
+
+    def add_frames(self, frames: np.ndarray) -> None:
+        """Count further ticks."""
+        self._ticks += len(frames)
+        self._spikes += float(frames["spikes"].sum())
+        self._updates += int(np.count_nonzero(frames["flags"] & Flag.UPDATED))
+        self._rejected += int(np.count_nonzero(frames["flags"] & Flag.REJECTED))
+
+    def add_health(self, health: np.ndarray) -> None:
+        """Take the totals and the latencies of further ticks."""
+        if len(health) > 0:
+            self._totals = {name: int(health[name][-1]) for name in _TOTALS}
+            published = health[health["published_s"] > 0]
+            self._latencies_s.append(published["published_s"] - np.maximum(published["due_s"], published["arrival_s"]))
+
+    def add_events(self, events: np.ndarray) -> None:
+        """Count further events."""
+        ends = events[(events["kind"] == EventKind.TRIAL_END) & (events["code"] != Outcome.BLOCK_ENDED)]
+        if len(ends) > 0:
+            self._outcomes.append(ends["code"].copy())
+            self._times_s.append(ends["value"].copy())
+        stops = events["code"][events["kind"] == EventKind.SESSION_STOP]
+        if len(stops) > 0 and int(stops[-1]) in list(StopReason):
+            self._stop = StopReason(int(stops[-1]))
+
+    def summary(
+        self, folder: Path, protocol: str, dt_s: float, stop_reason: StopReason | None = None, recovered: bool = False
+    ) -> dict[str, Any]:
+        """Return the summary: only numbers, texts, booleans and None, ready for JSON.
+
+        Parameters
+        ----------
+        folder : Path
+            The session folder.
+        protocol : str
+            Name of the protocol.
+        dt_s : float
+            Length of a tick.
+        stop_reason : StopReason, optional
+            Why the session ended; what its last stop event says without it.
+        recovered : bool
+            Whether the session was cut off and made whole afterwards.
+
+        Returns
+        -------
+        dict
+            ``spikes`` is the sum of all counts that entered a tick. ``success_rate`` and the times are None without
+            trials or successes. ``latency_us`` is from the moment at which a frame could have been made (its bin was
+            due, its last spike had arrived) to its publication; its values are None where nothing was timed.
+        """
+        outcomes = np.concatenate([np.empty(0, np.int32), *self._outcomes])
+        times_s = np.concatenate([np.empty(0), *self._times_s])
+        latencies_us = np.concatenate([np.empty(0), *self._latencies_s]) * 1e6
+        succeeded = outcomes == Outcome.SUCCESS
+        duration_s = self._ticks * dt_s
+        trials, successes = len(outcomes), int(np.count_nonzero(succeeded))
+        return {
+            "session": str(folder),
+            "protocol": protocol,
+            "ticks": self._ticks,
+            "duration_s": round(duration_s, 9),
+            "trials": trials,
+            "successes": successes,
+            "success_rate": successes / trials if trials else None,
+            "trials_per_min": trials / duration_s * 60 if duration_s > 0 else None,
+            "median_time_to_target_s": _finite(np.median(times_s[succeeded])) if successes else None,
+            "spikes": round(self._spikes) if np.isfinite(self._spikes) else None,
+            **self._totals,
+            "weight_updates": self._updates,
+            "rejected_updates": self._rejected,
+            "latency_us": _percentiles(latencies_us[np.isfinite(latencies_us)]),
+            "stop_reason": (self._stop if stop_reason is None else stop_reason).name,
+            "recovered": recovered,
+        }
+
+
+def summarise(recording: Recording, stop_reason: StopReason | None = None, recovered: bool = False) -> dict[str, Any]:
+    """Return the summary of a recording; see `Tally.summary`."""
+    tally = Tally()
+    tally.add_frames(recording.frames)
+    tally.add_health(recording.health)
+    tally.add_events(recording.events)
+    session = recording.session
+    return tally.summary(
+        recording.folder, str(session.get("protocol", "")), float(session.get("dt_s", 0.0)), stop_reason, recovered
+    )
+
+
+def _percentiles(values: np.ndarray) -> dict[str, float | None]:
+    names = ("p50", "p99", "p999", "max")
+    if len(values) == 0:
+        return dict.fromkeys(names)
+    return dict(zip(names, np.round(np.percentile(values, (50, 99, 99.9, 100)), 1).tolist(), strict=True))
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
