@@ -3,6 +3,8 @@
 The delay that is reported with each firing runs from the end of the bin in whose tick the decision fell, on the local
 clock, to the return of the output's `fire`. It is what the subject experiences: grace, the tick's own time, the way
 through the ring and the operating system, and the device's driver are all in it; what the device itself takes is not.
+The pulse at the session's start has no tick to be decided in: it is due, and its delay counts, from the beginning of
+bin 0.
 """
 
 import threading
@@ -20,7 +22,6 @@ from bmi_app.rt.wait import wait_events
 
 _NAP_S = 0.1  # how soon a stop is noticed
 _MOMENTS: dict[int, Moment] = {
-    EventKind.SESSION_START: "session",
     EventKind.SESSION_STOP: "session",
     EventKind.BLOCK_START: "block_start",
     EventKind.TRIAL_START: "trial_start",
@@ -43,7 +44,7 @@ class OutputThread:
     Parameters
     ----------
     arrays
-        The session's arrays; `ctl` and `events` are read.
+        The session's arrays; `config`, `ctl` and `events` are read.
     outputs
         In the order of the protocol; their index stands for them from here on.
     on_fired
@@ -59,7 +60,7 @@ class OutputThread:
         on_fired: Callable[[int, OutputEvent, float], None],
         on_failed: Callable[[int, OutputEvent, Exception], None],
     ) -> None:
-        self._ctl, self._events = arrays["ctl"], arrays["events"]
+        self._config, self._ctl, self._events = arrays["config"], arrays["ctl"], arrays["events"]
         self._outputs = tuple(outputs)
         self._on_fired, self._on_failed = on_fired, on_failed
         self._stopping = threading.Event()
@@ -67,7 +68,9 @@ class OutputThread:
         self._tail = int(read_cell(self._ctl, cells.EVENTS_HEAD))
 
     def start(self) -> None:
-        """Open every output, then follow the ring from the events that were there when this was made.
+        """Open every output, then fire the session's start and follow the ring.
+
+        `config.start_s` must be set. Events that were in the ring when this object was made are not fired.
 
         Raises
         ------
@@ -94,6 +97,9 @@ class OutputThread:
             wired.sink.close()
 
     def _run(self) -> None:
+        start_s = float(self._config["start_s"][0])
+        self._stopping.wait(start_s - now_s())
+        self._fire(OutputEvent(kind="session", tick=0, time_s=start_s, trial=-1, value=0.0))
         while True:
             stopping = self._stopping.is_set()  # asked before the ring, so that what came before a stop is fired
             until_s = now_s() if stopping else now_s() + _NAP_S
