@@ -219,6 +219,8 @@ def check_wake_up() -> list[Finding]:
 
 def check_space() -> list[Finding]:
     """Look for room in shared memory (the live file) and where sessions are written."""
+    from bmi_app.record.session_folder import sessions_root
+
     findings = []
     if sys.platform == "linux":
         free_mib = shutil.disk_usage("/dev/shm").free / 2**20
@@ -226,7 +228,7 @@ def check_space() -> list[Finding]:
         remedy = "sudo mount -o remount,size=1G /dev/shm (in a container: --shm-size=1g)" if little else ""
         findings.append(Finding("shared memory", "warn" if little else "ok", f"{free_mib:.0f} MiB free", remedy))
 
-    folder = sessions_folder()
+    folder = sessions_root()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(existing, os.W_OK):
         remedy = "set BMI_SESSIONS to a folder that you may write to"
@@ -261,21 +263,23 @@ def check_display() -> list[Finding]:
 
 
 def check_sessions() -> list[Finding]:
-    """Look for sessions without an end: a running one shares the processor, a killed one wants to be recovered."""
-    begun = sessions_folder().glob("*/session.toml")
-    open_ended = sorted(path.parent.name for path in begun if not (path.parent / "summary.json").exists())
-    if not open_ended:
-        return [Finding("sessions", "ok", "none is running or was cut off")]
-    remedy = "`bmi sessions list` shows which are running; `bmi sessions recover` completes the others"
-    return [Finding("sessions", "warn", f"without an end: {', '.join(open_ended)}", remedy)]
+    """Look for sessions that share the processor with the next one, and for those that want to be recovered."""
+    from bmi_app.record import session_folder
 
-
-def sessions_folder() -> Path:
-    """Return the folder that sessions are written into."""
-    import platformdirs
-
-    named = os.environ.get("BMI_SESSIONS")
-    return Path(named) if named else platformdirs.user_data_path("bmi_app") / "sessions"
+    states: dict[str, list[str]] = {}
+    for folder in session_folder.sessions(session_folder.sessions_root()):
+        states.setdefault(session_folder.status(folder), []).append(folder.name)
+    findings = []
+    if running := states.get("running"):
+        remedy = f"`bmi gui --attach {running[0]}` shows it; a second one makes both later"
+        findings.append(Finding("running sessions", "warn", ", ".join(running), remedy))
+    if interrupted := states.get("interrupted"):
+        remedy = f"bmi sessions recover {interrupted[0]}"
+        findings.append(Finding("interrupted sessions", "warn", ", ".join(interrupted), remedy))
+    if unreadable := states.get("unreadable"):
+        remedy = f"`bmi sessions verify {unreadable[0]}` tells what is damaged"
+        findings.append(Finding("unreadable sessions", "warn", ", ".join(unreadable), remedy))
+    return findings or [Finding("sessions", "ok", "none is running, interrupted or unreadable")]
 
 
 _CHECKS: tuple[Callable[[], list[Finding]], ...] = (

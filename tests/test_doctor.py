@@ -12,6 +12,7 @@ import pytest
 
 from bmi_app import doctor
 from bmi_app.doctor import Finding
+from bmi_app.record import session_folder
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
 
@@ -117,10 +118,14 @@ def test_a_qt_that_cannot_open_a_window_is_named(monkeypatch: pytest.MonkeyPatch
     assert finding.remedy
 
 
-def test_a_session_without_an_end_is_named(sessions_folder: Path) -> None:
-    for name, files in {"cut": ["session.toml"], "whole": ["session.toml", "summary.json"]}.items():
-        (sessions_folder / name).mkdir(parents=True)
-        for file in files:
-            (sessions_folder / name / file).touch()
+@pytest.mark.parametrize(("status", "command"), [("running", "attach"), ("interrupted", "recover")])
+def test_a_session_without_an_end_is_named(
+    status: str, command: str, sessions_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert only(doctor.check_sessions()).status == "ok"
+    folder = session_folder.create(sessions_folder, "center_out", {}, "")
+    monkeypatch.setattr(session_folder, "status", lambda _folder: status)
     finding = only(doctor.check_sessions())
-    assert (finding.status, finding.detail) == ("warn", "without an end: cut")
+    assert (finding.name, finding.status, finding.detail) == (f"{status} sessions", "warn", folder.name)
+    assert command in finding.remedy
+    assert folder.name in finding.remedy
