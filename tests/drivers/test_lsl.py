@@ -24,7 +24,7 @@ FORMATS = ["int8", "int16", "int32", "float32", "double64"]
 
 
 @numba.njit(act_signature)
-def no_act(memory, key, seen, rates_out_hz):
+def no_act(memory, key, seen, rates_out_hz):  # type: ignore[no-untyped-def]
     """Stand where a simulated subject would; an LSL source has none."""
 
 
