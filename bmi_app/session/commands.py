@@ -1,0 +1,117 @@
+"""Read what an operator asks for, in JSON, and say in one line what is wrong with it.
+
+Every request is one object with `do`, and the arguments of that command:
+
+    {"do": "pause"}  {"do": "resume"}  {"do": "stop"}  {"do": "reward"}  {"do": "skip_trial"}  {"do": "next_block"}
+    {"do": "assist", "value": 0.3}            share of the computer, 0 to 1; null: follow the block again
+    {"do": "learning", "on": false}           freeze
+    {"do": "learning_rate", "value": 0.01}
+    {"do": "gain", "axis": "x", "value": 0.1}
+    {"do": "move_unit", "unit": 5, "population": "control"}
+    {"do": "undo", "to_tick": 12000}          back to the weights before the first update at or after a tick;
+    {"do": "undo"}                            without it, before the last one
+    {"do": "load_weights", "file": "d.npz"}   adopt a saved decoder
+    {"do": "save_weights", "file": "d.npz"}   save the present one
+    {"do": "note", "text": "..."}             stamped into the journal
+    {"do": "status"}                          answers at once
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bmi_app.rt.records import COMMAND, CommandKind, StopReason
+from protocols.schema import Protocol
+
+# Commands that only become a record; the others need a hand of the control thread as well.
+PLAIN = ("pause", "resume", "stop", "reward", "skip_trial", "next_block", "assist", "learning", "learning_rate", "gain")
+OTHERS = ("move_unit", "undo", "load_weights", "save_weights", "note", "status")
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "assist": ("value",),
+    "learning": ("on",),
+    "learning_rate": ("value",),
+    "gain": ("axis", "value"),
+    "move_unit": ("unit", "population"),
+    "undo": ("to_tick",),
+    "load_weights": ("file",),
+    "save_weights": ("file",),
+    "note": ("text",),
+}
+
+
+class CommandError(Exception):
+    """Tell the operator in one line what is wrong with a command, and what is allowed."""
+
+
+def check(request: Any) -> str:
+    """Return the name of the command that a request asks for, if its form is right.
+
+    Raises
+    ------
+    CommandError
+        If it is not an object, or has an unknown command or argument.
+    """
+    if not isinstance(request, dict) or not isinstance(request.get("do"), str):
+        raise CommandError('a command is a JSON object with "do"')
+    name = str(request["do"])
+    if name not in PLAIN + OTHERS:
+        raise CommandError(f"unknown command {name!r}; there are: {', '.join(PLAIN + OTHERS)}")
+    unknown = set(request) - {"do", *_ARGUMENTS.get(name, ())}
+    if unknown:
+        takes = ", ".join(_ARGUMENTS.get(name, ())) or "no arguments"
+        raise CommandError(f"{name}: unknown argument {sorted(unknown)[0]!r}; it takes {takes}")
+    return name
+
+
+def record(name: str, request: dict[str, Any], protocol: Protocol) -> np.ndarray:
+    """Return the command record, COMMAND[1], of a request; its id is not set yet.
+
+    Raises
+    ------
+    CommandError
+        If an argument is missing or not allowed.
+    """
+    command = np.zeros(1, COMMAND)
+    command["tick"] = -1
+    command["kind"] = CommandKind[name.upper()]
+    if name == "stop":
+        command["index"] = StopReason.OPERATOR
+    elif name == "assist":
+        command["value"] = -1.0 if request.get("value") is None else _number(name, request, "value", 0.0, 1.0)
+    elif name == "learning":
+        if not isinstance(request.get("on"), bool):
+            raise CommandError("learning: `on` must be true or false")
+        command["index"] = int(request["on"])
+    elif name == "learning_rate":
+        command["value"] = _number(name, request, "value", 0.0, math.inf)
+    elif name == "gain":
+        axes = [letter for letter, _ in protocol.axes.items()]
+        if request.get("axis") not in axes:
+            raise CommandError(f"gain: `axis` must be one of {', '.join(axes)}")
+        command["index"] = axes.index(str(request["axis"]))
+        command["value"] = _number(name, request, "value", 0.0, 1e6)
+    elif name == "move_unit":
+        command["index"], command["aux"] = _unit_and_population(request, protocol)
+    return command
+
+
+def _number(name: str, request: dict[str, Any], key: str, least: float, most: float) -> float:
+    value = request.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise CommandError(f"{name}: `{key}` must be a number from {least:g} to {most:g}")
+    if not math.isfinite(value):
+        raise CommandError(f"{name}: `{key}` must be finite")
+    return float(value)
+
+
+def _unit_and_population(request: dict[str, Any], protocol: Protocol) -> tuple[int, int]:
+    names = list(protocol.population_indices())
+    if not names:
+        raise CommandError("move_unit: this protocol declares no populations")
+    unit = request.get("unit")
+    if isinstance(unit, bool) or not isinstance(unit, int) or not 0 <= unit < protocol.units.count:
+        raise CommandError(f"move_unit: `unit` must be a whole number from 0 to {protocol.units.count - 1}")
+    if request.get("population") not in names:
+        raise CommandError(f"move_unit: `population` must be one of {', '.join(names)}")
+    return unit, names.index(str(request["population"]))

@@ -1,0 +1,88 @@
+"""Compose what a session adopts at a tick: undone or loaded weights, and later fitted decoders.
+
+A blob lies in one of a few slots, in the order that `bmi_app.rt.commands` takes it: weights, bias, gain, feature offset
+and scale, decoder memory. NaN keeps what stands. It is journaled before the command is sent, so that a replay has it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.rt import cells
+from bmi_app.rt.arrays import N_STAGING_SLOTS
+from bmi_app.rt.memory import named_parts
+from bmi_app.rt.records import COMMAND, CommandKind
+from bmi_app.session import saved_decoder
+from bmi_app.session.build import Core
+from bmi_app.session.commands import CommandError
+
+
+def weights_blob(core: Core, row: np.ndarray) -> np.ndarray:
+    """Return the blob that puts a stored row of weights, bias and gain back, and keeps all else."""
+    blob = np.full(core.sizes.blob_words, np.nan)
+    blob[: len(row)] = row
+    return blob
+
+
+def decoder_blob(core: Core, path: Path) -> np.ndarray:
+    """Return the blob that adopts a saved decoder.
+
+    Raises
+    ------
+    CommandError
+        If the file does not fit.
+    """
+    arrays = {name: np.array(part) for name, part in core.arrays.items() if name in _PARTS}
+    parts = named_parts(arrays["decoder_memory"], core.decoder_layout)
+    try:
+        saved_decoder.load_into(str(path), core.protocol.decoder.kind, arrays, parts)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    order = ("weights", "bias", "gain", "feature_offset", "feature_scale", "decoder_memory")
+    return np.concatenate([arrays[name].ravel() for name in order])[: core.sizes.blob_words]
+
+
+_PARTS = ("weights", "bias", "gain", "mask", "feature_offset", "feature_scale", "decoder_memory")
+
+
+def put(core: Core, blob_id: int, blob: np.ndarray) -> np.ndarray:
+    """Lay a blob into the slot of its id, and return the command that adopts it, COMMAND[1].
+
+    Slots are taken in turn; one whose command still waits is never overwritten, because fewer commands than slots
+    are let wait (the control thread sends one and waits for its echo).
+    """
+    slot = blob_id % N_STAGING_SLOTS
+    core.arrays["staging"][slot] = blob
+    command = np.zeros(1, COMMAND)
+    command["tick"], command["kind"], command["index"], command["aux"] = -1, CommandKind.ADOPT, slot, blob_id
+    return command
+
+
+def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | None) -> np.ndarray:
+    """Return the weights row to go back to.
+
+    Parameters
+    ----------
+    saved : (WEIGHTS[n], f8[n, words])
+        The rows that the journal has; the ring's newest are added.
+    to_tick : int, optional
+        Go back to before the first update at or after this tick; without it, to before the last update.
+
+    Raises
+    ------
+    CommandError
+        If there is nothing to undo.
+    """
+    entries, rows = saved
+    ring, ring_rows = core.arrays["weights_log"], core.arrays["weights_rows"]
+    head = int(core.arrays["ctl"][cells.WEIGHTS_HEAD])
+    for at in range(max(len(entries), head - len(ring) // 2), head):
+        slot = at & (len(ring) - 1)
+        entries = np.append(entries, ring[slot : slot + 1])
+        rows = np.concatenate([rows, ring_rows[slot : slot + 1]])
+    last = len(entries) - 1 if to_tick is None else int(np.searchsorted(entries["tick"], to_tick, side="left"))
+    if last < 1:
+        raise CommandError("undo: there is no update to undo")
+    before: Any = rows[last - 1]
+    return np.array(before)
