@@ -97,14 +97,23 @@ def parse(text: str, file: str, overrides: Sequence[str] = (), folder: Path | No
         protocol, missing = _find_start(protocol, begin)
         findings += missing
     lines = find_key_lines(text)
-    for finding in findings:
-        if any(finding.key == key or finding.key.startswith(f"{key}.") for key in overridden):
-            problems.append(Problem(OVERRIDE_FILE, finding.key, None, finding.message))
-        else:
-            problems.append(Problem(file, finding.key, line_of(finding.key, lines), finding.message))
+    problems += [_place(finding, file, lines, overridden) for finding in findings]
     if problems:
         raise ProtocolError(sorted(problems, key=lambda problem: (problem.file == OVERRIDE_FILE, problem.line or 0)))
     return protocol
+
+
+def _place(finding: Finding, file: str, lines: dict[str, int], overridden: Sequence[str]) -> Problem:
+    """Say where a finding stands: in the override that wrote its key or made its table, else in the file."""
+    key = finding.key
+    if any(key == other or key.startswith(f"{other}.") for other in overridden):
+        return Problem(OVERRIDE_FILE, key, None, finding.message)
+    holder = key
+    while holder and holder not in lines:
+        if any(other.startswith(f"{holder}.") for other in overridden):
+            return Problem(OVERRIDE_FILE, key, None, finding.message)
+        holder = holder.rpartition(".")[0]
+    return Problem(file, key, line_of(key, lines), finding.message)
 
 
 def _check(document: dict[str, Any]) -> tuple[Protocol, list[Finding]]:

@@ -5,6 +5,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from protocols.problems import OVERRIDE_FILE, Problem
+from protocols.rig import Driver, Subject
+from protocols.signal import Decoder, Learning
+
+# Keys that name the plugin to which the `settings` beside them belong, and their defaults.
+PLUGIN_KEYS = {
+    "decoder.kind": Decoder().kind,
+    "learning.rule": Learning().rule,
+    "driver.kind": Driver().kind,
+    "subject.kind": Subject().kind,
+}
 
 
 def parse_value(text: str) -> Any:
@@ -19,6 +29,8 @@ def parse_value(text: str) -> Any:
 def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
     """Write each override into `document`.
 
+    The settings of a plugin that is exchanged for another go with it, wherever in `overrides` that is said.
+
     Returns
     -------
     keys
@@ -28,18 +40,29 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> tuple
     """
     keys: list[str] = []
     problems: list[Problem] = []
-    for override in overrides:
+    for override in sorted(overrides, key=lambda override: override.partition("=")[0].strip() not in PLUGIN_KEYS):
         key, equals, text = override.partition("=")
         key = key.strip()
         if not equals or not all(key.split(".")):
             problems.append(Problem(OVERRIDE_FILE, override, None, "is not key=value; allowed: task.hold_ms=500"))
             continue
-        wrong = _write(document, key, parse_value(text.strip()))
+        value = parse_value(text.strip())
+        if key in PLUGIN_KEYS:
+            _forget_settings(document, key, value)
+        wrong = _write(document, key, value)
         if wrong is None:
             keys.append(key)
         else:
             problems.append(Problem(OVERRIDE_FILE, key, None, wrong))
     return keys, problems
+
+
+def _forget_settings(document: dict[str, Any], key: str, plugin: Any) -> None:
+    """Remove the settings of the plugin that `key` names, if `plugin` is another: it would not know them."""
+    name, _, key_in_table = key.partition(".")
+    table = document.get(name)
+    if isinstance(table, dict) and table.get(key_in_table, PLUGIN_KEYS[key]) != plugin:
+        table.pop("settings", None)
 
 
 def _write(document: dict[str, Any], key: str, value: Any) -> str | None:

@@ -28,7 +28,8 @@ def axis_map(protocol: Protocol) -> np.ndarray:
     signs, population = population_axis(protocol), unit_population(protocol)
     if not len(signs):
         return np.zeros((protocol.n_axes, len(population)))
-    return np.where(population >= 0, signs[population].T, 0.0).copy()
+    driven: np.ndarray = np.where(population >= 0, signs[population].T, 0.0)
+    return driven.copy()
 
 
 def gains(protocol: Protocol) -> np.ndarray:

@@ -12,6 +12,8 @@ from protocols.problems import nearest
 
 Part = str | int
 
+_PLURALS: dict[Any, str] = {int: "whole numbers", float: "numbers", str: "texts"}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -77,14 +79,17 @@ def describe_allowed(info: FieldInfo) -> str:
     inner, container = inner_type(info.annotation)
     if container is dict or (isinstance(inner, type) and issubclass(inner, BaseModel)):
         return "a list of tables" if container is tuple else "a table"
-    if container is tuple:
-        return ""
+    if get_origin(inner) is tuple or container is tuple:
+        return _describe_list(inner, container)
     if get_origin(inner) is Literal:
         return " or ".join(quote(value) for value in get_args(inner))
     if inner is bool:
         return "true or false"
     if inner is str:
-        return "text, not empty" if _bound(info, "min_length") else "text"
+        pattern = _bound(info, "pattern")
+        return (
+            f"text that matches {pattern}" if pattern else "text, not empty" if _bound(info, "min_length") else "text"
+        )
     if inner in (int, float):
         return ("a whole number" if inner is int else "a number") + _describe_bounds(info)
     return ""
@@ -129,6 +134,18 @@ def _elsewhere(model: type[BaseModel], name: str) -> str:
         if isinstance(inner, type) and issubclass(inner, BaseModel) and name in inner.model_fields:
             return f"; it belongs in {f'[[{table}]]' if container is tuple else f'[{table}]'}"
     return ""
+
+
+def _describe_list(inner: Any, container: type | None) -> str:
+    """Return `a list of numbers`, `a list of 2 numbers`, `a list of lists of numbers`; empty for other entries."""
+    if container is tuple:
+        if get_origin(inner) is tuple:
+            entries = _describe_list(*inner_type(inner))
+            return f"a list of {entries.replace('a list', 'lists', 1)}" if entries else ""
+        return f"a list of {_PLURALS[inner]}" if inner in _PLURALS else ""
+    entry_types = get_args(inner)
+    first = inner_type(entry_types[0])[0]
+    return f"a list of {len(entry_types)} {_PLURALS[first]}" if {first} <= _PLURALS.keys() else ""
 
 
 def _describe_bounds(info: FieldInfo) -> str:

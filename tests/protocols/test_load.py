@@ -153,6 +153,24 @@ def test_durations_left_to_their_defaults_follow_the_tick():
     assert (protocol.task.reward_ms, protocol.task.failed_ms, protocol.learning.sample_ms) == (315.0, 315.0, 45.0)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_plugin_that_is_exchanged_takes_its_settings_with_it(order):
+    text = CENTER_OUT + '\n[decoder]\nkind = "linear"\nsettings.m1 = 0.5\n'
+    assert parse(text, "p.toml", ["decoder.kind=linear"]).decoder.settings == {"m1": 0.5}
+    assert parse(text, "p.toml", ["decoder.kind=groupweight"]).decoder.settings == {}
+    overrides = ["decoder.kind=linear", "decoder.settings.m1=0.25"][::order]
+    assert parse(CENTER_OUT, "p.toml", overrides).decoder.settings == {"m1": 0.25}
+    (problem,) = problems_in(text.replace("0.5", "2"), [])
+    assert (problem.file, problem.line) == ("p.toml", line_with(text, "settings.m1"))
+
+
+def test_a_mistake_at_a_table_that_overrides_made_is_theirs():
+    (problem,) = problems_in(CENTER_OUT, ["outputs.0.on=reward"])
+    assert str(problem) == "--set: outputs.0.kind: is missing; allowed: text"
+    (problem,) = problems_in(CENTER_OUT, ["outputs.0.on=reward", "outputs.0.kind=serial"])
+    assert str(problem) == "--set: outputs.0.settings.port: is missing; allowed: text"
+
+
 # Files
 
 
