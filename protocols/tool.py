@@ -28,8 +28,7 @@ def axis_map(protocol: Protocol) -> np.ndarray:
     signs, population = population_axis(protocol), unit_population(protocol)
     if not len(signs):
         return np.zeros((protocol.n_axes, len(population)))
-    driven: np.ndarray = np.where(population >= 0, signs[population].T, 0.0)
-    return driven.copy()
+    return np.where(population >= 0, signs[population].T, 0.0).copy()
 
 
 def gains(protocol: Protocol) -> np.ndarray:
@@ -39,4 +38,5 @@ def gains(protocol: Protocol) -> np.ndarray:
 
 def nominal_tool(protocol: Protocol) -> np.ndarray:
     """Return the nominal tool, f8[axis, unit]: velocity (cm/s) per rate above rest (Hz) of each unit."""
-    return gains(protocol)[:, None] * axis_map(protocol)
+    tool: np.ndarray = gains(protocol)[:, None] * axis_map(protocol)
+    return tool

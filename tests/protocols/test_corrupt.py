@@ -41,7 +41,7 @@ def spoil(document, path, how, value):
         place[path[-1]]["odd"] = value
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.lists(spoiled, min_size=1, max_size=4))
 def test_spoiled_values_are_problems(changes):
     document = tomllib.loads(TEXT)
@@ -52,14 +52,14 @@ def test_spoiled_values_are_problems(changes):
         parse(tomlkit.dumps(document), "spoiled")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(at=st.integers(0, len(TEXT)), length=st.integers(0, 30), put=st.text("=[]{}\"'\n#.x1 \x00é", max_size=5))
 def test_spoiled_text_is_a_problem(at, length, put):
     with contextlib.suppress(ProtocolError):
         parse(TEXT[:at] + put + TEXT[at + length :], "spoiled")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(
     st.sampled_from(PATHS),
     st.sampled_from(["", ".odd", ".0", ".99"]),
