@@ -29,13 +29,13 @@ def read(path: Path) -> CountsSource:
     if len(table) < 2:
         raise RecordingError(f"{path}: holds {len(table)} rows; at least 2 are needed to know the length of a bin")
     stamps_s, counts = table[:, 0], table[:, 1:]
-    # Stamps have microseconds; a mean over all rows rounds their error away.
-    dt_s = round((stamps_s[-1] - stamps_s[0]) / (len(stamps_s) - 1), 9)
-    uneven = np.flatnonzero(~(np.abs(np.diff(stamps_s) - dt_s) < 0.1 * dt_s))
+    steps_s = np.diff(stamps_s)
+    step_s = float(np.nanmedian(steps_s))
+    uneven = np.flatnonzero(~(np.abs(steps_s - step_s) < 0.1 * step_s))
     if uneven.size:
         # Header and counting from 1 make row i the line i + 2; the later row of the pair is named.
         raise RecordingError(
-            f"{path}:{uneven[0] + 3}: {_TIME} does not follow the line before by {dt_s:g} s; "
+            f"{path}:{uneven[0] + 3}: {_TIME} does not follow the line before by {step_s:g} s; "
             "rows are missing or out of order, complete the table"
         )
     if not plain_counts(counts):
@@ -44,6 +44,8 @@ def read(path: Path) -> CountsSource:
             f"{path}:{row + 2}: {columns[units[column]]} is {counts[row, column]:g}; allowed are counts, 0 and above"
         )
     labels = tuple(columns[index] for index in units)
+    # Stamps have a few digits only; the mean over all rows makes little of their rounding.
+    dt_s = round(float(stamps_s[-1] - stamps_s[0]) / len(steps_s), 9)
     return CountsSource(
         path=path,
         name=path.stem,

@@ -5,6 +5,7 @@ protocol, fed with them, finds each at its place again.
 """
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,23 @@ def read(path: Path, as_: Kind | None = None) -> SpikeSource:
     try:
         recording = reading.read(path, kinds=("spikes", "frames"))
         protocol = tomllib.loads(recording.protocol_text)
-    except (JournalError, tomllib.TOMLDecodeError) as error:
-        raise RecordingError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
+        dt_s = float(recording.session["dt_s"])
+    except JournalError as error:  # names the file
+        raise RecordingError(str(error)) from error
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise RecordingError(
+            f"{path}: session.toml or protocol.toml is damaged ({error}); choose another session"
+        ) from error
     if len(recording.frames) == 0:
         raise RecordingError(f"{path}: the session holds no tick; choose a longer one, or run `bmi sessions recover`")
     binned = bool(np.any(recording.spikes["unit"] < 0))
-    dt_s = float(recording.session["dt_s"])
     name = path.resolve().name
+    damaged = "".join(f"; {damage}, what lies before was read" for damage in recording.damage)
     if (as_ or ("counts" if binned else "events")) == "counts":
         return CountsSource(
             path=path,
             name=name,
-            description=f"session {name}, counts of {len(recording.counts)} ticks of {dt_s * 1e3:g} ms",
+            description=f"session {name}, counts of {len(recording.counts)} ticks of {dt_s * 1e3:g} ms{damaged}",
             labels=tuple(f"unit {index}" for index in range(recording.n_units)),
             dt_s=dt_s,
             counts=recording.counts,
@@ -54,7 +60,8 @@ def read(path: Path, as_: Kind | None = None) -> SpikeSource:
         raise RecordingError(f"{path}: the session's source gave counts, not single spikes; read it as counts")
     if len(recording.spikes) == 0:
         raise RecordingError(f"{path}: the session holds no spike; choose another")
-    return _events(recording, protocol.get("units", {}), dt_s, name)
+    source = _events(recording, protocol.get("units", {}), dt_s, name)
+    return replace(source, description=source.description + damaged)
 
 
 def _events(recording: reading.Recording, units: dict[str, Any], dt_s: float, name: str) -> EventsSource:
