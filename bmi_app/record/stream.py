@@ -140,7 +140,8 @@ class StreamFile:
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(list(self._schema)[: len(arrays)]))
 
     def _with_texts(self, batch: Any) -> Any:
-        names = self._names.take(pa.array(np.clip(self._columns["kind"][: len(batch)], 0, len(self._names) - 1)))
+        codes, last = self._columns["kind"][: len(batch)], len(self._names) - 1
+        names = self._names.take(pa.array(np.where((codes < 0) | (codes > last), last, codes)))
         texts = pa.array(self._texts, pa.utf8())
         return pa.RecordBatch.from_arrays([*batch.columns, names, texts], schema=self._schema)
 

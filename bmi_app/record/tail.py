@@ -37,8 +37,8 @@ def tail_after(tail: Tail, last_tick: int, layout: Layout, n_journaled: Mapping[
         if end <= last_tick or len(records) == 0:
             found[kind] = empty_batch(kind, layout, 0)
             continue
-        begin = last_tick if n_journaled[kind] > 0 else min(last_tick, -2)
-        keep = (records["tick"] > begin) & (records["tick"] <= end)
+        begins = last_tick < 0 and n_journaled[kind] == 0 and kind != "spikes"
+        keep = (records["tick"] > (-2 if begins else last_tick)) & (records["tick"] <= end)
         kept_rows = np.empty(layout.row_shape(kind, len(records)), row_dtype(kind)) if rows is None else rows
         texts = [""] * int(np.count_nonzero(keep)) if kind in NAMED else []
         found[kind] = Batch(records[keep], kept_rows[keep], texts, {})
