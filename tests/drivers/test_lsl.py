@@ -3,15 +3,18 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 
 import numba
 import numpy as np
 import pylsl
 import pytest
 
+import protocols
 from bmi_app.rt import cells, records
 from bmi_app.rt.contracts import act_signature, poll_signature
 from bmi_app.rt.ring import read_cell, write_cell, write_cell_f8
@@ -29,27 +32,8 @@ def no_act(memory, key, seen, rates_out_hz):  # type: ignore[no-untyped-def]
 
 
 def protocol(units: dict[str, object], tick: dict[str, object] | None = None, **driver: object) -> Protocol:
-    return Protocol.model_validate(
-        {
-            "format": 1,
-            "name": "lsl",
-            "units": units,
-            "tick": tick or {},
-            "axes": {"x": {"population": "all", "gain": 1.0}},
-            "populations": {"all": "rest"},
-            "blocks": [{"kind": "closed_loop"}],
-            "task": {
-                "pattern": "ring",
-                "count": 8,
-                "distance_cm": 8.0,
-                "target_radius_cm": 1.5,
-                "hold_ms": 300.0,
-                "timeout_ms": 6000.0,
-                "inter_trial_ms": 500.0,
-            },
-            "driver": {"kind": "lsl", **driver},
-        }
-    )
+    shipped = tomllib.loads((files(protocols) / "center_out.toml").read_text(encoding="utf-8"))
+    return Protocol.model_validate({**shipped, "units": units, "tick": tick or {}, "driver": {"kind": "lsl", **driver}})
 
 
 def outlet(
@@ -223,17 +207,14 @@ def test_a_burst_is_taken_or_counted_to_the_last_spike(name: str, slots: int) ->
     source, ring = outlet(name, 2), Ring(slots)
     with opened(lsl.Driver(protocol({"count": 96}, stream=name), lsl.Settings()), source) as driver:
         sender = threading.Thread(target=push_burst, args=(source, n_chunks, chunk))
-        began_s = time.monotonic()
         sender.start()
         entries = ring.poll_until(driver, n_chunks * n_in_chunk)
-        took_s = time.monotonic() - began_s
         sender.join()
         assert ring.poll(driver) == 0
     n_kept = min(slots, n_chunks * n_in_chunk)
     assert len(entries) == n_kept
     assert ring.ctl[cells.DROPPED] == n_chunks * n_in_chunk - n_kept
     assert np.array_equal(entries["unit"], np.tile(chunk[:, 0], n_chunks)[:n_kept])
-    assert took_s < PATIENCE_S
 
 
 def test_an_overflow_of_liblsl_s_own_queue_is_not_silent(name: str) -> None:
