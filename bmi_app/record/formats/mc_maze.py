@@ -30,7 +30,7 @@ def read(path: Path) -> CountsSource:
         raise RecordingError(f"{path}: holds {len(table)} rows; at least 2 are needed to know the length of a bin")
     stamps_s, counts = table[:, 0], table[:, 1:]
     steps_s = np.diff(stamps_s)
-    step_s = float(np.nanmedian(steps_s))
+    step_s = float(np.sort(steps_s)[(len(steps_s) - 1) // 2])  # the (lower) median, which gaps and NaN do not move
     uneven = np.flatnonzero(~(np.abs(steps_s - step_s) < 0.1 * step_s))
     if uneven.size:
         # Header and counting from 1 make row i the line i + 2; the later row of the pair is named.
