@@ -122,7 +122,15 @@ class Driver:
         )
 
     def begin(self, start_s: float, manual_clock: bool) -> None:
-        """Take no notice: a stream has its own time, and its buffer waits from `open` on."""
+        """Refuse a manual clock; else take no notice: what was sent since `open` waits in the buffer.
+
+        Raises
+        ------
+        SourceError
+            If time is not to be real.
+        """
+        if manual_clock:
+            raise SourceError("lsl: a live stream runs in real time; leave out --speed max, or replay a recording")
 
     def close(self) -> None:
         """Disconnect. POLL must not be running; may be called twice."""

@@ -16,7 +16,7 @@ import pytest
 
 import protocols
 from bmi_app.rt import cells, records
-from bmi_app.rt.contracts import act_signature, poll_signature
+from bmi_app.rt.contracts import NO_ACT, poll_signature
 from bmi_app.rt.ring import read_cell, write_cell, write_cell_f8
 from drivers import lsl, lsl_match
 from drivers.contract import SOURCE_LOST, SourceError
@@ -24,11 +24,6 @@ from protocols.schema import Protocol
 
 PATIENCE_S = 20.0  # only a failing test waits so long
 FORMATS = ["int8", "int16", "int32", "float32", "double64"]
-
-
-@numba.njit(act_signature)
-def no_act(memory, key, seen, rates_out_hz):  # type: ignore[no-untyped-def]
-    """Stand where a simulated subject would; an LSL source has none."""
 
 
 def protocol(units: dict[str, object], tick: dict[str, object] | None = None, **driver: object) -> Protocol:
@@ -60,7 +55,7 @@ class Ring:
 
     def poll(self, driver: lsl.Driver, wait_s: float = 0.05) -> int:
         until_s = pylsl.local_clock() + wait_s
-        return int(lsl.POLL(no_act, driver.memory, self.spikes, self.ctl, self.frames, until_s))
+        return int(lsl.POLL(NO_ACT, driver.memory, self.spikes, self.ctl, self.frames, until_s))
 
     def poll_until(self, driver: lsl.Driver, accounted: int) -> np.ndarray:
         """Poll until so many samples or entries are in the ring or counted as lost; return those in the ring."""
@@ -295,6 +290,13 @@ def test_a_stream_that_does_not_fit_is_refused(
         driver.open(PATIENCE_S)
     assert Ring().poll(driver) == SOURCE_LOST
     del source
+
+
+def test_a_live_stream_refuses_a_manual_clock() -> None:
+    driver = lsl.Driver(protocol({"count": 1}), lsl.Settings())
+    driver.begin(0.0, False)
+    with pytest.raises(SourceError, match="leave out --speed max"):
+        driver.begin(0.0, True)
 
 
 def test_a_wait_ends_when_a_stop_is_asked_for(name: str) -> None:
