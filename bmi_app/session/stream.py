@@ -142,6 +142,7 @@ def _serve(
                 report.pushed(position, now_s)
             if n_due < len(index):
                 time.sleep(min(max(due_s[n_due] - pylsl.local_clock(), _REST_S), _NAP_S))
+        report.pushed(position, float("inf"))
         leave_s = pylsl.local_clock() + linger_s
         while outlet.have_consumers() and pylsl.local_clock() < leave_s:
             time.sleep(_REST_S)
@@ -169,7 +170,7 @@ def _plan(source: SpikeSource, loop: bool) -> _Plan:
 def _info(
     source: SpikeSource, rate: float, name: str | None, stream_type: str | None, source_id: str | None
 ) -> pylsl.StreamInfo:
-    """Describe the stream: formats and metadata as `CONVENTIONS` of LSL have them."""
+    """Describe the stream, with the metadata that XDF's conventions name."""
     if isinstance(source, CountsSource):
         type_, channels, kind, unit = "SpikeCounts", source.labels, "SpikeCount", "count"
         rate_hz, channel_format = rate / source.dt_s, pylsl.cf_float32
@@ -225,7 +226,7 @@ class _Progress:
             disable=not (shown and console.is_terminal),
         )
         self._task = self._live.add_task(source.name, total=n_total, start=False, pace="")
-        self._told_s, self._told_samples = 0.0, 0
+        self._told_s, self._told_samples, self._pace = 0.0, 0, ""
 
     def __enter__(self) -> "_Progress":
         self._live.start()
@@ -244,12 +245,13 @@ class _Progress:
         self._live.start_task(self._task)
 
     def pushed(self, n_samples: int, now_s: float) -> None:
-        """Show how many samples went out, a few times a second."""
+        """Show how many samples went out, a few times a second, and at the end (`now_s` infinite)."""
         if now_s - self._told_s < _REFRESH_S:
             return
-        pace = (n_samples - self._told_samples) / (now_s - self._told_s) if self._told_s else 0.0
+        if self._told_s and now_s < float("inf"):
+            self._pace = f"{(n_samples - self._told_samples) / (now_s - self._told_s):,.0f}/s"
         self._told_s, self._told_samples = now_s, n_samples
-        self._live.update(self._task, completed=n_samples, pace=f"{pace:,.0f}/s", refresh=True)
+        self._live.update(self._task, completed=n_samples, pace=self._pace, refresh=True)
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
