@@ -29,10 +29,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FORMAT = "bmi-journal 1"
 
 # Kinds with the columns `name` and `text`, and what gives the name of a `kind`.
-NAMED: dict[str, type[IntEnum]] = {"events": EventKind, "commands": CommandKind}
+NAMED: dict[Kind, type[IntEnum]] = {"events": EventKind, "commands": CommandKind}
 
 # Columns that hold codes, and the codes' meaning.
-CODES: dict[tuple[str, str], type[IntEnum | IntFlag]] = {
+CODES: dict[tuple[Kind, str], type[IntEnum | IntFlag]] = {
     ("frames", "flags"): Flag,
     ("frames", "state"): TaskState,
     ("frames", "outcome"): Outcome,

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from bmi_app.record import blobs, session_folder
-from bmi_app.record.batches import Batch, BatchFile
+from bmi_app.record.batches import Batch, BatchFile, empty_batch
 from bmi_app.record.damage import Damage, JournalError
 from bmi_app.record.durable import sync_folder
-from bmi_app.record.kinds import KINDS, Kind, Layout, file_name
+from bmi_app.record.kinds import KINDS, NAMED, Kind, Layout, file_name
 from bmi_app.record.message import CHECK, CUT_OFF, END_MARK
 from bmi_app.record.reading import read_texts
 from bmi_app.record.summary import Tally
 from bmi_app.record.survey import Finding, common_tick, survey, survey_all
-from bmi_app.record.tail import Tail, tail_after
+from bmi_app.record.tail import Tail, merge_journaled, tail_after
 from bmi_app.rt.records import CommandKind, EventKind, StopReason
 
 
@@ -36,7 +36,7 @@ class RecoveryReport:
     damage : list of Damage
         What was wrong before.
     cut_records : dict
-        How many intact records of each kind lay beyond the common tick, and were cut.
+        How many intact records of each kind belong to ticks after `last_tick`, and were cut.
     added_ticks : int
         How many ticks came from the tail.
     kept : list of Path
@@ -83,14 +83,17 @@ def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
         raise JournalError(f"{folder}: cannot be recovered: {reasons}")
     findings = survey_all(folder)
     damage = [finding.damage for finding in findings.values() if finding.damage is not None]
-    old_summary = session_folder.read_summary(folder)
     last_tick = common_tick(findings)
+    old_summary = session_folder.read_summary(folder) if state == "complete" else None
     if old_summary is not None and all(finding.ended for finding in findings.values()):
         return RecoveryReport(folder, False, last_tick, damage, {}, 0, [], old_summary)
 
     session, _ = read_texts(folder)
     layout = _layout(findings, session)
     more = tail_after(tail or {}, last_tick, layout, {kind: finding.n_records for kind, finding in findings.items()})
+    end = last_tick + len(more["frames"].records)
+    for kind in NAMED if end > last_tick else ():
+        more[kind] = merge_journaled(more[kind], _between(folder, kind, last_tick, end, layout))
     kept: list[Path] = []
     cut_records: dict[str, int] = {}
     counts: dict[str, int] = {}
@@ -99,20 +102,19 @@ def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
         if finding.damage is not None or finding.last_tick > last_tick or len(more[kind].records) > 0:
             copy = path.with_name(f"{path.name}.new")
             counts[kind] = _rewrite(folder, copy, finding, layout, last_tick, more[kind], counts)
-            cut_records[kind] = finding.n_records + len(more[kind].records) - counts[kind]
+            cut_records[kind] = _count_beyond(folder, finding, end)
             kept += _keep_original(path)
             _replace(copy, path)
         else:
             counts[kind] = finding.n_records
             if not finding.ended:
                 _append_end_mark(path)
-    reason = None if _was_stopped(folder) else StopReason.KILLED
-    summary = _summary(folder, session, reason)
+    summary = _summary(folder, session, _stop_reason(folder, old_summary))
     session_folder.write_summary(folder, summary)
     return RecoveryReport(
         folder=folder,
         changed=True,
-        last_tick=last_tick + len(more["frames"].records),
+        last_tick=end,
         damage=damage,
         cut_records={kind: count for kind, count in cut_records.items() if count > 0},
         added_ticks=len(more["frames"].records),
@@ -184,6 +186,13 @@ def _rewrite(
     return file.n_records
 
 
+def _count_beyond(folder: Path, finding: Finding, end: int) -> int:
+    """Return how many intact records of a file belong to ticks after `end`."""
+    if finding.last_tick <= end:
+        return 0
+    return sum(int(np.count_nonzero(batch.records["tick"] > end)) for batch in BatchFile(folder, finding.kind))
+
+
 def _select(batch: Batch, keep: np.ndarray) -> Batch:
     texts = [text for text, kept in zip(batch.texts, keep.tolist(), strict=False) if kept]
     return Batch(batch.records[keep], batch.rows[keep], texts, batch.committed)
@@ -234,9 +243,24 @@ def _append_end_mark(path: Path) -> None:
         raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _was_stopped(folder: Path) -> bool:
-    """Tell whether the session had ended by itself, so that only the summary is missing."""
-    return any(bool(np.any(batch.records["kind"] == EventKind.SESSION_STOP)) for batch in BatchFile(folder, "events"))
+def _between(folder: Path, kind: Kind, last_tick: int, end: int, layout: Layout) -> Batch:
+    """Return the intact records of the ticks after `last_tick` up to `end`."""
+    found = empty_batch(kind, layout, 0)
+    for batch in BatchFile(folder, kind):
+        part = _select(batch, (batch.records["tick"] > last_tick) & (batch.records["tick"] <= end))
+        records, rows = np.concatenate([found.records, part.records]), np.concatenate([found.rows, part.rows])
+        found = Batch(records, rows, found.texts + part.texts, {})
+    return found
+
+
+def _stop_reason(folder: Path, old_summary: Mapping[str, Any] | None) -> StopReason | None:
+    """Return why the session ended: what it said at its end, None if its events still say so, else that it was killed."""
+    if old_summary is not None and old_summary.get("stop_reason") in StopReason.__members__:
+        return StopReason[old_summary["stop_reason"]]
+    for batch in BatchFile(folder, "events"):
+        if np.any(batch.records["kind"] == EventKind.SESSION_STOP):
+            return None
+    return StopReason.KILLED
 
 
 def _summary(folder: Path, session: Mapping[str, Any], reason: StopReason | None) -> dict[str, Any]:

@@ -136,14 +136,17 @@ def status(folder: Path) -> Status:
     -------
     Status
         ``complete``: it was ended, and says so in `summary.json`. ``running``: its process is alive.
-        ``interrupted``: it ended without a word, and can be recovered. ``unreadable``: there is no session here, or
+        ``interrupted``: it ended without a (readable) word, and can be recovered. ``unreadable``: there is no session here, or
         a file of it is missing or damaged; `recovery.verify` says which.
     """
     try:
         session, _ = read_texts(folder)
-        summary = read_summary(folder)
     except JournalError:
         return "unreadable"
+    try:
+        summary = read_summary(folder)
+    except JournalError:
+        summary = None  # recovery writes it anew
     if summary is None and is_running(session):
         return "running"
     # Frames are the last file that a journal creates: without them it never began.

@@ -11,6 +11,10 @@ from bmi_app.rt.records import EventKind, Flag, Outcome, StopReason
 _TOTALS = ("late_spikes", "dropped_spikes", "future_spikes", "bad_values", "unmapped_spikes", "missed_ticks")
 
 
+# A source's stamps can be anything, infinite as well; what comes of them is left out at the end.
+_any_number = np.errstate(over="ignore", invalid="ignore")
+
+
 class Tally:
     """Count what a session's records say, as they come, so that nothing need be read again at the end."""
 
@@ -25,6 +29,7 @@ class Tally:
         self._totals = dict.fromkeys(_TOTALS, 0)
         self._stop = StopReason.NONE
 
+    @_any_number
     def add_frames(self, frames: np.ndarray) -> None:
         """Count further ticks."""
         self._ticks += len(frames)
@@ -32,6 +37,7 @@ class Tally:
         self._updates += int(np.count_nonzero(frames["flags"] & Flag.UPDATED))
         self._rejected += int(np.count_nonzero(frames["flags"] & Flag.REJECTED))
 
+    @_any_number
     def add_health(self, health: np.ndarray) -> None:
         """Take the totals and the latencies of further ticks."""
         if len(health) > 0:
@@ -49,6 +55,7 @@ class Tally:
         if len(stops) > 0 and int(stops[-1]) in list(StopReason):
             self._stop = StopReason(int(stops[-1]))
 
+    @_any_number
     def summary(
         self, folder: Path, protocol: str, dt_s: float, stop_reason: StopReason | None = None, recovered: bool = False
     ) -> dict[str, Any]:

@@ -45,6 +45,29 @@ def tail_after(tail: Tail, last_tick: int, layout: Layout, n_journaled: Mapping[
     return found
 
 
+def merge_journaled(more: Batch, journaled: Batch) -> Batch:
+    """Add to events or commands from the tail what the journal already had of the same ticks.
+
+    Rings hold no texts, and none of the notes of other threads; the journal may have both for ticks whose frames it
+    has not.
+    """
+    texts: dict[bytes, list[str]] = {}
+    for record, text in zip(journaled.records, journaled.texts, strict=True):
+        texts.setdefault(record.tobytes(), []).append(text)
+    found = [texts.get(record.tobytes(), [""]) for record in more.records]
+    more_texts = [known.pop(0) if known else "" for known in found]
+    # What was not found in the tail is left in `texts`.
+    left = [
+        (record, texts[record].pop(0)) for record in (each.tobytes() for each in journaled.records) if texts[record]
+    ]
+    extra = np.frombuffer(b"".join(record for record, _ in left), more.records.dtype)
+    records = np.concatenate([more.records, extra])
+    rows = np.empty((len(records), 0), more.rows.dtype)
+    order = np.argsort(records["tick"], kind="stable")
+    all_texts = more_texts + [text for _, text in left]
+    return Batch(records[order], rows, [all_texts[i] for i in order], {})
+
+
 def _reach(tail: Tail, kind: Kind, last_tick: int) -> int:
     """Return the last tick that follows on `last_tick` without a gap."""
     if kind not in tail:

@@ -70,6 +70,12 @@ def make_content(n_ticks: int, seed: int = 0, layout: Layout | None = None) -> C
     return content
 
 
+@pytest.fixture(autouse=True)
+def _no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what protects against a loss of power, which no test can bring about."""
+    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
+
+
 @pytest.fixture
 def content() -> Callable[..., Content]:
     return make_content

@@ -79,7 +79,7 @@ def test_a_process_with_the_same_number_is_another_one(tmp_path):
 def test_a_damaged_summary_is_not_a_complete_session(recorded, content):
     folder, _ = recorded(5, 5)
     (folder / "summary.json").write_bytes(content)
-    assert session_folder.status(folder) == "unreadable"
+    assert session_folder.status(folder) == "interrupted"
     with pytest.raises(JournalError, match=r"summary\.json: is damaged"):
         session_folder.read_summary(folder)
 
