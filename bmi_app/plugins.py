@@ -61,5 +61,6 @@ def load(kind: Kind, name: str) -> ModuleType:
 
 def _defines(path: str, required: str) -> bool:
     """Tell whether the source at `path` defines `required` at its top level, without running it."""
+    beginnings = (f"{required} =", f"def {required}(", f"class {required}(", f"class {required}:")
     with open(path, encoding="utf-8") as file:
-        return any(line.startswith((f"{required} =", f"def {required}(", f"class {required}")) for line in file)
+        return any(line.startswith(beginnings) for line in file)

@@ -37,6 +37,7 @@ _EVENTS_PER_S = 50_000  # a thousand units at 50 Hz: sizes the buffer of a strea
 _MAX_NUMBER = 2.0**31  # channels and units are 32-bit numbers at most
 _KEY_STEP = 2**32  # key = channel * step + unit
 _MAX_COUNT = 3.0e38  # the ring holds counts as float32
+_CONNECT_S = 5.0
 _OFFSET_WAIT_S = 0.25  # the first measurement takes longer; it goes on in liblsl, and a later call has it
 
 
@@ -75,10 +76,11 @@ class Driver:
         self._protocol = protocol
         self._settings = settings
         self._inlet: pylsl.StreamInlet | None = None
+        self._stream: pylsl.StreamInfo | None = None
         self._in_use = threading.Lock()  # liblsl must not measure the clock of an inlet that is being destroyed
 
     def open(self, timeout_s: float) -> SourceInfo:
-        """Find the stream, check that it fits the protocol, and connect to it.
+        """Find the stream and check that it fits the protocol; data flow from `begin` on.
 
         Raises
         ------
@@ -98,13 +100,9 @@ class Driver:
         inlet = pylsl.StreamInlet(stream, max_buflen, recover=True, processing_flags=pylsl.proc_none)
         try:
             full = inlet.info(max(give_up_s - time.monotonic(), 1.0))
-            inlet.open_stream(max(give_up_s - time.monotonic(), 1.0))
         except RuntimeError as error:  # pylsl's TimeoutError and LostError
-            raise SourceError(
-                f"lsl: stream {stream.name()!r} on host {stream.hostname()!r} was announced but cannot be connected to "
-                f"({error}); check the network and the firewall between the two machines"
-            ) from error
-        self._inlet = inlet
+            raise _unreachable(stream, error) from error
+        self._inlet, self._stream = inlet, stream
         self.memory = _memory(
             inlet, kind == "counts", max(int((rate_hz or 100.0) * max_buflen), 1), self._protocol.units
         )
@@ -122,15 +120,20 @@ class Driver:
         )
 
     def begin(self, start_s: float, manual_clock: bool) -> None:
-        """Refuse a manual clock; else take no notice: what was sent since `open` waits in the buffer.
+        """Connect to the stream: a source that waits for its receiver begins now, and not before the session does.
 
         Raises
         ------
         SourceError
-            If time is not to be real.
+            If time is not to be real, or the stream does not answer.
         """
         if manual_clock:
             raise SourceError("lsl: a live stream runs in real time; leave out --speed max, or replay a recording")
+        assert self._inlet is not None and self._stream is not None, "open comes first"
+        try:
+            self._inlet.open_stream(_CONNECT_S)
+        except RuntimeError as error:
+            raise _unreachable(self._stream, error) from error
 
     def close(self) -> None:
         """Disconnect. POLL must not be running; may be called twice."""
@@ -148,6 +151,13 @@ class Driver:
                 with contextlib.suppress(RuntimeError):  # timed out, or the stream is lost
                     return float(self._inlet.time_correction(_OFFSET_WAIT_S))
         return None
+
+
+def _unreachable(stream: pylsl.StreamInfo, error: RuntimeError) -> SourceError:
+    return SourceError(
+        f"lsl: stream {stream.name()!r} on host {stream.hostname()!r} was announced but cannot be connected to "
+        f"({error}); check the network and the firewall between the two machines"
+    )
 
 
 def _memory(inlet: pylsl.StreamInlet, is_counts: bool, queue_samples: int, units: Units) -> np.ndarray:

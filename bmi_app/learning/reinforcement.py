@@ -23,7 +23,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
-    discount: float = Field(default=0.995, gt=0, le=1, description="gamma: weight of a sample for each sample before the end")
+    discount: float = Field(
+        default=0.995, gt=0, le=1, description="gamma: weight of a sample for each sample before the end"
+    )
     keep: float = Field(default=0.8, ge=0, lt=1, description="share of the expected reward kept at each trial")
 
 

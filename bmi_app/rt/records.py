@@ -84,6 +84,7 @@ class EventKind(IntEnum):
     CLOCK_OFFSET = 34  # value: liblsl's time correction (s)
     SOURCE_INFO = 35  # text: what the driver found, lost or refused
     COMMAND_REFUSED = 36  # text: why
+    OUTPUT_FAILED = 37  # code: output index; text: why
 
 
 class UpdateCause(IntEnum):
@@ -110,6 +111,7 @@ class StopReason(IntEnum):
     JOURNAL_FAILED = 6
     ENGINE_ERROR = 7
     KILLED = 8  # written by recovery
+    UNKNOWN_UNIT = 9  # with `units.ignore_unknown` = false
 
 
 class CommandKind(IntEnum):

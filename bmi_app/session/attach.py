@@ -48,7 +48,9 @@ class Attachment:
             self.protocol = Protocol.model_validate(tomllib.loads(text))
             self.arrays = livefile.attach(Path(self.session["engine"]["live_file"]))
         except (livefile.LiveFileError, KeyError) as error:
-            raise AttachError(f"{folder}: this session is not running; `bmi sessions list` shows those that are") from error
+            raise AttachError(
+                f"{folder}: this session is not running; `bmi sessions list` shows those that are"
+            ) from error
         self._connection: socket.socket | None = None
         self._answers: Any = None
 

@@ -107,9 +107,7 @@ def ticks_of(protocol: Protocol, duration_ms: float) -> int:
     return round(duration_ms / protocol.tick.period_ms)
 
 
-def _sizes(
-    protocol: Protocol, decoder_words: int, rule_words: int, frame_slots: int | None, spike_slots: int
-) -> Sizes:
+def _sizes(protocol: Protocol, decoder_words: int, rule_words: int, frame_slots: int | None, spike_slots: int) -> Sizes:
     tick_s = protocol.tick.period_ms / 1e3
     sample_ticks = max(ticks_of(protocol, protocol.learning.sample_ms), 1)
     boxcar = protocol.decoder.smoothing == "boxcar"

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from bmi_app.rt import cells
 from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast

@@ -70,7 +70,9 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
         settings.max_rate_hz,
     )
     spread = settings.baseline_spread
-    memory["baseline_hz"][:] = settings.baseline_hz * np.exp(spread * generator.standard_normal(n_units) - spread**2 / 2)
+    memory["baseline_hz"][:] = settings.baseline_hz * np.exp(
+        spread * generator.standard_normal(n_units) - spread**2 / 2
+    )
     memory["inverse"][:] = np.linalg.pinv(tool) if tool.any() else 0.0
 
 

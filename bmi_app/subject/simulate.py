@@ -10,7 +10,6 @@ import numpy as np
 
 from bmi_app.rt import random
 from bmi_app.rt.contracts import (
-    ACT,
     N_SEEN,
     SEEN_RADIUS,
     SEEN_REWARD,

@@ -84,6 +84,7 @@ def name() -> str:
 def opened(driver: lsl.Driver, source: pylsl.StreamOutlet | None = None) -> Iterator[lsl.Driver]:
     """Open the driver; wait until the source feeds it; close before the outlet goes."""
     driver.open(PATIENCE_S)
+    driver.begin(0.0, False)
     try:
         if source is not None:
             assert source.wait_for_consumers(PATIENCE_S)
@@ -255,6 +256,7 @@ def test_without_any_key_the_one_stream_of_spikes_is_taken(name: str) -> None:
     spikes, other = outlet(name, 2), outlet(f"{name}-eeg", 8, "float32", 100.0, "EEG")
     driver = lsl.Driver(protocol({"count": 1}), lsl.Settings())
     info = driver.open(PATIENCE_S)
+    driver.begin(0.0, False)
     driver.close()
     assert (info.name, info.kind, info.rate_hz, info.channel_format) == (name, "events", 0.0, "int32")
     assert f"<name>{name}</name>" in info.description
@@ -288,6 +290,7 @@ def test_a_stream_that_does_not_fit_is_refused(
     driver = lsl.Driver(protocol(units, tick, stream=name), lsl.Settings.model_validate(settings))
     with pytest.raises(SourceError, match=message):
         driver.open(PATIENCE_S)
+        driver.begin(0.0, False)
     assert Ring().poll(driver) == SOURCE_LOST
     del source
 
@@ -347,6 +350,7 @@ def test_a_source_that_was_killed_and_started_again_is_heard_again(name: str) ->
     driver = lsl.Driver(protocol({"count": 2}, stream=name), lsl.Settings())
     with source_process(name, 0):
         driver.open(PATIENCE_S)
+        driver.begin(0.0, False)
         ring.poll_until(driver, 20)
     while ring.poll(driver, 0.2) > 0:  # what was under way
         pass
@@ -364,6 +368,7 @@ def test_a_source_without_an_id_is_reported_lost_and_can_be_opened_again(name: s
     driver = lsl.Driver(protocol({"count": 1}, stream=name), lsl.Settings())
     source = outlet(name, 2, source_id="")
     driver.open(PATIENCE_S)
+    driver.begin(0.0, False)
     assert ring.poll(driver) == 0
     del source
     give_up_s = time.monotonic() + PATIENCE_S

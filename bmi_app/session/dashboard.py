@@ -1,0 +1,426 @@
+"""Watch a running session in a terminal.
+
+`Observer` is what every view reads a session through: it turns the live file into a phase, words and figures. `watch`
+shows them with rich. Nothing here can disturb the session.
+"""
+
+import platform
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bmi_app.rt import cells
+from bmi_app.rt.records import EventKind, Flag, Outcome, TaskState
+from bmi_app.session.attach import Attachment
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+_QUIET_S, _ASK_S = 0.3, 0.2  # no new tick for so long: ask, this often, whether the engine still lives
+_STALLED_S = 1.0
+_LATENCY_S, _SPIKES_S = 5.0, 1.0  # what "of the last seconds" means
+_N_TIMES, _N_OUTCOMES = 50, 16
+_REFRESH_S, _LINE_S = 0.125, 5.0
+_FIGURES_WIDTH, _SMALLEST_MAP = 38, 16  # characters
+
+
+class Phase(StrEnum):
+    """Name what a view has to say first about a session."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    SOURCE_LOST = "source lost"
+    STALLED = "no new ticks"
+    FINISHING = "finishing"
+    ENDED = "ended"
+    DIED = "engine died"
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing more will come."""
+        return self in (Phase.ENDED, Phase.DIED)
+
+
+_PHASE_STYLES = {
+    Phase.PAUSED: "bold yellow",
+    Phase.SOURCE_LOST: "bold red",
+    Phase.STALLED: "bold red",
+    Phase.DIED: "bold red",
+}
+_STATE_WORDS = {
+    TaskState.IDLE: "no task",
+    TaskState.REST: "rest: measuring baselines",
+    TaskState.MOVE: "move to the target",
+    TaskState.HOLD: "hold in the target",
+    TaskState.REWARD: "reward",
+    TaskState.FAILED: "failed",
+    TaskState.INTER_TRIAL: "between trials",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Hold what a view shows in numbers and words; None where nothing was measured yet.
+
+    Attributes
+    ----------
+    frame : FRAME[()] or None
+        The newest.
+    outcomes : tuple of Outcome
+        Of the last trials, the newest last.
+    time_to_target_s : float or None
+        Median of the last 50 successes seen.
+    latency_us : (float, float) or None
+        p50 and p99 of the last 5 s, from the moment at which a frame could have been made to its publication.
+    data_age_s, sync_age_s : float or None
+        Since the source last gave anything; since the journal was last on the disk.
+    """
+
+    phase: Phase
+    frame: np.ndarray | None
+    task: str
+    block: str
+    trial: int
+    trials: int
+    successes: int
+    outcomes: tuple[Outcome, ...]
+    time_to_target_s: float | None
+    spikes_per_s: float
+    latency_us: tuple[float, float] | None
+    missed_ticks: int
+    late_spikes: int
+    dropped_spikes: int
+    data_age_s: float | None
+    saved_bytes: int
+    sync_age_s: float | None
+    elapsed_s: float
+    duration_s: float | None
+
+    @property
+    def success_rate(self) -> float | None:
+        """Return the share of ended trials that succeeded."""
+        return self.successes / self.trials if self.trials else None
+
+
+class Observer:
+    """Follow one session for one view; one thread only.
+
+    Parameters
+    ----------
+    attachment : Attachment
+        Of the session.
+    clock : callable, optional
+        The session's clock (s); liblsl's without it.
+    """
+
+    def __init__(self, attachment: Attachment, clock: Callable[[], float] | None = None) -> None:
+        self.attachment = attachment
+        self._clock = clock or _local_clock()
+        self._config = attachment.arrays["config"][0]
+        self._dt_s = float(self._config["tick_s"])
+        self._frames_tail = self._head = attachment.head
+        self._moved_s = self._clock()
+        self._asked_s = -np.inf
+        self._phase = Phase.RUNNING
+        self._events_tail = 0
+        self._times_s: deque[float] = deque(maxlen=_N_TIMES)
+        self._outcomes: deque[Outcome] = deque(maxlen=_N_OUTCOMES)
+
+    def fresh_frames(self) -> np.ndarray:
+        """Return the frames made since the last call, FRAME[n]; those before the first call are left out."""
+        self._frames_tail, (frames,) = self.attachment.since(self._frames_tail)
+        return frames
+
+    def phase(self) -> Phase:
+        """Tell how the session stands. The process table is asked only while no new tick comes."""
+        if self._phase.is_over:
+            return self._phase
+        now_s, head = self._clock(), self.attachment.head
+        if head != self._head:
+            self._head, self._moved_s = head, now_s
+        if now_s - self._moved_s > _QUIET_S:
+            if now_s - self._asked_s < _ASK_S:
+                return self._phase
+            self._asked_s = now_s
+            # In this order: an engine that ends writes its summary first and goes then.
+            alive, ended = self.attachment.is_alive(), self.attachment.has_ended()
+            if ended or not alive:
+                self._phase = Phase.ENDED if ended else Phase.DIED
+                return self._phase
+        frame = self.attachment.latest()
+        flags = Flag(int(frame["flags"])) if frame is not None else Flag(0)
+        if flags & Flag.FINISHED or self.attachment.arrays["ctl"][cells.DECODE_DONE]:
+            self._phase = Phase.FINISHING
+        elif now_s - self._moved_s > max(_STALLED_S, 2 * self._dt_s):
+            self._phase = Phase.STALLED
+        elif flags & Flag.PAUSED:
+            self._phase = Phase.PAUSED
+        else:
+            self._phase = Phase.SOURCE_LOST if flags & Flag.SOURCE_LOST else Phase.RUNNING
+        return self._phase
+
+    def figures(self) -> Figures:
+        """Read off everything; meant for a few times a second."""
+        arrays, now_s = self.attachment.arrays, self._clock()
+        self._take_events()
+        head, frame = self.attachment.head, self.attachment.latest()
+        state = arrays["state"][0]
+        max_ticks = int(self._config["max_ticks"])
+        _, (spiking,) = self.attachment.since(head - max(round(_SPIKES_S / self._dt_s), 1))
+        _, (health,) = self.attachment.since(head - max(round(_LATENCY_S / self._dt_s), 1), "health")
+        last = health[-1] if len(health) else None
+        return Figures(
+            phase=self.phase(),
+            frame=frame,
+            task=self._task(frame),
+            block=self._block(frame),
+            trial=int(frame["trial"]) + 1 if frame is not None else 0,
+            trials=int(state["trials_done"]),
+            successes=int(state["successes"]),
+            outcomes=tuple(self._outcomes),
+            time_to_target_s=float(np.median(self._times_s)) if self._times_s else None,
+            spikes_per_s=float(spiking["spikes"].sum()) / max(len(spiking) * self._dt_s, 1e-9),
+            latency_us=_latency_us(health),
+            missed_ticks=int(last["missed_ticks"]) if last is not None else 0,
+            late_spikes=int(last["late_spikes"]) if last is not None else 0,
+            dropped_spikes=int(last["dropped_spikes"]) if last is not None else 0,
+            data_age_s=self._age_s(cells.LAST_ARRIVAL, now_s),
+            saved_bytes=int(arrays["ctl"][cells.SAVED_BYTES]),
+            sync_age_s=self._age_s(cells.SYNCED, now_s),
+            elapsed_s=(int(frame["tick"]) + 1) * self._dt_s if frame is not None else 0.0,
+            duration_s=max_ticks * self._dt_s if max_ticks else None,
+        )
+
+    def _take_events(self) -> None:
+        self._events_tail, events = self.attachment.events_since(self._events_tail)
+        for end in events[events["kind"] == EventKind.TRIAL_END]:
+            outcome = Outcome(int(end["code"]))
+            if outcome != Outcome.BLOCK_ENDED:  # counted as no trial
+                self._outcomes.append(outcome)
+            if outcome == Outcome.SUCCESS:
+                self._times_s.append(float(end["value"]))
+
+    def _task(self, frame: np.ndarray | None) -> str:
+        if frame is None:
+            return "starting"
+        state = TaskState(int(frame["state"]))
+        if state == TaskState.FAILED and self._outcomes:
+            return f"failed: {self._outcomes[-1].name.lower().replace('_', ' ')}"
+        return _STATE_WORDS[state]
+
+    def _block(self, frame: np.ndarray | None) -> str:
+        blocks, index = self.attachment.protocol.blocks, int(frame["block"]) if frame is not None else -1
+        if index < 0:
+            return ""
+        return f"{blocks[index].name or blocks[index].kind.replace('_', ' ')} ({index + 1} of {len(blocks)})"
+
+    def _age_s(self, cell: int, now_s: float) -> float | None:
+        then_s = float(self.attachment.arrays["ctl"][cell : cell + 1].view(np.float64)[0])
+        return max(now_s - then_s, 0.0) if then_s > 0 else None
+
+
+def remedy(attachment: Attachment) -> str:
+    """Say what to do when the engine has died."""
+    return f"bmi sessions recover {attachment.folder.name}"
+
+
+def watch(attachment: Attachment, console: "Console", until_s: float | None = None) -> None:
+    """Show a session until it ends, its engine dies, or `until_s` seconds are over.
+
+    On a terminal the picture is redrawn in place; elsewhere a line is printed every few seconds and at each change of
+    phase. Ctrl-C raises KeyboardInterrupt: the caller decides what it means.
+
+    Parameters
+    ----------
+    until_s : float, optional
+        For how long at most.
+    """
+    from rich.live import Live
+
+    from bmi_app.session.priority import lower_view
+
+    lower_view()
+    observer = Observer(attachment)
+    give_up_s = time.monotonic() + until_s if until_s is not None else np.inf
+    drawn = console.is_terminal and not console.is_dumb_terminal
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") if drawn else nullcontext() as live:
+        printed_s, said = -np.inf, None
+        while True:
+            figures = observer.figures()
+            if live is not None:
+                live.update(picture(attachment, figures, console), refresh=True)
+            elif figures.phase != said or time.monotonic() - printed_s >= _LINE_S:
+                printed_s, said = time.monotonic(), figures.phase
+                console.print(_line(figures), highlight=False, markup=False, soft_wrap=True)
+            if figures.phase.is_over or time.monotonic() >= give_up_s:
+                break
+            time.sleep(_REFRESH_S)
+    if figures.phase == Phase.DIED:
+        console.print(
+            f"The engine has died; what it recorded is safe. Make it whole: {remedy(attachment)}", style="red"
+        )
+
+
+def _line(figures: Figures) -> str:
+    """Say the same in one line, for a log."""
+    return (
+        f"{clock_text(figures.elapsed_s)}  {figures.phase}, {figures.task}; trial {figures.trial}, "
+        f"{success_text(figures)}; {figures.spikes_per_s:,.0f} spikes/s; latency {latency_text(figures)}; "
+        f"missed {figures.missed_ticks}, late {figures.late_spikes}, dropped {figures.dropped_spikes}; "
+        f"journal {size_text(figures.saved_bytes)}"
+    )
+
+
+def picture(attachment: Attachment, figures: Figures, console: "Console") -> "Table":
+    """Return what the terminal shows: a head, the workspace beside the figures, and how far the session is."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Table.grid(expand=True)
+    head.add_column(no_wrap=True, overflow="ellipsis")
+    head.add_column(justify="right", no_wrap=True)
+    over = f" / {clock_text(figures.duration_s)}" if figures.duration_s else ""
+    phase = Text(f" {figures.phase} ", style=_PHASE_STYLES.get(figures.phase, "bold green"))
+    head.add_row(
+        Text.assemble((attachment.protocol.name, "bold"), f"  {attachment.folder.name}", style="dim"),
+        Text.assemble(phase, f"  {clock_text(figures.elapsed_s)}{over}"),
+    )
+    body = Table.grid(padding=(0, 2))
+    n_rows = min(console.height - 6, 30)
+    # A character is about twice as high as wide; the figures want 38 columns.
+    width_cm, height_cm = attachment.protocol.workspace.size_cm
+    n_columns = round(min(2 * n_rows * width_cm / height_cm, console.width - _FIGURES_WIDTH - 6))
+    n_rows = min(n_rows, max(round(n_columns / 2 * height_cm / width_cm), 3))
+    if n_columns >= _SMALLEST_MAP:
+        body.add_row(_workspace(attachment, figures, n_columns, n_rows, console), _rows(figures))
+    else:
+        body.add_row(_rows(figures))
+    whole = Table.grid(expand=True)
+    whole.add_row(head)
+    whole.add_row(body)
+    if figures.duration_s:
+        bar = Table.grid(expand=True, padding=(0, 1))
+        bar.add_column(ratio=1)
+        bar.add_row(
+            ProgressBar(total=figures.duration_s, completed=figures.elapsed_s),
+            f"{clock_text(max(figures.duration_s - figures.elapsed_s, 0.0))} left",
+        )
+        whole.add_row(bar)
+    return whole
+
+
+def _workspace(
+    attachment: Attachment, figures: Figures, n_columns: int, n_rows: int, console: "Console"
+) -> "RenderableType":
+    """Draw cursor and target as characters; the target wears the middle of every cell that it covers."""
+    from rich.panel import Panel
+    from rich.text import Text
+
+    plain = console.options.ascii_only
+    width_cm, height_cm = attachment.protocol.workspace.size_cm
+    x_cm = ((np.arange(n_columns) + 0.5) / n_columns - 0.5) * width_cm
+    y_cm = (0.5 - (np.arange(n_rows) + 0.5) / n_rows) * height_cm
+    cells_of = np.full((n_rows, n_columns), " ")
+    frame, style = figures.frame, "yellow"
+    if frame is not None:
+        radius_cm = float(frame["target_radius_cm"])
+        if radius_cm > 0:
+            target_x_cm, target_y_cm = float(frame["target_x_cm"]), float(frame["target_y_cm"])
+            held = int(frame["state"]) == TaskState.HOLD
+            style = "green" if held else "yellow"
+            inside = np.hypot(x_cm[None, :] - target_x_cm, y_cm[:, None] - target_y_cm) <= radius_cm
+            inside[np.abs(y_cm - target_y_cm).argmin(), np.abs(x_cm - target_x_cm).argmin()] = True
+            cells_of[inside] = ("#" if held else "+") if plain else ("▓" if held else "▒")
+        row = int(np.abs(y_cm - float(frame["cursor_y_cm"])).argmin())
+        cells_of[row, np.abs(x_cm - float(frame["cursor_x_cm"])).argmin()] = "O" if plain else "●"
+    text = Text("\n".join("".join(row) for row in cells_of), no_wrap=True)
+    text.highlight_regex(r"[▒▓+#]+", style)
+    text.highlight_regex(r"[●O]", "bold bright_cyan")
+    return Panel(text, padding=0, width=n_columns + 2, style=_PHASE_STYLES.get(figures.phase, ""))
+
+
+def _rows(figures: Figures) -> "RenderableType":
+    """List every figure beside its name; what is wrong is red."""
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(no_wrap=True, overflow="ellipsis", max_width=_FIGURES_WIDTH - 11)
+
+    def bad(text: str, is_bad: bool) -> Text:
+        return Text(text, style="bold red" if is_bad else "")
+
+    lost = figures.phase == Phase.SOURCE_LOST
+    rows.add_row("task", Text(figures.task, style="bold"))
+    rows.add_row("block", figures.block)
+    rows.add_row("trial", str(figures.trial))
+    rows.add_row("success", success_text(figures))
+    rows.add_row("last", "".join("+" if outcome == Outcome.SUCCESS else "-" for outcome in figures.outcomes))
+    rows.add_row("to target", f"{figures.time_to_target_s:.2f} s" if figures.time_to_target_s is not None else "")
+    rows.add_row()
+    rows.add_row("spikes", f"{figures.spikes_per_s:,.0f} /s")
+    rows.add_row("latency", latency_text(figures))
+    rows.add_row("missed", bad(f"{figures.missed_ticks:,} ticks", figures.missed_ticks > 0))
+    rows.add_row("late", bad(f"{figures.late_spikes:,} spikes", figures.late_spikes > 0))
+    rows.add_row("dropped", bad(f"{figures.dropped_spikes:,} spikes", figures.dropped_spikes > 0))
+    rows.add_row("data age", bad(age_text(figures.data_age_s), lost))
+    rows.add_row()
+    rows.add_row("journal", size_text(figures.saved_bytes))
+    rows.add_row("synced", f"{age_text(figures.sync_age_s)} ago" if figures.sync_age_s is not None else "not yet")
+    return rows
+
+
+def success_text(figures: Figures) -> str:
+    """Say how many trials succeeded."""
+    rate = f" ({figures.success_rate:.0%})" if figures.success_rate is not None else ""
+    return f"{figures.successes} of {figures.trials}{rate}"
+
+
+def latency_text(figures: Figures) -> str:
+    """Say p50 and p99 of the latency."""
+    if figures.latency_us is None:
+        return "not measured"
+    return f"{figures.latency_us[0]:,.0f} µs, p99 {figures.latency_us[1]:,.0f} µs"
+
+
+def clock_text(duration_s: float) -> str:
+    """Say a duration as minutes and seconds."""
+    return f"{int(duration_s) // 60:02d}:{int(duration_s) % 60:02d}"
+
+
+def age_text(age_s: float | None) -> str:
+    """Say an age so that it is read at a glance."""
+    if age_s is None:
+        return "none yet"
+    return f"{age_s * 1e3:.0f} ms" if age_s < 1 else f"{age_s:.1f} s"
+
+
+def size_text(n_bytes: int) -> str:
+    """Say a size in decimal units."""
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 100_000 else f"{n_bytes / 1e3:.1f} kB"
+
+
+def _latency_us(health: np.ndarray) -> tuple[float, float] | None:
+    timed = health[health["published_s"] > 0]
+    if len(timed) == 0:
+        return None
+    p50, p99 = np.percentile(timed["published_s"] - np.maximum(timed["due_s"], timed["arrival_s"]), (50, 99)) * 1e6
+    return float(p50), float(p99)
+
+
+def _local_clock() -> Callable[[], float]:
+    """Return liblsl's clock; on Linux Python has the same one without loading liblsl."""
+    if platform.system() == "Linux":
+        return time.monotonic
+    import pylsl
+
+    return pylsl.local_clock  # type: ignore[no-any-return]

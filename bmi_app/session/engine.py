@@ -1,0 +1,218 @@
+"""The engine: one process, one session. Its threads are created here and nowhere else.
+
+`bmi_app.session.start` is the process's main function; `bmi_app.session.launch` is how a view begins one.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from bmi_app.outputs.contract import OutputEvent
+from bmi_app.record.damage import JournalError
+from bmi_app.record.drain import Drain
+from bmi_app.record.journal import Journal
+from bmi_app.record.session_folder import write_session
+from bmi_app.record.summary import Tally
+from bmi_app.rt import cells, clock
+from bmi_app.rt.contracts import NO_ACT
+from bmi_app.rt.loop import acquire, run_live
+from bmi_app.rt.records import EventKind, StopReason
+from bmi_app.rt.ring import read_cell, write_cell, write_cell_f8
+from bmi_app.session import priority
+from bmi_app.session.control import Control
+from bmi_app.session.firing import OutputThread
+from bmi_app.session.operator import Operator
+from bmi_app.session.outlets import Outlets
+from bmi_app.session.prepare import Prepared
+from drivers.contract import SOURCE_ENDED, SOURCE_LOST, SourceError
+
+_FLUSH_S, _SYNC_S, _CLOCK_S = 0.1, 1.0, 0.5
+_LEAD_S = 0.1  # between the decision to start and the beginning of bin 0: connecting takes less
+_REOPEN_S = 1.0
+
+
+class Engine:
+    """Run one session in real time.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The checked protocol, the opened driver, the built core and the session folder.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        self._core, self._driver, self._folder = prepared.core, prepared.driver, prepared.folder
+        self._ctl = prepared.core.arrays["ctl"]
+        protocol = prepared.core.protocol
+        self._tally = Tally()
+        self._journal = Journal(self._folder, protocol.units.count, protocol.n_axes, clock=clock.now_s)
+        self._drain = Drain(self._core.arrays, self._journal, self._tally)
+        self._operator = Operator(self._core, self._drain, self._journal, self._folder)
+        self._control = Control(self._folder.name, self._operator.handle, self._operator.acted, self._operator.refused)
+        self._failures: list[str] = []
+        self._over = threading.Event()  # the loops have ended; the journal takes what is left
+        self._scheduling: dict[str, str] = {}
+
+    def run(self, ready: Callable[[], object]) -> dict[str, Any]:
+        """Run the session to its end, and return its summary."""
+        core = self._core
+        published = Outlets(self._folder.name, core.protocol.tick.period_ms / 1e3)
+        firing = OutputThread(core.arrays, self._prepared.outputs, self._output_fired, self._output_failed)
+        loops = [
+            threading.Thread(target=self._acquire, name="acquisition"),
+            threading.Thread(target=self._decode, name="decode"),
+        ]
+        publisher = threading.Thread(target=self._publish, args=(published,), name="publisher")
+        services = [
+            threading.Thread(target=self._save, name="journal"),
+            threading.Thread(target=self._sync, name="sync"),
+            threading.Thread(target=self._measure_clock, name="clock"),
+        ]
+        started: list[threading.Thread] = []
+        try:
+            self._begin()
+            firing.start()
+            for thread in (*loops, publisher, *services, self._control):
+                thread.start()
+                started.append(thread)
+            ready()
+            for thread in reversed(loops):  # decode ends the session, acquisition follows
+                thread.join()
+        finally:  # whatever happens, every thread ends, and the journal last
+            self._stop_if_running(StopReason.ENGINE_ERROR)  # no one reads it when decode has ended by itself
+            if loops[1] not in started:
+                write_cell(self._ctl, cells.DECODE_DONE, 1)
+            self._join(started, *loops, publisher)
+            firing.stop()
+            self._control.close()
+            self._over.set()
+            self._join(started, *services)
+            self._driver.close()
+            published.close()
+        return self._finish()
+
+    def stop(self) -> None:
+        """Stop as an operator would; for signals."""
+        self._operator.stop()
+
+    def _begin(self) -> None:
+        """Fix the beginning of bin 0, connect the source, and write down what is known now."""
+        self._measure_offset()
+        start_s = clock.now_s() + _LEAD_S
+        self._core.config["start_s"] = start_s
+        self._driver.begin(start_s, False)
+        session = self._prepared.session
+        session["start_s"] = start_s
+        session["engine"]["socket"] = self._control.address
+        write_session(self._folder, session)
+
+    def _acquire(self) -> None:
+        """Own the driver's loop: acquire without the GIL; in Python, open a lost source again."""
+        self._scheduling["acquisition"] = priority.raise_thread(priority.ACQUISITION)
+        arrays, driver = self._core.arrays, self._driver
+        act = getattr(driver, "act", NO_ACT)
+        while True:
+            fault = acquire(self._prepared.poll, act, driver.memory, arrays["spikes"], self._ctl, arrays["frames"])
+            if fault == SOURCE_ENDED:
+                write_cell(self._ctl, cells.SOURCE_ENDED, 1)
+                return
+            if fault != SOURCE_LOST:
+                return
+            self._operator.note(EventKind.SOURCE_INFO, "the source is gone; looking for it again")
+            driver.close()
+            while not self._is_stopping():
+                try:
+                    driver.open(_REOPEN_S)
+                    driver.begin(float(self._core.config[0]["start_s"]), False)
+                except SourceError:
+                    continue
+                self._operator.note(EventKind.SOURCE_INFO, "the source is back")
+                break
+
+    def _decode(self) -> None:
+        self._scheduling["decode"] = priority.raise_thread(priority.DECODE)
+        run_live(self._core.decode, self._core.learn, self._core.session)
+
+    def _publish(self, published: Outlets) -> None:
+        self._scheduling["publisher"] = priority.raise_thread(priority.PUBLISHER)
+        arrays = self._core.arrays
+        published.publish(self._ctl, arrays["frames"], arrays["events"])
+
+    def _save(self) -> None:
+        """Carry the rings into the journal every 100 ms; whatever happens, the last round is after the last frame."""
+        try:
+            while not self._over.wait(_FLUSH_S):
+                self._drain.step()
+                self._journal.flush()
+                if not self._core.protocol.units.ignore_unknown and read_cell(self._ctl, cells.UNMAPPED):
+                    self._stop_if_running(StopReason.UNKNOWN_UNIT)
+            self._drain.step()
+            self._journal.flush()
+        except JournalError as error:
+            self._fail(error)
+
+    def _sync(self) -> None:
+        """Have the journal on the disk every second; apart from the writing, since it may take long."""
+        try:
+            while not self._over.wait(_SYNC_S):
+                self._journal.sync()
+                write_cell_f8(self._ctl, cells.SYNCED, self._journal.last_sync_s)
+        except JournalError as error:
+            self._fail(error)
+
+    def _measure_clock(self) -> None:
+        while not self._over.wait(_CLOCK_S):
+            self._measure_offset()
+
+    def _measure_offset(self) -> None:
+        """Publish the source's clock offset, and journal it where it has moved."""
+        offset_s = self._driver.clock_offset_s()
+        if offset_s is None:
+            return
+        before_s = self._prepared.last_offset_s
+        write_cell_f8(self._ctl, cells.OFFSET, offset_s)
+        if before_s is None or abs(offset_s - before_s) > 1e-4:
+            self._operator.note(EventKind.CLOCK_OFFSET, "", value=offset_s)
+            self._prepared.last_offset_s = offset_s
+
+    def _output_fired(self, index: int, event: OutputEvent, delay_s: float) -> None:
+        self._operator.note(EventKind.OUTPUT_FIRED, event.kind, index, delay_s)
+
+    def _output_failed(self, index: int, event: OutputEvent, error: Exception) -> None:
+        self._operator.note(EventKind.OUTPUT_FAILED, f"outputs.{index} ({event.kind}): {error}", index)
+
+    def _join(self, started: list[threading.Thread], *threads: threading.Thread) -> None:
+        for thread in threads:
+            if thread in started:
+                thread.join()
+
+    def _is_stopping(self) -> bool:
+        return bool(read_cell(self._ctl, cells.STOP) or read_cell(self._ctl, cells.DECODE_DONE))
+
+    def _stop_if_running(self, reason: StopReason) -> None:
+        if read_cell(self._ctl, cells.STOP) == 0:
+            write_cell(self._ctl, cells.STOP, int(reason))
+
+    def _fail(self, error: JournalError) -> None:
+        self._failures.append(str(error))
+        self._stop_if_running(StopReason.JOURNAL_FAILED)
+
+    def _finish(self) -> dict[str, Any]:
+        """Close the journal and say how it went."""
+        try:
+            self._journal.close()
+        except JournalError as error:
+            self._failures.append(str(error))
+        reason = StopReason(int(self._core.state[0]["stop_reason"]))
+        if reason == StopReason.NONE:
+            ended = read_cell(self._ctl, cells.SOURCE_ENDED)
+            reason = StopReason.SOURCE_ENDED if ended else StopReason(read_cell(self._ctl, cells.STOP))
+        protocol = self._core.protocol
+        if self._failures:
+            reason = StopReason.JOURNAL_FAILED
+        summary = self._tally.summary(self._folder, protocol.name, protocol.tick.period_ms / 1e3, reason)
+        summary["scheduling"] = self._scheduling
+        if self._failures:
+            summary["error"] = self._failures[0]
+        return summary

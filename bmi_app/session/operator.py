@@ -1,0 +1,138 @@
+"""Do what an operator's request asks: queue a command, stage a blob, write a note."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.record import reading
+from bmi_app.record.damage import JournalError
+from bmi_app.record.drain import Drain
+from bmi_app.record.journal import Journal
+from bmi_app.rt import cells
+from bmi_app.rt.arrays import N_STAGING_SLOTS
+from bmi_app.rt.clock import now_s
+from bmi_app.rt.memory import named_parts
+from bmi_app.rt.records import EVENT, CommandKind, EventKind, TaskState
+from bmi_app.rt.ring import read_cell, write_cell
+from bmi_app.session import commands, saved_decoder, staging
+from bmi_app.session.build import Core
+from bmi_app.session.commands import CommandError
+
+
+class Operator:
+    """Carry requests into one session; used by the control thread alone.
+
+    Parameters
+    ----------
+    core, drain, journal
+        Of the session.
+    folder : Path
+        The session folder.
+    """
+
+    def __init__(self, core: Core, drain: Drain, journal: Journal, folder: Path) -> None:
+        self._core, self._drain, self._journal, self._folder = core, drain, journal, folder
+        self._ctl = core.arrays["ctl"]
+        self._sent = 0
+        self._blobs = 0
+        self._seen = 0
+        self._acted: dict[int, int] = {}
+
+    def handle(self, request: Any) -> tuple[int | None, dict[str, Any]]:
+        """Do a request; return the id of the queued command, if any, and what to answer beside its tick.
+
+        Raises
+        ------
+        CommandError
+            If it cannot be done; the message is for the operator.
+        """
+        name = commands.check(request)
+        text = json.dumps(request)
+        if name == "status":
+            state = self._core.state[0]
+            return None, {"tick": int(state["tick"]), "state": TaskState(int(state["state"])).name.lower()}
+        if name == "note":
+            return None, {"tick": self.note(EventKind.NOTE, str(request.get("text", "")))}
+        if name == "save_weights":
+            return None, {"file": self._save(request)}
+        if name == "undo":
+            return self._adopt(self._undone(request), text)
+        if name == "load_weights":
+            return self._adopt(staging.decoder_blob(self._core, _path(request)), text)
+        return self._queue(commands.record(name, request, self._core.protocol), text), {}
+
+    def stop(self) -> None:
+        """Queue the command to stop, as an operator's: for signals."""
+        self.handle({"do": "stop"})
+
+    def acted(self, command_id: int) -> int | None:
+        """Return the tick at which a command acted, or None while it waits."""
+        done, head = self._core.arrays["commands_done"], read_cell(self._ctl, cells.COMMANDS_HEAD)
+        for at in range(self._seen, head):
+            entry = done[at & (len(done) - 1)]
+            self._acted[int(entry["id"])] = int(entry["tick"])
+        self._seen = head
+        return self._acted.pop(command_id, None)
+
+    def refused(self, request: str, reason: str) -> None:
+        """Journal a request that was refused."""
+        self.note(EventKind.COMMAND_REFUSED, f"{reason} | {request[:1000]}")
+
+    def note(self, kind: EventKind, text: str, code: int = 0, value: float = 0.0) -> int:
+        """Journal words that belong to the latest tick; return that tick. May be called from any thread."""
+        frames, head = self._core.arrays["frames"], read_cell(self._ctl, cells.FRAMES_HEAD)
+        event = np.zeros(1, EVENT)
+        event["tick"] = max(head - 1, 0)
+        event["trial"] = frames[(head - 1) & (len(frames) - 1)]["trial"] if head else -1
+        event["time_s"], event["kind"], event["code"], event["value"] = now_s(), kind, code, value
+        self._drain.add_event(event, text)
+        return max(head - 1, 0)
+
+    def _queue(self, command: np.ndarray, text: str) -> int:
+        """Put a command into the queue that the next tick reads; return its id."""
+        queue, head = self._core.arrays["queue"], read_cell(self._ctl, cells.QUEUE_HEAD)
+        waiting = head - read_cell(self._ctl, cells.QUEUE_TAIL)
+        adopts = int(command["kind"][0]) == CommandKind.ADOPT
+        if waiting >= (N_STAGING_SLOTS - 1 if adopts else len(queue)):
+            raise CommandError("too many commands wait for a tick; is the session held up?")
+        self._sent += 1
+        command["id"] = self._sent
+        self._drain.add_command_text(self._sent, text)
+        queue[head & (len(queue) - 1)] = command[0]
+        write_cell(self._ctl, cells.QUEUE_HEAD, head + 1)
+        return self._sent
+
+    def _adopt(self, blob: np.ndarray, text: str) -> tuple[int, dict[str, Any]]:
+        self._blobs += 1
+        try:
+            self._journal.write_blob(self._blobs, {"blob": blob})
+        except JournalError as error:
+            raise CommandError(f"the blob to adopt cannot be journaled: {error}") from error
+        return self._queue(staging.put(self._core, self._blobs, blob), text), {"blob": self._blobs}
+
+    def _undone(self, request: dict[str, Any]) -> np.ndarray:
+        to_tick = request.get("to_tick")
+        if to_tick is not None and (isinstance(to_tick, bool) or not isinstance(to_tick, int) or to_tick < 0):
+            raise CommandError("undo: `to_tick` must be a tick, 0 or later")
+        recording = reading.read(self._folder, kinds=("weights",))
+        row = staging.row_before(self._core, (recording.weights, recording.weight_rows), to_tick)
+        return staging.weights_blob(self._core, row)
+
+    def _save(self, request: dict[str, Any]) -> str:
+        path = _path(request)
+        core = self._core
+        copies = {name: part.copy() for name, part in core.arrays.items() if name in saved_decoder.MODEL}
+        memory = named_parts(core.arrays["decoder_memory"].copy(), core.decoder_layout)
+        try:
+            saved_decoder.save(path, core.protocol.decoder.kind, copies, memory)
+        except OSError as error:
+            raise CommandError(f"save_weights: {path}: {error.strerror}") from error
+        return str(path)
+
+
+def _path(request: dict[str, Any]) -> Path:
+    if not isinstance(request.get("file"), str) or not request["file"]:
+        raise CommandError(f"{request['do']}: `file` must be a path")
+    return Path(str(request["file"])).expanduser()

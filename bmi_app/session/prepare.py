@@ -1,0 +1,153 @@
+"""Prepare a session: check everything that can be checked before anything starts, then make its folder and arrays."""
+
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bmi_app import plugins
+from bmi_app.outputs.contract import OutputError
+from bmi_app.record import session_folder
+from bmi_app.record.damage import JournalError
+from bmi_app.record.process_id import process_start
+from bmi_app.rt import livefile
+from bmi_app.rt.arrays import allocate
+from bmi_app.rt.clock import now_s
+from bmi_app.session import priority, provenance
+from bmi_app.session.build import BuildError, Core, build
+from bmi_app.session.firing import Wired
+from drivers.contract import SourceError, SourceInfo
+from protocols.load import load
+from protocols.problems import ProtocolError
+from protocols.schema import Protocol
+
+FORMAT = 1
+_FAST_FRAMES, _FAST_SPIKES = 1 << 12, 1 << 18  # small rings stay in the cache; they are drained between chunks
+
+
+class PrepareError(Exception):
+    """Tell the user, in one line a mistake, why a session cannot start."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+@dataclass
+class Prepared:
+    """Hold what a session needs to run.
+
+    Attributes
+    ----------
+    session : dict
+        What `session.toml` says so far.
+    live_path : Path
+        Of the live file; only a session in real time has one.
+    last_offset_s : float, optional
+        The source's clock offset as last journaled.
+    """
+
+    core: Core
+    driver: Any
+    poll: Any
+    source: SourceInfo
+    folder: Path
+    session: dict[str, Any]
+    live_path: Path
+    outputs: list[Wired] = field(default_factory=list)
+    last_offset_s: float | None = None
+
+
+def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
+    """Prepare the session that a request asks for.
+
+    Parameters
+    ----------
+    request : dict
+        `protocol` (name or path), `overrides` (list of `key=value`), `out` (folder of the session folders, or None),
+        `speed` ("real" or "max"), `source_timeout_s`.
+    say : callable
+        Told what takes a while.
+
+    Raises
+    ------
+    PrepareError
+        With every mistake; nothing was left behind.
+    """
+    real = request["speed"] == "real"
+    try:
+        protocol = load(request["protocol"], request["overrides"])
+    except ProtocolError as error:
+        raise PrepareError([str(problem) for problem in error.problems]) from error
+    for warning in protocol.warnings():
+        say(f"note: {warning}")
+    driver_module = plugins.load("drivers", protocol.driver.kind)
+    driver = driver_module.Driver(protocol, driver_module.Settings(**protocol.driver.settings))
+    try:
+        if real:
+            priority.raise_thread(priority.ACQUISITION)  # the driver's own threads inherit it
+        say(f"opening the source: {protocol.driver.kind}")
+        source = driver.open(float(request["source_timeout_s"]))
+    except SourceError as error:
+        raise PrepareError([str(error)]) from error
+    finally:
+        if real:
+            priority.lower_thread()
+    try:
+        return _make(request, protocol, driver, driver_module.POLL, source, real)
+    except (BuildError, JournalError, livefile.LiveFileError, OutputError, OSError) as error:
+        driver.close()
+        raise PrepareError([str(error)]) from error
+
+
+def _make(
+    request: dict[str, Any], protocol: Protocol, driver: Any, poll: Any, source: SourceInfo, real: bool
+) -> Prepared:
+    root = Path(request["out"]).expanduser() if request["out"] else session_folder.sessions_root()
+    live_path = livefile.folder() / f"bmi-{os.getpid()}-{protocol.session.seed}.live"
+    if real:
+        core = build(protocol, allocator=lambda sizes: livefile.create(live_path, sizes))
+    else:
+        core = build(protocol, frame_slots=_FAST_FRAMES, spike_slots=_FAST_SPIKES, allocator=allocate)
+    try:
+        outputs = [Wired(_output(output.kind, output.settings), output.on) for output in protocol.outputs if real]
+        session = _describe(protocol, source, live_path, real)
+        folder = session_folder.create(root, protocol.name, session, protocol.to_toml())
+    except BaseException:
+        live_path.unlink(missing_ok=True)
+        raise
+    return Prepared(core, driver, poll, source, folder, session, live_path, outputs)
+
+
+def _output(kind: str, settings: dict[str, Any]) -> Any:
+    module = plugins.load("outputs", kind)
+    return module.Output(module.Settings(**settings))
+
+
+def _describe(protocol: Protocol, source: SourceInfo, live_path: Path, real: bool) -> dict[str, Any]:
+    """Return what is known of a session before it runs, for `session.toml`."""
+    engine: dict[str, Any] = {"pid": os.getpid(), "start": process_start(os.getpid())}
+    if real:
+        engine["live_file"] = str(live_path)
+    return {
+        "format": FORMAT,
+        "protocol": protocol.name,
+        "seed": protocol.session.seed,
+        "dt_s": protocol.tick.period_ms / 1e3,
+        "n_units": protocol.units.count,
+        "n_axes": protocol.n_axes,
+        "speed": "real" if real else "max",
+        "start_s": 0.0,
+        "clock": provenance.clock_anchor(now_s()),
+        "processor": provenance.processor(),
+        "versions": provenance.versions(),
+        "source": {key: value for key, value in vars(source).items() if value is not None},
+        "engine": engine,
+    }
+
+
+def recorded_protocol(text: str) -> Protocol:
+    """Return the protocol that a session folder holds."""
+    return Protocol.model_validate(tomllib.loads(text))

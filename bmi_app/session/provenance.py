@@ -1,0 +1,30 @@
+"""Say under which circumstances a session was recorded: versions, processor, clock."""
+
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("bmi_app", "numpy", "numba", "llvmlite", "pylsl", "pyarrow", "pydantic")
+
+
+def versions() -> dict[str, str]:
+    """Return what a bit-exact replay depends on, and the rest of the software."""
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.release()}"}
+    return found | {name: version(name.replace("_", "-")) for name in _PACKAGES}
+
+
+def processor() -> str:
+    """Return the processor's model, as the system names it."""
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def clock_anchor(local_s: float) -> dict[str, Any]:
+    """Return one moment on both clocks: liblsl's local one, and the wall's."""
+    return {"local_s": local_s, "unix_s": time.time()}
