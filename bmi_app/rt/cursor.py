@@ -23,7 +23,7 @@ def decode(decoder, core, model, features, trial):
 
 
 @part
-def _intend(config, state, intent):
+def intend(config, state, intent):
     """Model what the subject wants: straight to the target, slower when near; to stay while holding."""
     for a in range(intent.shape[0]):
         intent[a] = 0.0
@@ -61,7 +61,7 @@ def move(core, trial, task):
     config, state, blocks = core[1][0], core[2][0], task[2]
     vectors = trial[5]
     decoded, velocity, intent, noise = vectors[DECODED], vectors[VELOCITY], vectors[INTENT], vectors[NOISE]
-    _intend(config, state, intent)
+    intend(config, state, intent)
     state.assist = _assist_now(state, blocks[state.block]) if state.block >= 0 else 0.0
     fixed = (
         state.held

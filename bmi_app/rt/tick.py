@@ -21,7 +21,7 @@ _DURATION, _TRIALS = int(StopReason.DURATION), int(StopReason.TRIALS)
 
 
 @part
-def _begin(core, logs):
+def begin(core, logs):
     """Clear what lasts one tick; mark the loss and the return of the source."""
     state = core[2][0]
     state.reward = 0.0
@@ -49,7 +49,7 @@ def _finish(core, logs):
 
 
 @part
-def _write_frame(core, trial, task, frame_rings):
+def write_frame(core, trial, task, frame_rings):
     """Write all that this tick used and made into the frame ring's next slot."""
     ctl, config, state = core[0], core[1][0], core[2][0]
     vectors, blocks, frames = trial[5], task[2], frame_rings[0]
@@ -90,7 +90,7 @@ def tick(decoder, rule, session):
     """
     core, model, features, trial, task, frame_rings, logs, inputs = session
     state = core[2][0]
-    _begin(core, logs)
+    begin(core, logs)
     take_commands(core, model, features, logs, inputs)  # 1
     state.held = 1 if state.paused or state.inputs & _LOST else 0
     collect(core, features, inputs)  # 2
@@ -103,4 +103,4 @@ def tick(decoder, rule, session):
     advance(core, features, task, logs)  # 6
     learn(rule, core, model, features, trial, task, logs, sampled)  # 7
     _finish(core, logs)
-    _write_frame(core, trial, task, frame_rings)  # 8
+    write_frame(core, trial, task, frame_rings)  # 8

@@ -1,0 +1,253 @@
+"""Recompute a recorded session: verify that it is bit-exact, or ask what another protocol would have done with it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.record import reading
+from bmi_app.record.reading import Recording
+from bmi_app.rt import cells
+from bmi_app.rt.loop import run_recorded
+from bmi_app.rt.records import CommandKind, EventKind, TaskState
+from bmi_app.session import provenance
+from bmi_app.session.build import Core, build
+from protocols.load import parse
+from protocols.schema import Protocol
+
+_CHUNK_TICKS = 4096
+_FRAME_SLOTS = 1 << 13
+_FIRST_OUTSIDE_KIND = EventKind.OUTPUT_FIRED  # from here on, events are not written by the tick
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Name the first place where a replay differs from its recording."""
+
+    tick: int
+    what: str
+    recorded: str
+    replayed: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Say whether a session was recomputed to the last bit.
+
+    Attributes
+    ----------
+    difference : Difference, optional
+        The first one; None when every bit is the same.
+    foreign : list of str
+        In what the recording's machine differs from this one: then a difference is reported, not a failure.
+    """
+
+    ticks: int
+    commands: int
+    weight_rows: int
+    difference: Difference | None
+    foreign: list[str]
+    damage: list[str]
+
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether every bit is the same, and nothing was damaged."""
+        return self.difference is None and not self.damage
+
+
+def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done, total: None) -> Verification:
+    """Recompute every tick of a session from its counts and commands, and compare frames, events and weights.
+
+    Raises
+    ------
+    JournalError
+        If the folder holds no session.
+    """
+    recording = reading.read(folder, kinds=("frames", "events", "commands", "weights"))
+    core = build(_protocol(recording), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
+    events = _Follower(core, "events", cells.EVENTS_HEAD)
+    weights = _Follower(core, "weights_log", cells.WEIGHTS_HEAD, "weights_rows")
+    found: Difference | None = None
+    for first, last in _chunks(core, recording):
+        run_recorded(core.decode, core.learn, core.session, recording.frames[first:last], recording.counts[first:last])
+        found = _compare_frames(core, recording, first, last)
+        events.take()
+        weights.take()
+        on_progress(last, len(recording.frames))
+        if found is not None:
+            break
+    if found is None:
+        found = _compare_logs(recording, events, weights)
+    return Verification(
+        ticks=len(recording.frames),
+        commands=len(recording.commands),
+        weight_rows=len(recording.weights),
+        difference=found,
+        foreign=_foreign(recording.session),
+        damage=[str(damage) for damage in recording.damage],
+    )
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """Score the decoding of a recording under its own protocol and under a changed one.
+
+    Each score has `rmse_cm_s` (decoded against the intention modelled from the recorded cursor and target),
+    `angle_deg` (mean angle between the two) and `progress_cm_s` (decoded speed toward the target), over the ticks in
+    which a target was to be reached.
+    """
+
+    ticks: int
+    recorded: dict[str, float]
+    changed: dict[str, float]
+    weight_updates: int
+    frames: np.ndarray
+
+
+def what_if(folder: Path, overrides: list[str]) -> WhatIf:
+    """Decode and learn a recording under a changed protocol; targets, cursor and rewards stay as recorded.
+
+    Raises
+    ------
+    JournalError
+        If the folder holds no session.
+    ProtocolError
+        If an override is wrong.
+    """
+    from bmi_app.rt.what_if import run_what_if
+
+    recording = reading.read(folder, kinds=("frames", "events", "commands", "weights"))
+    core = build(_protocol(recording, overrides), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
+    made = []
+    for first, last in _chunks(core, recording):
+        run_what_if(core.decode, core.learn, core.session, recording.frames[first:last], recording.counts[first:last])
+        made.append(core.arrays["frames"][np.arange(first, last) & (_FRAME_SLOTS - 1)])
+    frames = np.concatenate([recording.frames[:0], *made])
+    moving = np.roll(recording.frames["state"], 1) == TaskState.MOVE  # the state in which the tick began
+    return WhatIf(
+        ticks=len(frames),
+        recorded=_score(recording.frames[moving], frames[moving]),
+        changed=_score(frames[moving], frames[moving]),
+        weight_updates=int(np.count_nonzero(frames["update_norm"] > 0)),
+        frames=frames,
+    )
+
+
+def _protocol(recording: Recording, overrides: list[str] | None = None) -> Protocol:
+    return parse(recording.protocol_text, str(recording.folder / "protocol.toml"), overrides or ())
+
+
+def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:
+    """Yield ranges of frames, having queued the commands and staged the blobs that act in them."""
+    frames, commands = recording.frames, recording.commands
+    core.config["start_s"] = recording.session.get("start_s", 0.0)
+    core.state["tick"] = frames[0]["tick"] if len(frames) else 0
+    queue, ctl = core.arrays["queue"], core.arrays["ctl"]
+    # An adoption ends its chunk, so that a later one cannot overwrite its slot before it has acted.
+    adoptions = commands["tick"][commands["kind"] == CommandKind.ADOPT]
+    first, sent = 0, 0
+    while first < len(frames):
+        last = min(first + _CHUNK_TICKS, len(frames))
+        cut = adoptions[(adoptions >= frames[first]["tick"]) & (adoptions < frames[last - 1]["tick"])]
+        if len(cut):
+            last = int(np.searchsorted(frames["tick"], cut[0])) + 1
+        while sent < len(commands) and commands[sent]["tick"] <= frames[last - 1]["tick"]:
+            if commands[sent]["kind"] == CommandKind.ADOPT:
+                blob = recording.blob(int(commands[sent]["aux"]))["blob"]
+                core.arrays["staging"][int(commands[sent]["index"])] = blob
+            head = int(ctl[cells.QUEUE_HEAD])
+            queue[head & (len(queue) - 1)] = commands[sent]
+            ctl[cells.QUEUE_HEAD] = head + 1
+            sent += 1
+        yield first, last
+        first = last
+
+
+class _Follower:
+    """Gather what a recomputed session writes into one of its log rings."""
+
+    def __init__(self, core: Core, ring: str, cell: int, rows: str = "") -> None:
+        self._ring, self._rows = core.arrays[ring], core.arrays[rows] if rows else None
+        self._ctl, self._cell, self._tail = core.arrays["ctl"], cell, 0
+        self.records: list[np.ndarray] = []
+        self.rows: list[np.ndarray] = []
+
+    def take(self) -> None:
+        """Copy what is new."""
+        head = int(self._ctl[self._cell])
+        assert head - self._tail <= len(self._ring), "a chunk wrote more than its ring holds"
+        at = np.arange(self._tail, head) & (len(self._ring) - 1)
+        self.records.append(self._ring[at])
+        if self._rows is not None:
+            self.rows.append(self._rows[at])
+        self._tail = head
+
+
+def _compare_frames(core: Core, recording: Recording, first: int, last: int) -> Difference | None:
+    made = core.arrays["frames"][np.arange(first, last) & (_FRAME_SLOTS - 1)]
+    recorded = recording.frames[first:last]
+    return _first_difference(recorded, made, "frame")
+
+
+def _first_difference(recorded: np.ndarray, made: np.ndarray, what: str) -> Difference | None:
+    """Compare records of one dtype bit for bit."""
+    n_common = min(len(recorded), len(made))
+    left, right = (np.ascontiguousarray(part[:n_common]).view(np.uint8).reshape(n_common, -1) for part in (recorded, made))
+    unequal = np.flatnonzero((left != right).any(axis=1))
+    if len(unequal):
+        row = int(unequal[0])
+        for name in recorded.dtype.names or ():
+            if recorded[name][row].tobytes() != made[name][row].tobytes():
+                values = repr(recorded[name][row].item()), repr(made[name][row].item())
+                return Difference(int(recorded["tick"][row]), f"{what} {name}", *values)
+    if len(recorded) != len(made):
+        longer = recorded if len(recorded) > len(made) else made
+        there = f"{len(recorded)} records", f"{len(made)} records"
+        return Difference(int(longer["tick"][n_common]), f"number of {what}s", *there)
+    return None
+
+
+def _compare_logs(recording: Recording, events: _Follower, weights: _Follower) -> Difference | None:
+    """Compare events and weights, as far as the frames go."""
+    last_tick = recording.frames["tick"][-1] if len(recording.frames) else -1
+    kept = recording.events[(recording.events["kind"] < _FIRST_OUTSIDE_KIND) & (recording.events["tick"] <= last_tick)]
+    made = np.concatenate(events.records) if events.records else kept[:0]
+    found = _first_difference(kept, made, "event")
+    if found is not None:
+        return found
+    until = recording.weights["tick"] <= last_tick
+    made_weights = np.concatenate(weights.records) if weights.records else recording.weights[:0]
+    found = _first_difference(recording.weights[until], made_weights, "weights")
+    if found is not None:
+        return found
+    rows = np.concatenate(weights.rows) if weights.rows else recording.weight_rows[:0]
+    bad = np.flatnonzero((recording.weight_rows[until].view(np.uint64) != rows.view(np.uint64)).any(axis=1))
+    if len(bad):
+        tick = int(recording.weights["tick"][until][bad[0]])
+        return Difference(tick, "weights row", str(recording.weight_rows[until][bad[0]]), str(rows[bad[0]]))
+    return None
+
+
+def _foreign(session: dict[str, Any]) -> list[str]:
+    """Name what differs between the recording's machine and this one, and may change the last bits."""
+    here = {"processor": provenance.processor(), **provenance.versions()}
+    there = {"processor": session.get("processor"), **session.get("versions", {})}
+    matters = ("processor", "numba", "llvmlite", "numpy")
+    return [f"{name}: {there.get(name)} there, {here[name]} here" for name in matters if there.get(name) != here[name]]
+
+
+def _score(decoded: np.ndarray, intended: np.ndarray) -> dict[str, float]:
+    if not len(decoded):
+        return {"rmse_cm_s": float("nan"), "angle_deg": float("nan"), "progress_cm_s": float("nan")}
+    v = np.stack([decoded["decoded_x_cm_s"], decoded["decoded_y_cm_s"]], axis=1)
+    w = np.stack([intended["intent_x_cm_s"], intended["intent_y_cm_s"]], axis=1)
+    speed, wanted = np.hypot(*v.T), np.hypot(*w.T)
+    moving = (speed > 0) & (wanted > 0)
+    cosine = (v[moving] * w[moving]).sum(axis=1) / (speed[moving] * wanted[moving])
+    return {
+        "rmse_cm_s": float(np.sqrt(np.mean(((v - w) ** 2).sum(axis=1)))),
+        "angle_deg": float(np.degrees(np.mean(np.arccos(np.clip(cosine, -1, 1))))),
+        "progress_cm_s": float(np.mean(speed[moving] * cosine)),
+    }
