@@ -34,7 +34,9 @@ def collect(core, features, inputs):
     """Drain the spike ring into the bins of this tick and the next ones.
 
     A spike that is later than its bin counts in this tick; so does one stamped further ahead than bins are kept. Both
-    are counted. In stream mode the drain stops after one sample.
+    are counted. A spike from before bin 0 is no part of the session, and keeps tick -1; but a source whose stamps still
+    say so when the watchdog's time has passed has another clock, and its spikes are late. In stream mode the drain
+    stops after one sample.
     """
     ctl, config, state = core[0], core[1][0], core[2][0]
     pending, spikes = features[0], inputs[0]
@@ -45,16 +47,18 @@ def collect(core, features, inputs):
         spike = spikes[tail & (spikes.shape[0] - 1)]
         tail += 1
         stamp_s = spike.stamp_s + spike.offset_s
-        state.arrival_s, state.stamp_s = spike.arrival_s, stamp_s
         counted_in = tick
         if config.stream_ticks == 0:
             counted_in = bin_of(stamp_s, config.start_s, config.tick_s)
+            if counted_in < 0 and spike.arrival_s < config.start_s + config.watchdog_s:
+                continue
             if counted_in < tick:
                 state.late_spikes += spike.unit >= 0
                 counted_in = tick
             elif counted_in >= tick + FUTURE_TICKS:
                 state.future_spikes += spike.unit >= 0
                 counted_in = tick
+        state.arrival_s, state.stamp_s = spike.arrival_s, stamp_s
         spike.tick = counted_in
         if spike.unit >= 0:
             pending[counted_in & (pending.shape[0] - 1), spike.unit] += spike.count

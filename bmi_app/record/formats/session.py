@@ -58,14 +58,14 @@ def read(path: Path, as_: Kind | None = None) -> SpikeSource:
         )
     if binned:
         raise RecordingError(f"{path}: the session's source gave counts, not single spikes; read it as counts")
-    if len(recording.spikes) == 0:
+    if not np.any(recording.spikes["tick"] >= 0):
         raise RecordingError(f"{path}: the session holds no spike; choose another")
     source = _events(recording, protocol.get("units", {}), dt_s, name)
     return replace(source, description=source.description + damaged)
 
 
 def _events(recording: reading.Recording, units: dict[str, Any], dt_s: float, name: str) -> EventsSource:
-    spikes, last = recording.spikes, recording.frames[-1]
+    spikes, last = recording.spikes[recording.spikes["tick"] >= 0], recording.frames[-1]  # -1: before the session
     start_s = float(recording.frames["edge_s"][0]) - (int(recording.frames["tick"][0]) + 1) * dt_s
     # A stamp before the first bin or after the last tick is one that the session counted as late, or from the future.
     duration_s = float(last["edge_s"]) - start_s
