@@ -194,7 +194,9 @@ def _compare_frames(core: Core, recording: Recording, first: int, last: int) -> 
 def _first_difference(recorded: np.ndarray, made: np.ndarray, what: str) -> Difference | None:
     """Compare records of one dtype bit for bit."""
     n_common = min(len(recorded), len(made))
-    left, right = (np.ascontiguousarray(part[:n_common]).view(np.uint8).reshape(n_common, -1) for part in (recorded, made))
+    left, right = (
+        np.ascontiguousarray(part[:n_common]).view(np.uint8).reshape(n_common, -1) for part in (recorded, made)
+    )
     unequal = np.flatnonzero((left != right).any(axis=1))
     if len(unequal):
         row = int(unequal[0])

@@ -10,7 +10,7 @@ from bmi_app.record.session_folder import write_summary
 from bmi_app.record.summary import Tally
 from bmi_app.rt.records import StopReason
 from bmi_app.session import fast
-from bmi_app.session.prepare import PrepareError, Prepared, prepare
+from bmi_app.session.prepare import Prepared, PrepareError, prepare
 from drivers.contract import SourceError
 
 

@@ -1,0 +1,314 @@
+"""The `bmi` command: thin, one function a command. Everything heavy is imported where it is used."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="bmi",
+    help="A real-time closed-loop brain-machine interface: run, watch, replay and keep sessions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_help=True, rich_markup_mode=None)
+protocols_app = typer.Typer(help="List, show and check protocols.", no_args_is_help=True, rich_markup_mode=None)
+bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(sessions_app, name="sessions")
+app.add_typer(protocols_app, name="protocols")
+app.add_typer(bench_app, name="bench")
+
+SessionName = Annotated[str, typer.Argument(metavar="SESSION", help="a folder, its name or beginning, or `last`")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol")]
+
+
+@app.command()
+def run(
+    protocol: Annotated[str, typer.Argument(help="name (`bmi protocols list`) or path of a protocol")],
+    driver: Annotated[str | None, typer.Option(help="source of spikes: simulated, lsl, replay, or a plugin")] = None,
+    duration: Annotated[float | None, typer.Option(help="length of the session (s)")] = None,
+    trials: Annotated[int | None, typer.Option(help="end after so many trials")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of every random number")] = None,
+    speed: Annotated[str, typer.Option(help="`real`, or `max`: as fast as the machine can")] = "real",
+    gui: Annotated[bool, typer.Option("--gui", help="show the window")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="show nothing while it runs")] = False,
+    out: Annotated[Path | None, typer.Option(help="folder in which the session's folder is made")] = None,
+    overrides: Set = None,
+    timeout: Annotated[float, typer.Option(help="how long to look for the source (s)")] = 5.0,
+    verify: Annotated[bool | None, typer.Option(help="recompute the session at its end; default: in real time")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a session: start its engine, watch it, and say at the end how it went."""
+    from bmi_app.session import running
+
+    named = {"driver.kind": driver, "session.duration_s": duration, "session.trials": trials, "session.seed": seed}
+    request: dict[str, Any] = {
+        "protocol": protocol,
+        "overrides": [*(overrides or []), *(f"{key}={value}" for key, value in named.items() if value is not None)],
+        "out": None if out is None else str(out.expanduser().absolute()),
+        "speed": speed,
+        "source_timeout_s": timeout,
+    }
+    if speed not in ("real", "max"):
+        _fail(f"--speed {speed}: must be `real` or `max`")
+    if gui and headless:
+        _fail("--gui and --headless exclude each other")
+    view = "gui" if gui else "headless" if headless or as_json else "terminal"
+    try:
+        summary = running.run(request, view, verify=speed == "real" if verify is None else verify)
+    except running.RunError as error:
+        _fail(*error.lines, code=error.exit_code)
+    _print_summary(summary, as_json)
+    exact = summary.get("replay", {}).get("exact", True)
+    raise typer.Exit(0 if exact and "error" not in summary else 1)
+
+
+@app.command()
+def gui(
+    attach: Annotated[str, typer.Option(help="the running session to show")] = "last",
+) -> None:
+    """Open the window on a running session."""
+    from bmi_app.gui import window
+
+    raise typer.Exit(window.run(_find(attach), close_at_end=False))
+
+
+@app.command()
+def attach(session: SessionName = "last") -> None:
+    """Watch a running session in the terminal; Ctrl-C leaves, the session goes on."""
+    from bmi_app.session import running
+
+    try:
+        running.watch(_find(session))
+    except running.RunError as error:
+        _fail(*error.lines, code=error.exit_code)
+
+
+@app.command()
+def rig(
+    protocol: Annotated[str, typer.Argument(help="the protocol whose subject is simulated")],
+    duration: Annotated[float | None, typer.Option(help="length (s); default: until Ctrl-C")] = None,
+    name: Annotated[str, typer.Option(help="name of the LSL stream")] = "BMI-Rig",
+    overrides: Set = None,
+) -> None:
+    """Be a simulated rig over LSL: spikes out, the cursor's state in."""
+    from bmi_app.session import rig as simulated_rig
+
+    simulated_rig.rig(_load(protocol, overrides), duration_s=duration, name=name)
+
+
+@app.command()
+def stream(
+    file: Annotated[Path, typer.Argument(help="session folder, .xdf, or one of the recordings that docs/ names")],
+    rate: Annotated[float, typer.Option(help="how many times faster than recorded")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="begin again at the end")] = False,
+    name: Annotated[str | None, typer.Option(help="name of the LSL stream")] = None,
+    stream_name: Annotated[str | None, typer.Option("--stream", help="which stream of an XDF file")] = None,
+    epoch: Annotated[str | None, typer.Option(help="part of a Golub recording: before, after, both")] = None,
+    as_: Annotated[str | None, typer.Option("--as", help="`counts` or `events`")] = None,
+) -> None:
+    """Stream recorded spikes over LSL."""
+    from bmi_app.record.formats import RecordingError, open_recording
+    from bmi_app.session.stream import stream as serve
+
+    try:
+        source = open_recording(file, stream=stream_name, epoch=epoch, as_=as_)  # type: ignore[arg-type]
+        serve(source, rate=rate, loop=loop, name=name)
+    except RecordingError as error:
+        _fail(str(error))
+
+
+@app.command()
+def replay(
+    session: SessionName,
+    verify: Annotated[bool, typer.Option("--verify", help="compare every bit (default without --set)")] = False,
+    overrides: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute a recorded session: verify that it is bit-exact, or with --set ask what would have been."""
+    from bmi_app.session import replaying
+
+    if verify and overrides:
+        _fail("--verify compares with the recording as it is; leave out --set")
+    try:
+        report = replaying.what_if(_find(session), overrides) if overrides else replaying.verify(_find(session))
+    except replaying.ReplayError as error:
+        _fail(*error.lines)
+    _print(report, as_json)
+    raise typer.Exit(0 if report.get("exact", True) else 1)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check the machine: packages, LSL, scheduling, timers, space, display."""
+    from bmi_app import doctor as checks
+
+    findings = checks.run_checks()
+    checks.render(findings, as_json=as_json)
+    raise typer.Exit(1 if checks.worst(findings) == "fail" else 0)
+
+
+@sessions_app.command("list")
+def sessions_list(as_json: Json = False) -> None:
+    """List the sessions, the oldest first."""
+    from bmi_app.record.session_folder import sessions_root
+    from bmi_app.session import catalogue, showing
+
+    showing.sessions(catalogue.entries(sessions_root()), sessions_root(), as_json)
+
+
+@sessions_app.command("show")
+def sessions_show(session: SessionName, as_json: Json = False) -> None:
+    """Show a session's summary, source, versions and damage."""
+    from bmi_app.session import showing
+
+    _print(showing.session(_find(session)), as_json)
+
+
+@sessions_app.command("verify")
+def sessions_verify(session: SessionName, as_json: Json = False) -> None:
+    """Check every byte of a session's journal."""
+    from bmi_app.record import recovery
+
+    damage = [str(found) for found in recovery.verify(_find(session))]
+    _print({"session": str(_find(session)), "intact": not damage, "damage": damage}, as_json)
+    raise typer.Exit(1 if damage else 0)
+
+
+@sessions_app.command("recover")
+def sessions_recover(session: SessionName, as_json: Json = False) -> None:
+    """Make a complete session of one that was cut off."""
+    from bmi_app.record.damage import JournalError
+    from bmi_app.session import catalogue
+
+    try:
+        report = catalogue.recover(_find(session))
+    except (catalogue.CatalogueError, JournalError) as error:
+        _fail(str(error))
+    facts = {
+        "session": str(report.folder),
+        "changed": report.changed,
+        "last_tick": report.last_tick,
+        "ticks_from_live_file": report.added_ticks,
+        "damage": [str(found) for found in report.damage],
+    }
+    _print(facts, as_json)
+
+
+@sessions_app.command("stop")
+def sessions_stop(session: SessionName = "last") -> None:
+    """Stop a running session, and wait until it is complete."""
+    from bmi_app.session.attach import AttachError, Attachment
+
+    try:
+        attachment = Attachment(_find(session))
+        attachment.send({"do": "stop"})
+        if not attachment.wait_for_end(30.0):
+            _fail(f"{attachment.folder.name}: the engine has not ended within 30 s; see engine.log there", code=1)
+    except AttachError as error:
+        _fail(str(error))
+
+
+@sessions_app.command("remove")
+def sessions_remove(
+    session: SessionName, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False
+) -> None:
+    """Delete a session for good."""
+    from bmi_app.session import catalogue
+
+    folder = _find(session)
+    if not yes and not typer.confirm(f"Delete {folder} for good?", err=True):
+        raise typer.Exit(1)
+    try:
+        catalogue.remove(folder)
+    except catalogue.CatalogueError as error:
+        _fail(str(error))
+
+
+@protocols_app.command("list")
+def protocols_list(as_json: Json = False) -> None:
+    """List the protocols that can be named: shipped ones and the user's."""
+    from protocols.load import catalogue
+
+    rows = [{"name": name, "title": title, "file": str(path)} for name, path, title in catalogue()]
+    if as_json:
+        print(json.dumps({"protocols": rows}))
+        return
+    for row in rows:
+        print(f"{row['name']:<16} {row['title']}")
+
+
+@protocols_app.command("show")
+def protocols_show(protocol: str, overrides: Set = None) -> None:
+    """Print a protocol with every default filled in."""
+    print(_load(protocol, overrides).to_toml(), end="")
+
+
+@protocols_app.command("check")
+def protocols_check(file: str, overrides: Set = None) -> None:
+    """Name every mistake in a protocol."""
+    found = _load(file, overrides)
+    for warning in found.warnings():
+        print(f"note: {warning}", file=sys.stderr)
+    print(f"{file}: no mistake found")
+
+
+def main() -> None:
+    """Run the command; a mistake of the user is one line, never a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _find(name: str) -> Path:
+    from bmi_app.record.session_folder import sessions_root
+    from bmi_app.session.catalogue import CatalogueError, find
+
+    try:
+        return find(name, sessions_root())
+    except CatalogueError as error:
+        _fail(str(error))
+
+
+def _load(name: str, overrides: list[str] | None) -> Any:
+    from protocols.load import load
+    from protocols.problems import ProtocolError
+
+    try:
+        return load(name, overrides or ())
+    except ProtocolError as error:
+        _fail(*(str(problem) for problem in error.problems))
+
+
+def _print(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(facts))
+        return
+    from bmi_app.session import showing
+
+    showing.facts(facts)
+
+
+def _print_summary(summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(summary))
+        return
+    from bmi_app.session import showing
+
+    showing.summary(summary)
+
+
+def _fail(*lines: str, code: int = 2) -> NoReturn:
+    for line in lines:
+        print(f"bmi: {line}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""List, find, recover and remove the sessions on this machine."""
+
+import contextlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.record import recovery, session_folder
+from bmi_app.record.damage import JournalError
+from bmi_app.record.reading import read_texts
+from bmi_app.record.recovery import RecoveryReport
+from bmi_app.record.session_folder import Status
+from bmi_app.record.tail import Tail
+from bmi_app.rt import cells, livefile
+
+
+class CatalogueError(Exception):
+    """Tell in one line why there is no such session, or why it cannot be removed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Describe one session in a list."""
+
+    folder: Path
+    status: Status
+    protocol: str
+    summary: dict[str, Any]
+
+
+def entries(root: Path) -> list[Entry]:
+    """List the sessions below `root`, the oldest first."""
+    found = []
+    for folder in session_folder.sessions(root):
+        protocol, summary = "?", {}
+        with contextlib.suppress(JournalError):
+            protocol = str(read_texts(folder)[0].get("protocol", "?"))
+            summary = session_folder.read_summary(folder) or {}
+        found.append(Entry(folder, session_folder.status(folder), protocol, summary))
+    return found
+
+
+def find(name: str, root: Path) -> Path:
+    """Return the folder of a session: a path, a folder's name below `root` or its unique beginning, or `last`.
+
+    Raises
+    ------
+    CatalogueError
+        If there is none, or more than one.
+    """
+    path = Path(name).expanduser()
+    if (path / "session.toml").is_file():
+        return path.resolve()
+    folders = session_folder.sessions(root)
+    if name == "last" and folders:
+        return folders[-1]
+    exact = [folder for folder in folders if folder.name == name]
+    matching = exact or [folder for folder in folders if folder.name.startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
+        raise CatalogueError(f"{name}: no such session; `bmi sessions list` shows those in {root}")
+    raise CatalogueError(
+        f"{name}: {len(matching)} sessions begin so: {', '.join(folder.name for folder in matching[:4])}"
+    )
+
+
+def recover(folder: Path) -> RecoveryReport:
+    """Make an interrupted session complete; what the journal lacks is taken from its live file, if that is still there.
+
+    Raises
+    ------
+    CatalogueError
+        If the session is running.
+    JournalError
+        If it cannot be read at all.
+    """
+    session, _ = read_texts(folder)
+    if session_folder.is_running(session):
+        raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {folder.name}` ends it")
+    live = session.get("engine", {}).get("live_file")
+    live_path = Path(live) if live else None
+    report = recovery.recover(folder, _tail_of(live_path) if live_path else None)
+    if live_path:
+        live_path.unlink(missing_ok=True)
+    socket = session.get("engine", {}).get("socket")
+    if socket:
+        Path(socket).unlink(missing_ok=True)
+    return report
+
+
+def remove(folder: Path) -> None:
+    """Delete a session for good.
+
+    Raises
+    ------
+    CatalogueError
+        If it is running.
+    """
+    if session_folder.status(folder) == "running":
+        raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {folder.name}` ends it")
+    shutil.rmtree(folder)
+
+
+def _tail_of(path: Path) -> Tail | None:
+    """Return what the rings of a dead engine's live file still hold."""
+    try:
+        arrays = livefile.attach(path)
+    except livefile.LiveFileError:
+        return None
+    ctl = arrays["ctl"]
+    rings: dict[Any, tuple[str, int, str]] = {
+        "frames": ("frames", cells.FRAMES_HEAD, "counts"),
+        "health": ("health", cells.FRAMES_HEAD, ""),
+        "events": ("events", cells.EVENTS_HEAD, ""),
+        "commands": ("commands_done", cells.COMMANDS_HEAD, ""),
+        "weights": ("weights_log", cells.WEIGHTS_HEAD, "weights_rows"),
+        "spikes": ("spikes", cells.SPIKES_DECODED, ""),
+    }
+    tail: dict[Any, tuple[np.ndarray, np.ndarray | None]] = {}
+    for kind, (name, cell, rows) in rings.items():
+        ring, head = arrays[name], int(ctl[cell])
+        at = np.arange(max(0, head - len(ring) + 1), head) & (len(ring) - 1)  # the next slot may be half written
+        tail[kind] = ring[at], arrays[rows][at] if rows else None
+    return tail

@@ -1,0 +1,148 @@
+"""Run a session from the command line: launch its engine, watch it in one of three ways, say how it went."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from bmi_app.record.session_folder import read_summary
+from bmi_app.session.attach import AttachError, Attachment
+from bmi_app.session.launch import LaunchError, launch
+
+View = Literal["gui", "terminal", "headless"]
+
+
+class RunError(Exception):
+    """Tell the user, in one line a mistake, why there was no session."""
+
+    def __init__(self, lines: list[str], exit_code: int = 2) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+        self.exit_code = exit_code
+
+
+def run(request: dict[str, Any], view: View, *, verify: bool) -> dict[str, Any]:
+    """Run the session that a request asks for, and return its summary, with `replay` where it was verified.
+
+    Raises
+    ------
+    RunError
+        If it did not start, or its engine died.
+    """
+    summary = _run_fast(request) if request["speed"] == "max" else _run_live(request, view)
+    if verify:
+        from bmi_app.session import replaying
+
+        _tell("verifying: recomputing every tick")
+        try:
+            summary["replay"] = replaying.verify(Path(summary["session"]))
+        except replaying.ReplayError as error:
+            summary["replay"] = {"exact": False, "difference": error.lines[0]}
+    return summary
+
+
+def watch(folder: Path) -> None:
+    """Show a running session in the terminal until it ends or Ctrl-C.
+
+    Raises
+    ------
+    RunError
+        If it does not run.
+    """
+    try:
+        attachment = Attachment(folder)
+    except AttachError as error:
+        raise RunError([str(error)]) from error
+    from rich.console import Console
+
+    from bmi_app.session import dashboard
+
+    try:
+        dashboard.watch(attachment, Console(stderr=True))
+    except KeyboardInterrupt:
+        _tell(f"left; {folder.name} goes on. `bmi attach` shows it, `bmi sessions stop` ends it")
+    finally:
+        attachment.close()
+
+
+def _run_fast(request: dict[str, Any]) -> dict[str, Any]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bmi_app.session.prepare import PrepareError
+    from bmi_app.session.run_fast import run_fast
+
+    progress = Progress(console=Console(stderr=True), transient=True)
+    task = progress.add_task("ticks", total=None)
+    try:
+        with progress:
+            return run_fast(request, _tell, lambda ticks: progress.update(task, completed=ticks))
+    except PrepareError as error:
+        raise RunError(error.lines) from error
+
+
+def _run_live(request: dict[str, Any], view: View) -> dict[str, Any]:
+    try:
+        process, folder = launch(request, _tell)
+    except LaunchError as error:
+        raise RunError(error.lines, error.exit_code) from error
+    try:
+        _show(process, folder, view)
+    except KeyboardInterrupt:
+        _stop(process, folder)
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        raise RunError([f"left; {folder.name} is still stopping: `bmi sessions list` shows it"], 130) from None
+    summary = read_summary(folder)
+    if summary is None:
+        remedy = f"`bmi sessions recover {folder.name}` makes a complete session of what was recorded"
+        raise RunError([f"the engine died (exit code {process.returncode}); {remedy}"], 1)
+    return summary
+
+
+def _show(process: "subprocess.Popen[bytes]", folder: Path, view: View) -> None:
+    """Show the session until its end; whatever happens to the view, the session goes on."""
+    if view == "gui":
+        from bmi_app.gui import window
+
+        window.run(folder, close_at_end=True)
+    elif view == "terminal":
+        from rich.console import Console
+
+        from bmi_app.session import dashboard
+
+        try:
+            attachment = Attachment(folder)
+        except AttachError:
+            return  # it was so short that it has ended
+        try:
+            dashboard.watch(attachment, Console(stderr=True))
+        finally:
+            attachment.close()
+    else:
+        _lower()
+        while process.poll() is None:
+            time.sleep(0.05)
+
+
+def _stop(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    """Stop the session at Ctrl-C, as an operator would."""
+    _tell("stopping (Ctrl-C again leaves it to itself)")
+    try:
+        attachment = Attachment(folder)
+        attachment.send({"do": "stop"})
+        attachment.close()
+    except AttachError:
+        process.terminate()
+
+
+def _lower() -> None:
+    from bmi_app.session.priority import lower_view
+
+    lower_view()
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
