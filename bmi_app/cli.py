@@ -58,7 +58,7 @@ def run(
         _fail(f"--speed {speed}: must be `real` or `max`")
     if gui and headless:
         _fail("--gui and --headless exclude each other")
-    view = "gui" if gui else "headless" if headless or as_json else "terminal"
+    view: running.View = "gui" if gui else "headless" if headless or as_json else "terminal"
     try:
         summary = running.run(request, view, verify=speed == "real" if verify is None else verify)
     except running.RunError as error:

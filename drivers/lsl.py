@@ -129,7 +129,8 @@ class Driver:
         """
         if manual_clock:
             raise SourceError("lsl: a live stream runs in real time; leave out --speed max, or replay a recording")
-        assert self._inlet is not None and self._stream is not None, "open comes first"
+        assert self._inlet is not None, "open comes first"
+        assert self._stream is not None, "open comes first"
         try:
             self._inlet.open_stream(_CONNECT_S)
         except RuntimeError as error:

@@ -55,7 +55,7 @@ def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray
     found: dict[str, object] = {"M1": settings.m1, "M2": settings.m2, "m0": settings.m0}
     if settings.file is not None:
         with np.load(Path(settings.file).expanduser()) as archive:
-            found = {name: archive[name] if name in archive else None for name in found}
+            found = {name: archive.get(name) for name in found}
     if found["M2"] is None and not axis_map.any():
         raise ValueError("decoder.settings: `m2` (or `file` with M2) is needed where axes name no population")
     memory["m1"][:] = _shaped("M1", found["M1"], (n_axes, n_axes), np.zeros((n_axes, n_axes)))

@@ -60,7 +60,7 @@ def check(request: Any) -> str:
     unknown = set(request) - {"do", *_ARGUMENTS.get(name, ())}
     if unknown:
         takes = ", ".join(_ARGUMENTS.get(name, ())) or "no arguments"
-        raise CommandError(f"{name}: unknown argument {sorted(unknown)[0]!r}; it takes {takes}")
+        raise CommandError(f"{name}: unknown argument {min(unknown)!r}; it takes {takes}")
     return name
 
 

@@ -36,7 +36,8 @@ def launch(request: dict[str, Any], on_progress: Callable[[str], object]) -> tup
         start_new_session=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     errors: list[str] = []
     try:
         for line in process.stdout:

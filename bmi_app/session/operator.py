@@ -82,7 +82,7 @@ class Operator:
 
     def note(self, kind: EventKind, text: str, code: int = 0, value: float = 0.0) -> int:
         """Journal words that belong to the latest tick; return that tick. May be called from any thread."""
-        frames, head = self._core.arrays["frames"], read_cell(self._ctl, cells.FRAMES_HEAD)
+        frames, head = self._core.arrays["frames"], int(read_cell(self._ctl, cells.FRAMES_HEAD))
         event = np.zeros(1, EVENT)
         event["tick"] = max(head - 1, 0)
         event["trial"] = frames[(head - 1) & (len(frames) - 1)]["trial"] if head else -1
