@@ -20,7 +20,8 @@ from bmi_app.rt.records import EventKind, Flag, Outcome, TaskState
 from bmi_app.session.attach import Attachment
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, Group
+    from rich.panel import Panel
     from rich.table import Table
 
 _QUIET_S, _ASK_S = 0.3, 0.2  # no new tick for so long: ask, this often, whether the engine still lives
@@ -28,7 +29,7 @@ _STALLED_S = 1.0
 _LATENCY_S, _SPIKES_S = 5.0, 1.0  # what "of the last seconds" means
 _N_TIMES, _N_OUTCOMES = 50, 16
 _REFRESH_S, _LINE_S = 0.125, 5.0
-_FIGURES_WIDTH, _SMALLEST_MAP = 38, 16  # characters
+_FIGURES_WIDTH, _SMALLEST_MAP = 40, 16  # characters
 
 
 class Phase(StrEnum):
@@ -87,8 +88,8 @@ class Figures:
     frame: np.ndarray | None
     task: str
     block: str
-    trial: int
-    trials: int
+    trial: int  # counts from 1
+    trials: int  # that ended
     successes: int
     outcomes: tuple[Outcome, ...]
     time_to_target_s: float | None
@@ -110,15 +111,7 @@ class Figures:
 
 
 class Observer:
-    """Follow one session for one view; one thread only.
-
-    Parameters
-    ----------
-    attachment : Attachment
-        Of the session.
-    clock : callable, optional
-        The session's clock (s); liblsl's without it.
-    """
+    """Follow one session for one view, on one thread; `clock` (s) is the session's, liblsl's."""
 
     def __init__(self, attachment: Attachment, clock: Callable[[], float] | None = None) -> None:
         self.attachment = attachment
@@ -237,10 +230,7 @@ def watch(attachment: Attachment, console: "Console", until_s: float | None = No
     On a terminal the picture is redrawn in place; elsewhere a line is printed every few seconds and at each change of
     phase. Ctrl-C raises KeyboardInterrupt: the caller decides what it means.
 
-    Parameters
-    ----------
-    until_s : float, optional
-        For how long at most.
+    `until_s` limits for how long.
     """
     from rich.live import Live
 
@@ -278,104 +268,95 @@ def _line(figures: Figures) -> str:
     )
 
 
-def picture(attachment: Attachment, figures: Figures, console: "Console") -> "Table":
+def picture(attachment: Attachment, figures: Figures, console: "Console") -> "Group":
     """Return what the terminal shows: a head, the workspace beside the figures, and how far the session is."""
+    from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
+    # Widths are given wherever they are known: rich measures a table by drawing it once more.
     head = Table.grid(expand=True)
-    head.add_column(no_wrap=True, overflow="ellipsis")
-    head.add_column(justify="right", no_wrap=True)
+    head.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    head.add_column(no_wrap=True)
     over = f" / {clock_text(figures.duration_s)}" if figures.duration_s else ""
-    phase = Text(f" {figures.phase} ", style=_PHASE_STYLES.get(figures.phase, "bold green"))
     head.add_row(
         Text.assemble((attachment.protocol.name, "bold"), f"  {attachment.folder.name}", style="dim"),
-        Text.assemble(phase, f"  {clock_text(figures.elapsed_s)}{over}"),
+        Text(
+            f" {figures.phase}  {clock_text(figures.elapsed_s)}{over}", _PHASE_STYLES.get(figures.phase, "bold green")
+        ),
     )
-    body = Table.grid(padding=(0, 2))
-    n_rows = min(console.height - 6, 30)
-    # A character is about twice as high as wide; the figures want 38 columns.
     width_cm, height_cm = attachment.protocol.workspace.size_cm
-    n_columns = round(min(2 * n_rows * width_cm / height_cm, console.width - _FIGURES_WIDTH - 6))
+    n_rows = min(console.height - 6, 30)
+    # A character is about twice as high as wide.
+    n_columns = round(min(2 * n_rows * width_cm / height_cm, console.width - _FIGURES_WIDTH - 4))
     n_rows = min(n_rows, max(round(n_columns / 2 * height_cm / width_cm), 3))
+    body = _rows(figures)
     if n_columns >= _SMALLEST_MAP:
+        body = Table.grid(padding=(0, 1, 0, 0))
+        body.add_column(width=n_columns + 2)
+        body.add_column(width=_FIGURES_WIDTH)
         body.add_row(_workspace(attachment, figures, n_columns, n_rows, console), _rows(figures))
-    else:
-        body.add_row(_rows(figures))
-    whole = Table.grid(expand=True)
-    whole.add_row(head)
-    whole.add_row(body)
-    if figures.duration_s:
-        bar = Table.grid(expand=True, padding=(0, 1))
-        bar.add_column(ratio=1)
-        bar.add_row(
-            ProgressBar(total=figures.duration_s, completed=figures.elapsed_s),
-            f"{clock_text(max(figures.duration_s - figures.elapsed_s, 0.0))} left",
-        )
-        whole.add_row(bar)
-    return whole
+    if not figures.duration_s:
+        return Group(head, body)
+    left = f" {clock_text(max(figures.duration_s - figures.elapsed_s, 0.0))} left"
+    bar = Table.grid()
+    bar.add_row(ProgressBar(figures.duration_s, figures.elapsed_s, width=console.width - len(left)), left)
+    return Group(head, body, bar)
 
 
-def _workspace(
-    attachment: Attachment, figures: Figures, n_columns: int, n_rows: int, console: "Console"
-) -> "RenderableType":
-    """Draw cursor and target as characters; the target wears the middle of every cell that it covers."""
+def _workspace(attachment: Attachment, figures: Figures, n_columns: int, n_rows: int, console: "Console") -> "Panel":
+    """Draw the cursor over the target, which fills every character whose middle it covers."""
     from rich.panel import Panel
     from rich.text import Text
 
-    plain = console.options.ascii_only
+    plain, frame = console.options.ascii_only, figures.frame
     width_cm, height_cm = attachment.protocol.workspace.size_cm
     x_cm = ((np.arange(n_columns) + 0.5) / n_columns - 0.5) * width_cm
     y_cm = (0.5 - (np.arange(n_rows) + 0.5) / n_rows) * height_cm
-    cells_of = np.full((n_rows, n_columns), " ")
-    frame, style = figures.frame, "yellow"
+    shown = np.full((n_rows, n_columns), " ")
+    style = "yellow"
     if frame is not None:
-        radius_cm = float(frame["target_radius_cm"])
-        if radius_cm > 0:
-            target_x_cm, target_y_cm = float(frame["target_x_cm"]), float(frame["target_y_cm"])
-            held = int(frame["state"]) == TaskState.HOLD
-            style = "green" if held else "yellow"
-            inside = np.hypot(x_cm[None, :] - target_x_cm, y_cm[:, None] - target_y_cm) <= radius_cm
-            inside[np.abs(y_cm - target_y_cm).argmin(), np.abs(x_cm - target_x_cm).argmin()] = True
-            cells_of[inside] = ("#" if held else "+") if plain else ("▓" if held else "▒")
+        held = int(frame["state"]) == TaskState.HOLD
+        fill, style = ("#" if plain else "▓", "green") if held else ("+" if plain else "▒", "yellow")
+        from_target_cm = np.hypot(x_cm - float(frame["target_x_cm"]), y_cm[:, None] - float(frame["target_y_cm"]))
+        shown[from_target_cm <= float(frame["target_radius_cm"])] = fill
         row = int(np.abs(y_cm - float(frame["cursor_y_cm"])).argmin())
-        cells_of[row, np.abs(x_cm - float(frame["cursor_x_cm"])).argmin()] = "O" if plain else "●"
-    text = Text("\n".join("".join(row) for row in cells_of), no_wrap=True)
+        shown[row, np.abs(x_cm - float(frame["cursor_x_cm"])).argmin()] = "O" if plain else "●"
+    text = Text("\n".join("".join(row) for row in shown), no_wrap=True)
     text.highlight_regex(r"[▒▓+#]+", style)
     text.highlight_regex(r"[●O]", "bold bright_cyan")
     return Panel(text, padding=0, width=n_columns + 2, style=_PHASE_STYLES.get(figures.phase, ""))
 
 
-def _rows(figures: Figures) -> "RenderableType":
+def _rows(figures: Figures) -> "Table":
     """List every figure beside its name; what is wrong is red."""
     from rich.table import Table
     from rich.text import Text
 
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", no_wrap=True)
-    rows.add_column(no_wrap=True, overflow="ellipsis", max_width=_FIGURES_WIDTH - 11)
-
-    def bad(text: str, is_bad: bool) -> Text:
-        return Text(text, style="bold red" if is_bad else "")
-
-    lost = figures.phase == Phase.SOURCE_LOST
-    rows.add_row("task", Text(figures.task, style="bold"))
-    rows.add_row("block", figures.block)
-    rows.add_row("trial", str(figures.trial))
-    rows.add_row("success", success_text(figures))
-    rows.add_row("last", "".join("+" if outcome == Outcome.SUCCESS else "-" for outcome in figures.outcomes))
-    rows.add_row("to target", f"{figures.time_to_target_s:.2f} s" if figures.time_to_target_s is not None else "")
-    rows.add_row()
-    rows.add_row("spikes", f"{figures.spikes_per_s:,.0f} /s")
-    rows.add_row("latency", latency_text(figures))
-    rows.add_row("missed", bad(f"{figures.missed_ticks:,} ticks", figures.missed_ticks > 0))
-    rows.add_row("late", bad(f"{figures.late_spikes:,} spikes", figures.late_spikes > 0))
-    rows.add_row("dropped", bad(f"{figures.dropped_spikes:,} spikes", figures.dropped_spikes > 0))
-    rows.add_row("data age", bad(age_text(figures.data_age_s), lost))
-    rows.add_row()
-    rows.add_row("journal", size_text(figures.saved_bytes))
-    rows.add_row("synced", f"{age_text(figures.sync_age_s)} ago" if figures.sync_age_s is not None else "not yet")
+    to_target_s, sync_age_s = figures.time_to_target_s, figures.sync_age_s
+    rows = Table.grid(padding=(0, 1, 0, 0))
+    rows.add_column(style="dim", no_wrap=True, width=12)
+    rows.add_column(no_wrap=True, overflow="ellipsis", width=_FIGURES_WIDTH - 14)
+    for name, text, is_bad in (
+        ("task", figures.task, figures.phase == Phase.DIED),
+        ("block", figures.block, False),
+        ("trial", str(figures.trial), False),
+        ("success", success_text(figures), False),
+        ("last trials", "".join("+" if outcome == Outcome.SUCCESS else "-" for outcome in figures.outcomes), False),
+        ("to target", f"{to_target_s:.2f} s" if to_target_s is not None else "", False),
+        ("", "", False),
+        ("spikes", f"{figures.spikes_per_s:,.0f} /s", False),
+        ("latency", latency_text(figures), False),
+        ("missed ticks", f"{figures.missed_ticks:,}", figures.missed_ticks > 0),
+        ("late spikes", f"{figures.late_spikes:,}", figures.late_spikes > 0),
+        ("dropped", f"{figures.dropped_spikes:,}", figures.dropped_spikes > 0),
+        ("data age", age_text(figures.data_age_s), figures.phase == Phase.SOURCE_LOST),
+        ("", "", False),
+        ("journal", size_text(figures.saved_bytes), False),
+        ("synced", f"{age_text(sync_age_s)} ago" if sync_age_s is not None else "not yet", False),
+    ):
+        rows.add_row(name, Text(text, style="bold red" if is_bad else ""))
     return rows
 
 
@@ -389,7 +370,7 @@ def latency_text(figures: Figures) -> str:
     """Say p50 and p99 of the latency."""
     if figures.latency_us is None:
         return "not measured"
-    return f"{figures.latency_us[0]:,.0f} µs, p99 {figures.latency_us[1]:,.0f} µs"
+    return f"p50 {figures.latency_us[0]:,.0f} µs, p99 {figures.latency_us[1]:,.0f} µs"
 
 
 def clock_text(duration_s: float) -> str:
