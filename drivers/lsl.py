@@ -179,13 +179,7 @@ def _memory(inlet: pylsl.StreamInlet, is_counts: bool, queue_samples: int, units
 
 def _keys(units: Units) -> tuple[np.ndarray, np.ndarray]:
     """Return the key of every (channel, unit) pair that the protocol names, ascending, and the unit index of each."""
-    if units.map == "table":
-        pairs = np.array(units.table or (), np.int64).reshape(-1, 2)
-    else:
-        per_channel = units.units_per_channel if units.map == "channel_unit" else 1
-        first_unit = units.first_unit if units.map == "channel_unit" else 0
-        channel, unit = np.divmod(np.arange(units.count), per_channel)
-        pairs = np.column_stack((units.first_channel + channel, first_unit + unit))
+    pairs = np.array(units.pairs(), np.int64).reshape(-1, 2)
     keys = pairs[:, 0] * _KEY_STEP + pairs[:, 1]
     order = np.argsort(keys)
     return keys[order], order

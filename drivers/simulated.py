@@ -52,9 +52,7 @@ class Driver:
 
     def open(self, timeout_s: float) -> SourceInfo:
         """Build the subject; nothing can be missing."""
-        tick_s = self._protocol.tick.period_ms / 1e3
-        step_s = tick_s / math.ceil(tick_s / _LONGEST_STEP_S - 1e-9)  # a whole number of steps in a tick
-        self.memory = build(self._protocol, step_s)
+        self.memory = build(self._protocol)
         return SourceInfo(
             name="simulated",
             type="SpikeEvents",
@@ -81,8 +79,10 @@ class Driver:
         """Have nothing to let go."""
 
 
-def build(protocol: Protocol, step_s: float) -> np.ndarray:
+def build(protocol: Protocol) -> np.ndarray:
     """Return the memory of a simulation of the protocol's subject, from the protocol's nominal tool and seed."""
+    tick_s = protocol.tick.period_ms / 1e3
+    step_s = tick_s / math.ceil(tick_s / _LONGEST_STEP_S - 1e-9)  # a whole number of steps in a tick
     subject = plugins.load("subjects", protocol.subject.kind)
     known = {"prior": protocol.subject.prior, "learner": protocol.subject.learner}
     settings = subject.Settings(**protocol.subject.settings, **known)

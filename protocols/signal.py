@@ -60,6 +60,15 @@ class Units(Section):
         True, description="Count and drop spikes of pairs that are not mapped; else such a spike ends the session."
     )
 
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Return the (channel, unit) pair of every index; where the sorted unit is ignored, the first one."""
+        if self.map == "table":
+            return tuple((channel, unit) for channel, unit in self.table or ())
+        per_channel = self.units_per_channel if self.map == "channel_unit" else 1
+        first_unit = self.first_unit if self.map == "channel_unit" else 0
+        places = (divmod(index, per_channel) for index in range(self.count))
+        return tuple((self.first_channel + channel, first_unit + unit) for channel, unit in places)
+
     def index(self, channel: int, unit: int) -> int | None:
         """Return the index of a pair of the source, or None where the protocol does not name it."""
         if self.map == "table":

@@ -88,16 +88,16 @@ class Outlets:
     def __init__(self, session_name: str, tick_s: float, prefix: str = "BMI-") -> None:
         self._nap_s = min(tick_s / 2, _LONGEST_NAP_S)
         rate_hz = 1 / tick_s
-        state = _describe(f"{prefix}State", "BMIState", STATE, rate_hz, cf_float32, f"bmi-{session_name}-state")
+        state = describe(f"{prefix}State", "BMIState", STATE, rate_hz, cf_float32, f"bmi-{session_name}-state")
         states = state.desc().append_child("task_states")
         for code in TaskState:
             states.append_child("task_state").append_child_value("code", str(int(code))).append_child_value(
                 "name", code.name.lower()
             )
-        decoder = _describe(
+        decoder = describe(
             f"{prefix}Decoder", "BMIDecoder", DECODER, rate_hz, cf_float32, f"bmi-{session_name}-decoder"
         )
-        markers = _describe(
+        markers = describe(
             f"{prefix}Markers", "Markers", MARKERS, pylsl.IRREGULAR_RATE, cf_string, f"bmi-{session_name}-markers"
         )
         self._outlets = [pylsl.StreamOutlet(info) for info in (state, decoder, markers)]
@@ -130,9 +130,10 @@ class Outlets:
         self._outlets.clear()  # the last references: pylsl destroys the outlets
 
 
-def _describe(
+def describe(
     name: str, stream_type: str, channels: Sequence[Channel], rate_hz: float, channel_format: int, source_id: str
 ) -> pylsl.StreamInfo:
+    """Describe a stream, with the metadata that XDF's conventions name."""
     info = pylsl.StreamInfo(name, stream_type, len(channels), rate_hz, channel_format, source_id)
     description = info.desc()
     description.append_child("acquisition").append_child_value("manufacturer", MANUFACTURER)
