@@ -154,7 +154,8 @@ def _listen(name: str) -> tuple[socket.socket, str]:
     """Listen where only the same user can connect."""
     if hasattr(socket, "AF_UNIX"):
         folder = _socket_folder()
-        path = folder / f"{name[-60:]}.sock"  # a local socket's path may have 107 bytes
+        # A local socket's path may have 107 bytes; the process makes it unique among folders of one name.
+        path = folder / f"{name[-60:]}-{os.getpid()}.sock"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(path))
         path.chmod(0o600)

@@ -1,6 +1,10 @@
-"""Run a session as fast as the machine can: the same kernels in a plain loop, on a manual clock."""
+"""Run a session as fast as the machine can: the same kernels in a plain loop, on a manual clock.
+
+While one chunk of ticks is made, without the GIL, another thread saves the chunk before.
+"""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from bmi_app.rt import cells
@@ -10,6 +14,7 @@ from bmi_app.rt.records import StopReason
 from bmi_app.session.build import Core
 
 _CHUNK_TICKS = 2048
+_MOST_HZ = 200.0  # mean rate of a unit up to which no spike finds its ring full
 
 
 def run(core: Core, driver: Any, poll: Any, drain: Callable[[], object], on_progress: Callable[[int], object]) -> None:
@@ -22,7 +27,7 @@ def run(core: Core, driver: Any, poll: Any, drain: Callable[[], object], on_prog
     driver, poll
         An opened driver and its kernel.
     drain : callable
-        Called between chunks, to save what the rings hold.
+        Saves what the rings hold; called on a thread of its own, one call at a time.
     on_progress : callable
         Called with the number of ticks made so far.
     """
@@ -30,11 +35,21 @@ def run(core: Core, driver: Any, poll: Any, drain: Callable[[], object], on_prog
     driver.begin(0.0, True)
     act = getattr(driver, "act", NO_ACT)
     state, ctl = core.state, core.arrays["ctl"]
-    chunk = min(_CHUNK_TICKS, core.sizes.frame_slots // 2)
-    while state[0]["stop_reason"] == 0:
-        made = run_fast(poll, act, driver.memory, core.decode, core.learn, core.session, chunk)
-        drain()
-        on_progress(int(state[0]["tick"]))
-        if ctl[cells.SOURCE_ENDED] and state[0]["stop_reason"] == 0:
-            state[0]["stop_reason"] = StopReason.SOURCE_ENDED
-        assert made >= 0
+    chunk = _chunk(core)
+    with ThreadPoolExecutor(1, "journal") as saver:
+        saved: Future[object] = saver.submit(drain)
+        while state[0]["stop_reason"] == 0:
+            run_fast(poll, act, driver.memory, core.decode, core.learn, core.session, chunk)
+            saved.result()
+            saved = saver.submit(drain)
+            on_progress(int(state[0]["tick"]))
+            if ctl[cells.SOURCE_ENDED] and state[0]["stop_reason"] == 0:
+                state[0]["stop_reason"] = StopReason.SOURCE_ENDED
+        saved.result()
+
+
+def _chunk(core: Core) -> int:
+    """Return how many ticks to make at once: what two of them write must fit into the rings."""
+    sizes = core.sizes
+    spikes_a_tick = sizes.n_units * float(core.config[0]["tick_s"]) * _MOST_HZ + 1
+    return max(1, min(_CHUNK_TICKS, sizes.frame_slots // 2, int(sizes.spike_slots / 2 / spikes_a_tick)))
