@@ -26,7 +26,7 @@ def bin_of(time_s, start_s, tick_s):
     where = (time_s - start_s) / tick_s
     if not abs(where) < 1e15:
         return -1
-    return int(math.floor(where))
+    return math.floor(where)
 
 
 @part
@@ -60,6 +60,7 @@ def collect(core, features, inputs):
                 counted_in = tick
         state.arrival_s, state.stamp_s = spike.arrival_s, stamp_s
         spike.tick = counted_in
+        state.last_bin = max(state.last_bin, counted_in)
         if spike.unit >= 0:
             pending[counted_in & (pending.shape[0] - 1), spike.unit] += spike.count
         elif config.stream_ticks != 0:

@@ -70,8 +70,7 @@ def _wait_for_sample(core, spikes):
             state.inputs &= ~_LOST
             return first.arrival_s
         now = local_clock()
-        waiting = load(ctl, cells.QUEUE_HEAD) > ctl[cells.QUEUE_TAIL]
-        if now > give_up_s or load(ctl, cells.STOP) or load(ctl, cells.SOURCE_ENDED) or (waiting and state.tick == 0):
+        if now > give_up_s or load(ctl, cells.STOP) or load(ctl, cells.SOURCE_ENDED):
             state.edge_s = now
             state.inputs |= _LOST
             return now
@@ -90,7 +89,8 @@ def run_live(decoder, rule, session):
             due_s = _wait_for_edge(core)
             quiet_s = due_s - max(load_f8(ctl, cells.LAST_ARRIVAL), config.start_s)
             state.inputs = _LOST if quiet_s > config.watchdog_s else 0
-        if load(ctl, cells.SOURCE_ENDED) and load(ctl, cells.SPIKES_HEAD) == ctl[cells.SPIKES_DECODED]:
+        drained = load(ctl, cells.SPIKES_HEAD) == ctl[cells.SPIKES_DECODED] and state.tick > state.last_bin
+        if load(ctl, cells.SOURCE_ENDED) and drained:
             break
         tick(decoder, rule, session)
         _publish(core, frame_rings, due_s, local_clock())

@@ -147,6 +147,7 @@ STATE = np.dtype(
         ("future_spikes", "<i8"),
         ("missed_ticks", "<i8"),
         ("backlog", "<i8"),
+        ("last_bin", "<i8"),  # the latest that has counts, which may lie ahead of the tick
         ("arrival_s", "<f8"),
         ("stamp_s", "<f8"),
     ]
