@@ -98,6 +98,7 @@ class Engine:
 
     def _begin(self) -> None:
         """Fix the beginning of bin 0, connect the source, and write down what is known now."""
+        self._scheduling["memory"] = "locked" if priority.hold_in_memory(self._core.arrays.values()) else "default"
         self._measure_offset()
         start_s = clock.now_s() + _LEAD_S
         self._core.config["start_s"] = start_s

@@ -6,16 +6,20 @@ short slice (0.1 ms, Linux 6.12 and later), which makes it run sooner after it w
 
 import contextlib
 import ctypes
+import mmap
 import os
 import platform
 import struct
 import sys
+from collections.abc import Iterable
+
+import numpy as np
 
 _SYS_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _SCHED_OTHER = 0
 _SLICE_NS = 100_000
 _PR_SET_TIMERSLACK = 29
-_MCL_CURRENT_AND_FUTURE = 3
+_MCL_CURRENT_FUTURE_ONFAULT = 7  # without `onfault` all that libraries reserve would be filled, too
 _NICE_OF_VIEWS = 19
 
 # Acquisition goes before decode: a spike that waits is late, a tick that waits is not yet due.
@@ -45,11 +49,18 @@ def lower_thread() -> None:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
-def lock_memory() -> bool:
-    """Keep the process's memory from being paged out, where that is allowed."""
+def hold_in_memory(arrays: Iterable[np.ndarray]) -> bool:
+    """Map every page of the arrays now, and keep the process from being paged out, where that is allowed.
+
+    A live file's pages are allocated when it is created, but mapped at the first write: without this every tick at
+    1024 units takes a page fault, a third of its time. No other thread may use the arrays yet.
+    """
+    for array in arrays:
+        first_bytes = array.reshape(-1).view(np.uint8)[:: mmap.PAGESIZE]
+        first_bytes |= 0
     if sys.platform != "linux":
         return False
-    return ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT_AND_FUTURE) == 0  # type: ignore[no-any-return]
+    return ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT_FUTURE_ONFAULT) == 0  # type: ignore[no-any-return]
 
 
 def lower_view() -> None:
