@@ -1,0 +1,64 @@
+"""Tell in lines what a session's rings say: commands of every view, and the events an operator must know of."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bmi_app.rt import cells
+from bmi_app.rt.records import CommandKind, EventKind, StopReason, UpdateCause
+from bmi_app.session.attach import Attachment
+
+_VALUED = (CommandKind.ASSIST, CommandKind.LEARNING_RATE, CommandKind.GAIN)
+
+
+class Narrator:
+    """Follow the rings of acted commands and of events; what came before a view attached is told too."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        self._tick_s = float(attachment.arrays["config"][0]["tick_s"])
+        self._commands_tail = 0
+        self._events_tail = 0
+
+    def fresh_lines(self) -> list[str]:
+        """Return a line for each command and event since the last call, in the order of their ticks."""
+        told = [*self._commands(), *self._events()]
+        return [f"{text} · tick {tick:,} ({(tick + 1) * self._tick_s:.2f} s)" for tick, text in sorted(told)]
+
+    def _commands(self) -> Iterator[tuple[int, str]]:
+        done = self._attachment.arrays["commands_done"]
+        head = int(self._attachment.arrays["ctl"][cells.COMMANDS_HEAD])
+        first = max(self._commands_tail, head - len(done) // 2)
+        self._commands_tail = head
+        for command in done[np.arange(first, head) & (len(done) - 1)]:
+            kind = CommandKind(int(command["kind"]))
+            name = kind.name.lower().replace("_", " ")
+            if kind in _VALUED:
+                name = f"{name} {float(command['value']):g}"
+            elif kind == CommandKind.LEARNING:
+                name = f"{name} {'on' if command['index'] else 'off'}"
+            elif kind == CommandKind.MOVE_UNIT:
+                name = f"{name} {int(command['index'])}"
+            yield int(command["tick"]), name
+
+    def _events(self) -> Iterator[tuple[int, str]]:
+        self._events_tail, events = self._attachment.events_since(self._events_tail)
+        for event in events:
+            text = self._event_text(int(event["kind"]), int(event["code"]))
+            if text:
+                yield int(event["tick"]), text
+
+    def _event_text(self, kind: int, code: int) -> str:
+        """Return what an event says, or nothing for those that the panels show anyway."""
+        if kind == EventKind.BLOCK_START:
+            block = self._attachment.protocol.blocks[code]
+            return f"block {code + 1}: {block.name or block.kind.replace('_', ' ')}"
+        if kind == EventKind.SOURCE_LOST:
+            return "source lost"
+        if kind == EventKind.SOURCE_BACK:
+            return "source is back"
+        if kind == EventKind.UPDATE_REJECTED:
+            return f"weight update rejected ({UpdateCause(code).name.lower()})"
+        if kind == EventKind.SESSION_STOP:
+            return f"session ends: {StopReason(code).name.lower().replace('_', ' ')}"
+        return ""

@@ -1,0 +1,75 @@
+"""Say in one strip, at a glance from across the room, how the session stands and what to do about it."""
+
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from bmi_app.gui.theme import notice_colours, theme_of
+from bmi_app.session.attach import Attachment
+from bmi_app.session.dashboard import Figures, Phase, age_text, clock_text, remedy
+
+_LEVELS = {
+    Phase.RUNNING: "calm",
+    Phase.PAUSED: "warning",
+    Phase.SOURCE_LOST: "alarm",
+    Phase.STALLED: "alarm",
+    Phase.FINISHING: "calm",
+    Phase.ENDED: "good",
+    Phase.DIED: "alarm",
+}
+
+
+class NoticeStrip(QWidget):
+    """Show the phase in words and colour, and the time. It is always there, so that nothing else moves."""
+
+    def __init__(self, attachment: Attachment, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._attachment = attachment
+        self._level = ""
+        self.message = QLabel()
+        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.message.setMinimumWidth(1)  # it is cut, rather than widen the window
+        self.time = QLabel()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 8, 14, 8)
+        layout.addWidget(self.message, 1)
+        layout.addWidget(self.time)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setObjectName("notice")
+
+    def show_figures(self, figures: Figures) -> None:
+        """Show the phase and the time of these figures."""
+        message = self._words(figures)
+        self.message.setText(message)
+        self.message.setToolTip(message)
+        of = f" of {clock_text(figures.duration_s)}" if figures.duration_s else ""
+        self.time.setText(f"{clock_text(figures.elapsed_s)}{of}")
+        self._paint_level(_LEVELS[figures.phase])
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the system from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange and self._level:
+            level, self._level = self._level, ""
+            self._paint_level(level)
+        super().changeEvent(event)
+
+    def _paint_level(self, level: str) -> None:
+        if level == self._level:  # a style sheet costs far more than a text
+            return
+        self._level = level
+        back, text = notice_colours(level, theme_of(self.palette()))
+        self.setStyleSheet(
+            f"#notice {{ background: {back}; border-radius: 6px; }}"
+            f"#notice QLabel {{ color: {text}; font-weight: 600; font-size: 11pt; }}"
+        )
+
+    def _words(self, figures: Figures) -> str:
+        return {
+            Phase.RUNNING: f"Recording {self._attachment.protocol.name}",
+            Phase.PAUSED: "Paused: the cursor and the trial's clock are held",
+            Phase.SOURCE_LOST: f"Source lost, last data {age_text(figures.data_age_s)} ago: the cursor is frozen, the "
+            "trial's clock held; both go on by themselves when data come",
+            Phase.STALLED: "The engine makes no ticks, but it lives",
+            Phase.FINISHING: "Finishing: writing what is left",
+            Phase.ENDED: "The session has ended, and is complete",
+            Phase.DIED: f"The engine has died; what it recorded is safe. Make it whole: {remedy(self._attachment)}",
+        }[figures.phase]

@@ -1,0 +1,56 @@
+"""Choose colours that follow the system's palette and that every eye can tell apart.
+
+The hues are those of Okabe and Ito, "Color universal design" (2008), which stay apart in every common colour blindness.
+Nothing is said by colour alone: shape, place or words say it as well.
+"""
+
+from dataclasses import dataclass
+
+from PyQt6.QtGui import QColor, QPalette
+
+_BLUE, _SKY, _ORANGE = "#0072B2", "#56B4E9", "#E69F00"
+_GREEN, _VERMILLION, _YELLOW = "#009E73", "#D55E00", "#F0E442"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Hold the colours of one appearance, light or dark."""
+
+    is_dark: bool
+    workspace: QColor
+    border: QColor
+    faint: QColor  # what only gives orientation
+    muted: QColor  # names of values
+    cursor: QColor
+    target: QColor
+    held: QColor  # hold, reward, success
+    failed: QColor
+
+
+def theme_of(palette: QPalette) -> Theme:
+    """Return the theme that goes with a palette."""
+    is_dark = palette.color(QPalette.ColorRole.Window).lightness() < 128
+    text = palette.color(QPalette.ColorRole.WindowText)
+    muted = QColor(text)
+    muted.setAlphaF(0.65)
+    return Theme(
+        is_dark=is_dark,
+        workspace=QColor("#16191e" if is_dark else "#ffffff"),
+        border=QColor("#4a515c" if is_dark else "#b4bac3"),
+        faint=QColor("#2d333c" if is_dark else "#e3e6ea"),
+        muted=muted,
+        cursor=QColor(_SKY if is_dark else _BLUE),
+        target=QColor(_ORANGE),
+        held=QColor(_GREEN),
+        failed=QColor(_VERMILLION),
+    )
+
+
+def notice_colours(level: str, theme: Theme) -> tuple[str, str]:
+    """Return background and text of a notice: `calm`, `good`, `warning` or `alarm`."""
+    return {
+        "calm": ("#2d333c", "#e8eaed") if theme.is_dark else ("#e3e6ea", "#202428"),
+        "good": (_GREEN, "#ffffff"),
+        "warning": (_YELLOW, "#202428"),
+        "alarm": ("#B33A00", "#ffffff"),  # vermillion, darkened until white is read well on it
+    }[level]
