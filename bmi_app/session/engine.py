@@ -102,7 +102,11 @@ class Engine:
         self._measure_offset()
         start_s = clock.now_s() + _LEAD_S
         self._core.config["start_s"] = start_s
-        self._driver.begin(start_s, False)
+        priority.raise_thread(priority.ACQUISITION)  # the thread that receives the stream is made here, and inherits it
+        try:
+            self._driver.begin(start_s, False)
+        finally:
+            priority.lower_thread()
         session = self._prepared.session
         session["start_s"] = start_s
         session["engine"]["socket"] = self._control.address
