@@ -1,6 +1,7 @@
 """Do what an operator's request asks: queue a command, stage a blob, write a note."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bmi_app.session.commands import CommandError
 
 
 class Operator:
-    """Carry requests into one session; used by the control thread alone.
+    """Carry requests into one session; used by the control thread, and by a signal that stops.
 
     Parameters
     ----------
@@ -34,6 +35,7 @@ class Operator:
 
     def __init__(self, core: Core, drain: Drain, journal: Journal, folder: Path) -> None:
         self._core, self._drain, self._journal, self._folder = core, drain, journal, folder
+        self._queueing = threading.RLock()  # a signal's stop comes on the main thread, while control queues
         self._ctl = core.arrays["ctl"]
         self._sent = 0
         self._blobs = 0
@@ -92,6 +94,10 @@ class Operator:
 
     def _queue(self, command: np.ndarray, text: str) -> int:
         """Put a command into the queue that the next tick reads; return its id."""
+        with self._queueing:
+            return self._push(command, text)
+
+    def _push(self, command: np.ndarray, text: str) -> int:
         queue, head = self._core.arrays["queue"], read_cell(self._ctl, cells.QUEUE_HEAD)
         waiting = head - read_cell(self._ctl, cells.QUEUE_TAIL)
         adopts = int(command["kind"][0]) == CommandKind.ADOPT
