@@ -153,6 +153,34 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(1 if checks.worst(findings) == "fail" else 0)
 
 
+@bench_app.command("latency")
+def bench_latency(
+    units: Annotated[list[int] | None, typer.Option(help="units of the source; default: 96 and 1024")] = None,
+    blocks: Annotated[int, typer.Option(min=1, help="pairs of blocks of each case")] = 10,
+    block_s: Annotated[float, typer.Option(min=1, help="length of a block (s)")] = 10.0,
+    view: Annotated[str, typer.Option(help="`none`, `busy` or `both`: what runs beside")] = "both",
+    quick: Annotated[bool, typer.Option("--quick", help="two short pairs of blocks of one case")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare the engine's latency over LSL with that of a bare loop."""
+    from bmi_app.bench import latency, tables
+    from bmi_app.bench.child import ChildError
+
+    if view not in ("none", "busy", "both"):
+        _fail(f"--view {view}: must be `none`, `busy` or `both`")
+    if quick:
+        units, view, blocks, block_s = [96], "none", 2, 1.5
+    try:
+        report = latency.compare(units or [96, 1024], view, blocks, block_s, _say)  # type: ignore[arg-type]
+    except ChildError as error:
+        _fail(str(error), code=1)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        tables.latency(report)
+    raise typer.Exit(0 if all(case["complete"] for case in report["cases"]) else 1)
+
+
 @sessions_app.command("list")
 def sessions_list(as_json: Json = False) -> None:
     """List the sessions, the oldest first."""
@@ -284,6 +312,10 @@ def _load(name: str, overrides: list[str] | None) -> Any:
         return load(name, overrides or ())
     except ProtocolError as error:
         _fail(*(str(problem) for problem in error.problems))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _print(facts: dict[str, Any], as_json: bool) -> None:

@@ -22,7 +22,9 @@ _SPARE_S = 3.0  # of ticks before the first sample and after the last
 
 def main(name: str, n_units: int, period_s: float, grace_s: float, n_samples: int, path: str) -> None:
     """Pull `n_samples` samples and write down the times of every tick."""
-    priority.raise_thread(priority.ACQUISITION)  # before the inlet: liblsl's receiving threads inherit it, as a driver's
+    priority.raise_thread(
+        priority.ACQUISITION
+    )  # before the inlet: liblsl's receiving threads inherit it, as a driver's
     (stream,) = pylsl.resolve_byprop("name", name, timeout=_TIMEOUT_S)
     inlet = pylsl.StreamInlet(stream, processing_flags=pylsl.proc_none)
     inlet.open_stream(_TIMEOUT_S)

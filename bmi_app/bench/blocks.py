@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -123,12 +123,12 @@ def measure(consumer: Consumer, plan: Plan) -> Block:
 def _start_source(source: Child, start_s: float, plan: Plan) -> float:
     """Let the source begin at a fixed phase of the bins; return when."""
     first_bin = math.ceil((now_s() + _LEAD_S - start_s) / plan.period_s)
-    begin_s = start_s + (first_bin + _PHASE) * plan.period_s
+    begin_s: float = start_s + (first_bin + _PHASE) * plan.period_s
     source.tell(repr(begin_s))
     return begin_s
 
 
-def _bare(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, dict[str, float], _Found]:
+def _bare(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, dict[str, Any], _Found]:
     path = folder / "times.npy"
     arguments = (name, plan.n_units, plan.period_s, plan.grace_s, plan.n_samples, path)
     with Child("bmi_app.bench.bare", *arguments) as bare, _view(plan, ""):
@@ -140,7 +140,7 @@ def _bare(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, di
     return began_s, sent, _Found(np.load(path), came["samples"], came["spikes"], scheduling)
 
 
-def _engine(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, dict[str, float], _Found]:
+def _engine(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, dict[str, Any], _Found]:
     overrides = [
         f"units.count={plan.n_units}",
         f"tick.period_ms={plan.period_s * 1e3:g}",

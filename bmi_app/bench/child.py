@@ -45,7 +45,8 @@ class Child:
         ChildError
             If the process has ended without one.
         """
-        assert self._process.stdout is not None and self._process.stderr is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         line = self._process.stdout.readline()
         if not line:
             said = self._process.stderr.read().strip().splitlines()

@@ -74,3 +74,12 @@ def pull_and_wait(
         if n_empty > 10:
             return k + 1
     return due_s.shape[0]
+
+
+@kernel(void(f8, f8, f8_1))
+def only_sleep(start_s, period_s, late_s):
+    """Sleep until each multiple of a period, and note in `late_s` how late each sleep ended."""
+    for i in range(late_s.shape[0]):
+        due_s = start_s + i * period_s
+        sleep_until(due_s)
+        late_s[i] = local_clock() - due_s

@@ -1,0 +1,61 @@
+"""Show what was measured, as tables."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bmi_app.bench.figures import PERCENTILES
+
+_HEADS = {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "max"}
+_NAMES = {"latency_us": "published after it could be", "from_stamp_us": "stamp at source to frame"}
+
+
+def latency(report: dict[str, Any]) -> None:
+    """Show the report of `bmi_app.bench.latency.compare`."""
+    console = Console()
+    _machine(report, console)
+    timer = report["timer_us"]
+    floor = " / ".join(f"{timer[name]:,.0f}" for name in PERCENTILES)
+    console.print(f"A thread that only sleeps wakes late by {floor} us ({timer['scheduling']}).")
+    console.print(f"Load before {report['load_before']}, after {report['load_after']}.")
+    for quantity, name in _NAMES.items():
+        console.print(_latency_table(report, quantity, name))
+    for case in report["cases"]:
+        if not case["complete"]:
+            console.print(f"[red]{case['units']} units, view {case['view']}: not all that was sent arrived[/red]")
+    given = {f"{thread}: {how}" for case in report["cases"] for thread, how in case["scheduling"].items()}
+    console.print("Scheduling: " + ", ".join(sorted(given)))
+
+
+def speed(report: dict[str, Any]) -> None:
+    """Show the report of `bmi_app.bench.speed.measure`."""
+    console = Console()
+    _machine(report, console)
+    table = Table("what", "figure", title="Speed")
+    for what, figure in report["figures"].items():
+        table.add_row(what, str(figure))
+    console.print(table)
+
+
+def _machine(report: dict[str, Any], console: Console) -> None:
+    machine = report["machine"]
+    console.print(f"{machine['processor']}, {machine['processors']} processors, {machine['system']}")
+
+
+def _latency_table(report: dict[str, Any], quantity: str, name: str) -> Table:
+    table = Table(title=f"{name} (us)")
+    for head in ("units", "view", "loop", *_HEADS.values(), "ratio p50", "ratio p99.9"):
+        table.add_column(head, justify="left" if head in ("view", "loop") else "right")
+    for case in report["cases"]:
+        figures = case[quantity]
+        for loop in ("bare", "engine"):
+            values = [f"{figures[loop]['all'][key]:,.0f}" for key in _HEADS]
+            ratios = [_ratio(figures["ratio"][key]) if loop == "engine" else "" for key in ("p50", "p999")]
+            table.add_row(str(case["units"]), case["view"], loop, *values, *ratios)
+        table.add_section()
+    return table
+
+
+def _ratio(found: dict[str, Any]) -> str:
+    return f"{found['median']:.2f} [{found['low']:.2f}, {found['high']:.2f}]".replace("[", "\\[")
