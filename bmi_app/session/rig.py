@@ -117,10 +117,9 @@ def rig(
     loop = threading.Thread(target=run, name="rig")
     sight = _Sight(ctl, loop)
     interrupted = False
-    start_s = now_s() + _LEAD_S
-    memory[simulate.START_S] = start_s
     try:
         with _Status(f"rig {name!r} (source_id {source_id})", progress) as status:
+            memory[simulate.START_S] = now_s() + _LEAD_S
             loop.start()
             while loop.is_alive():
                 status.show(sight.look(), read_cell(ctl, rig_loop.SPIKES))
@@ -129,7 +128,8 @@ def rig(
         interrupted = True
     finally:
         write_cell(ctl, rig_loop.STOP, 1)
-        loop.join()
+        if loop.ident is not None:  # Ctrl-C may come before it begins
+            loop.join()
         sight.close()
         if outlet.have_consumers():
             time.sleep(_LINGER_S)

@@ -20,6 +20,9 @@ import pylsl
 
 from bmi_app.record.formats import CountsSource, Kind, RecordingError, SpikeSource, as_events
 
+# A session fixes the beginning of its bins when it connects, up to 0.1 s ahead (`bmi_app.session.engine`); a recording that
+# began at once would have its first samples before that.
+_LEAD_S = 0.2
 _CHUNK = 1024  # samples looked at, and pushed, at once
 _REST_S = 0.000_5  # shortest sleep: what falls due within it goes out as one chunk
 _NAP_S = 0.1  # longest sleep, so that Ctrl-C is heard
@@ -128,7 +131,7 @@ def _serve(
             report.waiting()
             while not outlet.wait_for_consumers(_NAP_S):
                 pass
-        start_s = pylsl.local_clock()
+        start_s = pylsl.local_clock() + _LEAD_S
         report.streaming()
         while plan.n_total is None or position < plan.n_total:
             end = position + _CHUNK if plan.n_total is None else min(position + _CHUNK, plan.n_total)

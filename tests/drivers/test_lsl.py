@@ -297,7 +297,6 @@ def test_a_stream_that_does_not_fit_is_refused(
 
 def test_a_live_stream_refuses_a_manual_clock() -> None:
     driver = lsl.Driver(protocol({"count": 1}), lsl.Settings())
-    driver.begin(0.0, False)
     with pytest.raises(SourceError, match="leave out --speed max"):
         driver.begin(0.0, True)
 
