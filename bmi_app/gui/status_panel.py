@@ -37,13 +37,13 @@ class StatusPanel(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setHorizontalSpacing(16)
-        layout.setVerticalSpacing(4)
+        layout.setVerticalSpacing(5)
         layout.setColumnStretch(1, 1)
         layout.addWidget(self.task, 0, 0, 1, 2)
         for heading, names in _GROUPS:
             title = QLabel(heading)
             title.setObjectName("heading")
-            title.setContentsMargins(0, 10, 0, 0)
+            title.setContentsMargins(0, 8, 0, 0)
             layout.addWidget(title, layout.rowCount(), 0, 1, 2)
             for name in names:
                 row = layout.rowCount()
@@ -108,6 +108,7 @@ class StatusPanel(QWidget):
         red, green, blue, _ = theme.muted.getRgb()
         muted = f"rgba({red}, {green}, {blue}, {theme.muted.alphaF():.2f})"
         self.setStyleSheet(
+            "QLabel { font-size: 10pt; }"
             "#task { font-size: 17pt; font-weight: 600; }"
             f"#heading {{ color: {muted}; font-size: 9pt; font-weight: 700; }}"
             f"#name {{ color: {muted}; }}"

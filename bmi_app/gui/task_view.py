@@ -4,8 +4,8 @@ import math
 from collections import deque
 
 import numpy as np
-from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from bmi_app.gui.theme import theme_of
@@ -15,7 +15,7 @@ from protocols.schema import Protocol
 _MARGIN_PX = 14.0
 _TRAIL_S, _TRAIL_STEP_S = 0.6, 0.012
 _FLASH_S = 0.6
-_NO_PLACE = QPointF()
+_TRAIL_PIECE = 6  # points
 
 
 class TaskView(QWidget):
@@ -32,6 +32,7 @@ class TaskView(QWidget):
         self._radius_cm = protocol.task.target_radius_cm
         # A farther step than this in one tick is no movement: the cursor was put back.
         self._jump_cm = 1.5 * protocol.safety.max_speed_cm_s * protocol.tick.period_ms / 1e3
+        self._ground: QPixmap | None = None
         self._frame: np.ndarray | None = None
         self._trail: deque[tuple[float, float, float]] = deque()  # time (s), x, y (cm)
         self._flash: tuple[float, float, float, bool] | None = None  # time (s), x, y (cm), success
@@ -79,27 +80,61 @@ class TaskView(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the present frame."""
-        theme = theme_of(self.palette())
         painter = QPainter(self)
-        painter.fillRect(self.rect(), self.palette().window())
-        width_cm, height_cm = self._size_cm
-        scale = min((self.width() - 2 * _MARGIN_PX) / width_cm, (self.height() - 2 * _MARGIN_PX) / height_cm)
+        scale, area = self._scale(), self._area()
         if scale <= 0:
             return
-        area = QRectF(0, 0, width_cm * scale, height_cm * scale)
+        if self._ground is None:
+            self._ground = self._drawn_ground(scale, area)
+        painter.drawPixmap(0, 0, self._ground)
+        if self._frame is None:
+            return
+        theme = theme_of(self.palette())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setClipRect(area.adjusted(-2, -2, 2, 2))
+        painter.translate(area.center())
+        self._draw_target(painter, scale, self._frame, theme.target, theme.held)
+        self._draw_flash(painter, scale, self._frame, theme.held, theme.failed)
+        self._draw_cursor(painter, scale, self._frame, theme.cursor, theme.workspace)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Draw the ground anew."""
+        self._ground = None
+        super().resizeEvent(event)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the system from light to dark and back."""
+        self._ground = None
+        super().changeEvent(event)
+
+    def _scale(self) -> float:
+        """Return pixels per cm."""
+        width_cm, height_cm = self._size_cm
+        return min((self.width() - 2 * _MARGIN_PX) / width_cm, (self.height() - 2 * _MARGIN_PX) / height_cm)
+
+    def _area(self) -> QRectF:
+        """Return where the workspace lies in the widget."""
+        area = QRectF(0, 0, self._size_cm[0] * self._scale(), self._size_cm[1] * self._scale())
         area.moveCenter(QRectF(self.rect()).center())
+        return area
+
+    def _drawn_ground(self, scale: float, area: QRectF) -> QPixmap:
+        """Draw what stays the same from frame to frame."""
+        theme = theme_of(self.palette())
+        ground = QPixmap(self.size() * self.devicePixelRatioF())
+        ground.setDevicePixelRatio(self.devicePixelRatioF())
+        painter = QPainter(ground)
+        painter.fillRect(self.rect(), self.palette().window())
         painter.fillRect(area, theme.workspace)
         painter.setPen(QPen(theme.border, 1))
         painter.drawRect(area)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(self.font())
         painter.translate(area.center())
         self._draw_places(painter, scale, theme.faint)
         self._draw_scale_bar(painter, scale, area, theme.muted)
-        painter.setClipRect(area.translated(-area.center()).adjusted(-2, -2, 2, 2))
-        if self._frame is not None:
-            self._draw_target(painter, scale, self._frame, theme.target, theme.held)
-            self._draw_flash(painter, scale, self._frame, theme.held, theme.failed)
-            self._draw_cursor(painter, scale, self._frame, theme.cursor, theme.workspace)
+        painter.end()
+        return ground
 
     def _draw_places(self, painter: QPainter, scale: float, colour: QColor) -> None:
         """Draw the centre, and where targets may appear."""
@@ -172,16 +207,17 @@ class TaskView(QWidget):
         now_s = float(frame["edge_s"])
         at = QPointF(float(frame["cursor_x_cm"]) * scale, -float(frame["cursor_y_cm"]) * scale)
         radius = max(self._cursor_radius_cm * scale, 3.0)
+        times_s = [time_s for time_s, _, _ in self._trail]
+        places = [QPointF(x_cm * scale, -y_cm * scale) for _, x_cm, y_cm in self._trail] + [at]
         faded = QColor(colour)
-        before = _NO_PLACE
-        for index, (time_s, x_cm, y_cm) in enumerate([*self._trail, (now_s, at.x() / scale, -at.y() / scale)]):
-            place = QPointF(x_cm * scale, -y_cm * scale)
-            if index > 0:
-                freshness = max(1 - (now_s - time_s) / _TRAIL_S, 0.0)
-                faded.setAlphaF(0.7 * freshness)
-                painter.setPen(QPen(faded, radius * (0.3 + 0.7 * freshness)))
-                painter.drawLine(before, place)
-            before = place
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        # In pieces that fade: a piece is one line, so that its joints do not show.
+        for begin in range(0, len(times_s), _TRAIL_PIECE):
+            freshness = max(1 - (now_s - times_s[begin]) / _TRAIL_S, 0.0)
+            faded.setAlphaF(0.1 + 0.6 * freshness)
+            width = radius * (0.4 + 0.8 * freshness)
+            painter.setPen(QPen(faded, width, cap=Qt.PenCapStyle.FlatCap, join=Qt.PenJoinStyle.RoundJoin))
+            painter.drawPolyline(QPolygonF(places[begin : begin + _TRAIL_PIECE + 1]))
         painter.setPen(QPen(outline, 1.5))
         painter.setBrush(colour)
         painter.drawEllipse(at, radius, radius)

@@ -10,6 +10,7 @@ from PyQt6.QtGui import QColor, QPalette
 
 _BLUE, _SKY, _ORANGE = "#0072B2", "#56B4E9", "#E69F00"
 _GREEN, _VERMILLION, _YELLOW = "#009E73", "#D55E00", "#F0E442"
+_LIGHT_VERMILLION = "#FF8C42"  # read as text on a dark ground
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ def theme_of(palette: QPalette) -> Theme:
         cursor=QColor(_SKY if is_dark else _BLUE),
         target=QColor(_ORANGE),
         held=QColor(_GREEN),
-        failed=QColor(_VERMILLION),
+        failed=QColor(_LIGHT_VERMILLION if is_dark else _VERMILLION),
     )
 
 
 def notice_colours(level: str, theme: Theme) -> tuple[str, str]:
     """Return background and text of a notice: `calm`, `good`, `warning` or `alarm`."""
     return {
-        "calm": ("#2d333c", "#e8eaed") if theme.is_dark else ("#e3e6ea", "#202428"),
+        "calm": ("#3f4753", "#e8eaed") if theme.is_dark else ("#e3e6ea", "#202428"),
         "good": (_GREEN, "#ffffff"),
         "warning": (_YELLOW, "#202428"),
         "alarm": ("#B33A00", "#ffffff"),  # vermillion, darkened until white is read well on it

@@ -54,6 +54,7 @@ class OperatorWindow(QMainWindow):
         self.controls.stop_asked.connect(self.ask_to_stop)
         self.commands.failed.connect(self._tell_failure)
         self._refreshes = 0
+        self._state = -1
         screen = QGuiApplication.primaryScreen()
         rate_hz = screen.refreshRate() if screen is not None and screen.refreshRate() > 1 else 60.0
         self._refreshes_per_figures = max(round(_FIGURES_S * rate_hz), 1)
@@ -64,9 +65,12 @@ class OperatorWindow(QMainWindow):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read what is new in the live file and show it: the task at every call, figures and words more slowly."""
-        self.task_view.take(self.observer.fresh_frames())
-        if self._refreshes % self._refreshes_per_figures == 0:
+        """Read what is new in the live file and show it: the task at every call, figures more slowly."""
+        frames = self.observer.fresh_frames()
+        self.task_view.take(frames)
+        state = int(frames[-1]["state"]) if len(frames) else self._state
+        if self._refreshes % self._refreshes_per_figures == 0 or state != self._state:
+            self._state = state
             self._refresh_figures()
         self._refreshes += 1
 
