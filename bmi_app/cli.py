@@ -181,6 +181,26 @@ def bench_latency(
     raise typer.Exit(0 if all(case["complete"] for case in report["cases"]) else 1)
 
 
+@bench_app.command("speed")
+def bench_speed(
+    simulated_s: Annotated[float, typer.Option(min=10, help="length of the simulated session (s)")] = 3600.0,
+    compile_anew: Annotated[bool, typer.Option("--compile", help="also time a start without compiled kernels")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure simulated time, the cost of a tick, and how soon a session runs."""
+    from bmi_app.bench import speed, tables
+    from bmi_app.bench.child import ChildError
+
+    try:
+        report = speed.measure(simulated_s, compile_anew, _say)
+    except ChildError as error:
+        _fail(str(error), code=1)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        tables.speed(report)
+
+
 @sessions_app.command("list")
 def sessions_list(as_json: Json = False) -> None:
     """List the sessions, the oldest first."""

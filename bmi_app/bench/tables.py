@@ -32,9 +32,18 @@ def speed(report: dict[str, Any]) -> None:
     """Show the report of `bmi_app.bench.speed.measure`."""
     console = Console()
     _machine(report, console)
-    table = Table("what", "figure", title="Speed")
-    for what, figure in report["figures"].items():
-        table.add_row(what, str(figure))
+    simulated = report["simulated"]
+    table = Table(title="Speed")
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    hours = f"{simulated['simulated_s']:,.0f} s simulated, journal included"
+    table.add_row(hours, f"{simulated['elapsed_s']:.2f} s, {simulated['times_real_time']:,} times real time")
+    for units, cost_us in report["tick_us"].items():
+        table.add_row(f"a tick at {units} units", f"{cost_us:.1f} us")
+    for which, start in report["start"].items():
+        kernels = "kernels cached" if which == "cached" else "all kernels compiled"
+        table.add_row(f"from launch to ready, {kernels}", f"{start['ready_s']:.1f} s")
+        table.add_row(f"from launch to first tick, {kernels}", f"{start['first_tick_s']:.1f} s")
     console.print(table)
 
 
