@@ -1,0 +1,131 @@
+"""Sessions over LSL with the simulated rig in another process: the loop closes, and survives what sources do."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pylsl
+import pytest
+
+from bmi_app.record.reading import Recording
+from bmi_app.rt.records import EventKind, Flag, StopReason, TaskState
+from bmi_app.session.attach import Attachment
+from bmi_app.session.launch import LaunchError
+
+from .conftest import PATIENCE_S, RIG
+
+pytestmark = pytest.mark.realtime
+
+MANY_LATE = 0.02  # of all spikes; on an idle machine a hundred times fewer
+
+
+def ticks_of(recording: Recording, kind: EventKind) -> list[int]:
+    return recording.events["tick"][recording.events["kind"] == kind].tolist()
+
+
+@pytest.fixture
+def listen(source_id: str) -> Iterator[Callable[[], np.ndarray]]:
+    """Receive the same source beside the session; return the stamps so far."""
+    inlets: list[pylsl.StreamInlet] = []
+    stamps_s: list[float] = []
+
+    def take() -> np.ndarray:
+        if not inlets:
+            (stream,) = pylsl.resolve_byprop("source_id", source_id, timeout=PATIENCE_S)
+            inlets.append(pylsl.StreamInlet(stream, max_buflen=3600, processing_flags=pylsl.proc_none))
+            inlets[0].open_stream(PATIENCE_S)
+        while more := inlets[0].pull_chunk(max_samples=4096)[1]:
+            stamps_s.extend(more)
+        return np.array(stamps_s)
+
+    yield take
+    inlets.clear()
+
+
+def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start_session, listen) -> None:
+    rig = start_source(RIG, "center_out")
+    listen()
+    sessions = []
+    for duration_s in (16, 6):
+        session = start_session("center_out", "blocks.0.duration_s=2", f"session.duration_s={duration_s}")
+        summary = session.summary()
+        sessions.append(session.folder.name)
+        assert summary["stop_reason"] == StopReason.DURATION.name
+        assert summary["trials"] >= 1
+        assert summary["success_rate"] >= 0.9
+        for counter in ("dropped_spikes", "future_spikes", "bad_values", "unmapped_spikes"):
+            assert summary[counter] == 0
+        assert summary["late_spikes"] <= MANY_LATE * summary["spikes"]
+
+        recording = session.recording()
+        spikes, frames = recording.spikes, recording.frames
+        start_s, end_s = recording.session["start_s"], frames["edge_s"][-1]
+        stamps_s = spikes["stamp_s"] + spikes["offset_s"]
+        assert np.all((spikes["tick"] >= 0) == (stamps_s >= start_s))  # before the session, or counted
+        counted = (spikes["tick"] >= 0) & (spikes["tick"] <= frames["tick"][-1])
+        assert np.count_nonzero(counted) == recording.counts.sum() == summary["spikes"]
+        # Nothing was lost on the way: the session has what another receiver has.
+        sent_s = listen()
+        margin_s = 0.1  # what arrives at the very end may miss the last tick
+        both = [np.sort(of[(of > start_s + margin_s) & (of < end_s - margin_s)]) for of in (spikes["stamp_s"], sent_s)]
+        np.testing.assert_array_equal(*both)
+    result = rig.interrupt()
+    assert result["interrupted"]
+    assert result["sessions"] == sessions
+
+
+def test_a_source_that_is_killed_freezes_the_cursor_until_it_is_back(
+    start_source, start_session, source_id, wait_until
+) -> None:
+    rig = start_source(RIG, "center_out")
+    session = start_session("center_out", "blocks.0.duration_s=1", "session.trials=2", "safety.watchdog_ms=300")
+    view = Attachment(session.folder)
+
+    def is_lost() -> bool:
+        latest = view.latest()
+        return latest is not None and bool(latest["flags"] & Flag.SOURCE_LOST)
+
+    wait_until(lambda: view.head > 200)
+    rig.process.kill()
+    wait_until(is_lost)
+    time.sleep(0.3)  # stay lost for a while
+    start_source(RIG, "center_out")
+    wait_until(lambda: not is_lost())
+    view.close()
+    summary = session.summary()
+    assert summary["stop_reason"] == StopReason.TRIALS.name
+    assert summary["dropped_spikes"] == 0
+
+    recording = session.recording()
+    (lost,), (back,) = ticks_of(recording, EventKind.SOURCE_LOST), ticks_of(recording, EventKind.SOURCE_BACK)
+    frames = recording.frames
+    assert lost + 30 <= back < len(frames) - 50
+    held = frames[lost:back]
+    assert np.all(held["flags"] & Flag.SOURCE_LOST)
+    for field in ("cursor_x_cm", "cursor_y_cm", "state", "trial", "state_ticks", "spikes"):
+        assert len(np.unique(held[field])) == 1, field
+    assert np.all(held["velocity_x_cm_s"] == 0)
+    after = frames[back:]
+    assert not np.any(after["flags"] & Flag.SOURCE_LOST)
+    assert after["spikes"].mean() > 5
+    assert np.ptp(after["cursor_x_cm"]) + np.ptp(after["cursor_y_cm"]) > 1  # and the rig sees the session again
+    assert TaskState.MOVE in after["state"]
+
+
+def test_two_rigs_that_match_are_refused_and_named(start_session, source_id) -> None:
+    pair = [f"{source_id}-{side}" for side in ("left", "right")]
+    rigs = [pylsl.StreamOutlet(pylsl.StreamInfo("BMI-Rig", "SpikeEvents", 2, 0, "int32", one)) for one in pair]
+    with pytest.raises(LaunchError) as caught:
+        start_session("center_out", match="stream=BMI-Rig", timeout_s=5.0)
+    (line,) = caught.value.lines
+    assert all(one in line for one in pair)
+    assert "set driver.source_id" in line
+    assert caught.value.exit_code == 2
+    del rigs
+
+
+def test_without_a_rig_the_answer_comes_in_time(start_session, source_id) -> None:
+    began_s = time.monotonic()
+    with pytest.raises(LaunchError, match=f"no stream with driver.source_id = '{source_id}' within 1 s"):
+        start_session("center_out", timeout_s=1.0)
+    assert time.monotonic() - began_s < 15
