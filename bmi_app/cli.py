@@ -201,6 +201,19 @@ def bench_speed(
         tables.speed(report)
 
 
+@bench_app.command("kernels")
+def bench_kernels(as_json: Json = False) -> None:
+    """Show what each real-time kernel calls, read from its compiled code: nothing that allocates, nothing of Python."""
+    from bmi_app.bench import machine_code, tables
+
+    calls = {name: sorted(machine_code.calls_of(kernel)) for name, kernel in machine_code.kernels().items()}
+    if as_json:
+        print(json.dumps(calls))
+    else:
+        tables.kernels(calls)
+    raise typer.Exit(1 if any(machine_code.forbidden(set(found)) for found in calls.values()) else 0)
+
+
 @sessions_app.command("list")
 def sessions_list(as_json: Json = False) -> None:
     """List the sessions, the oldest first."""

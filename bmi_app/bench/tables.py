@@ -47,6 +47,14 @@ def speed(report: dict[str, Any]) -> None:
     console.print(table)
 
 
+def kernels(calls: dict[str, list[str]]) -> None:
+    """Show what `bmi_app.bench.machine_code.calls_of` found for each kernel."""
+    table = Table("kernel", "calls outside of its own code", title="Real-time kernels")
+    for name, found in calls.items():
+        table.add_row(name, ", ".join(found) or "none")
+    Console().print(table)
+
+
 def _machine(report: dict[str, Any], console: Console) -> None:
     machine = report["machine"]
     console.print(f"{machine['processor']}, {machine['processors']} processors, {machine['system']}")
