@@ -22,8 +22,8 @@ class Narrator:
 
     def fresh_lines(self) -> list[str]:
         """Return a line for each command and event since the last call, in the order of their ticks."""
-        told = [*self._commands(), *self._events()]
-        return [f"{text} · tick {tick:,} ({(tick + 1) * self._tick_s:.2f} s)" for tick, text in sorted(told)]
+        told = sorted([*self._commands(), *self._events()], key=lambda line: line[0])
+        return [f"{text} · tick {tick:,} ({(tick + 1) * self._tick_s:.2f} s)" for tick, text in told]
 
     def _commands(self) -> Iterator[tuple[int, str]]:
         done = self._attachment.arrays["commands_done"]

@@ -1,5 +1,6 @@
 """The operator's window on a running session: a view like any other, which the session does not need."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,10 @@ class OperatorWindow(QMainWindow):
         self.controls.pause_asked.connect(self._pause)
         self.controls.stop_asked.connect(self.ask_to_stop)
         self.commands.failed.connect(self._tell_failure)
-        self._refreshes = 0
+        self._figures_due_s = 0.0
         self._state = -1
         screen = QGuiApplication.primaryScreen()
         rate_hz = screen.refreshRate() if screen is not None and screen.refreshRate() > 1 else 60.0
-        self._refreshes_per_figures = max(round(_FIGURES_S * rate_hz), 1)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.refresh)
@@ -69,10 +69,11 @@ class OperatorWindow(QMainWindow):
         frames = self.observer.fresh_frames()
         self.task_view.take(frames)
         state = int(frames[-1]["state"]) if len(frames) else self._state
-        if self._refreshes % self._refreshes_per_figures == 0 or state != self._state:
+        # By the clock, since a busy machine refreshes less often.
+        if state != self._state or time.monotonic() >= self._figures_due_s:
             self._state = state
+            self._figures_due_s = time.monotonic() + _FIGURES_S
             self._refresh_figures()
-        self._refreshes += 1
 
     def _refresh_figures(self) -> None:
         figures = self.observer.figures()
@@ -93,8 +94,8 @@ class OperatorWindow(QMainWindow):
     def ask_to_stop(self) -> None:
         """Ask whether the session shall end, and end it where the answer is yes."""
         box = self._ask("Stop the session?", "It is still recording. What was recorded so far is kept.")
-        yes = box.addButton("Stop the session", QMessageBox.ButtonRole.DestructiveRole)
-        no = box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
+        yes = box.addButton("&Stop the session", QMessageBox.ButtonRole.DestructiveRole)
+        no = box.addButton("&Go on", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(no)
         box.setEscapeButton(no)
         box.buttonClicked.connect(lambda button: self._send({"do": "stop"}) if button is yes else None)
@@ -111,9 +112,9 @@ class OperatorWindow(QMainWindow):
             return
         event.ignore()
         box = self._ask("Close the window?", "The session is still recording. It can go on without a window.")
-        leave = box.addButton("Leave it running", QMessageBox.ButtonRole.AcceptRole)
-        stop = box.addButton("Stop the session", QMessageBox.ButtonRole.DestructiveRole)
-        back = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        leave = box.addButton("&Leave it running", QMessageBox.ButtonRole.AcceptRole)
+        stop = box.addButton("&Stop the session", QMessageBox.ButtonRole.DestructiveRole)
+        back = box.addButton("&Cancel", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(back)
         box.setEscapeButton(back)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bmi_app.rt import cells
-from bmi_app.rt.records import EventKind, Flag, Outcome, TaskState
+from bmi_app.rt.records import HEALTH, EventKind, Flag, Outcome, TaskState
 from bmi_app.session.attach import Attachment
 
 if TYPE_CHECKING:
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from rich.panel import Panel
     from rich.table import Table
 
-_QUIET_S, _ASK_S = 0.3, 0.2  # no new tick for so long: ask, this often, whether the engine still lives
-_STALLED_S = 1.0
-_LATENCY_S, _SPIKES_S = 5.0, 1.0  # what "of the last seconds" means
-_N_TIMES, _N_OUTCOMES = 50, 16
+# No new tick for so long: ask, this often, whether the engine lives; say it after that.
+_QUIET_S, _ASK_S, _STALLED_S = 0.25, 0.1, 1.0
+_LATENCY_S, _SPIKES_S, _N_TIMES, _N_OUTCOMES = 5.0, 1.0, 50, 16  # how far back figures reach
 _REFRESH_S, _LINE_S = 0.125, 5.0
 _FIGURES_WIDTH, _SMALLEST_MAP = 40, 16  # characters
 
@@ -104,11 +103,6 @@ class Figures:
     elapsed_s: float
     duration_s: float | None
 
-    @property
-    def success_rate(self) -> float | None:
-        """Return the share of ended trials that succeeded."""
-        return self.successes / self.trials if self.trials else None
-
 
 class Observer:
     """Follow one session for one view, on one thread; `clock` (s) is the session's, liblsl's."""
@@ -118,7 +112,8 @@ class Observer:
         self._clock = clock or _local_clock()
         self._config = attachment.arrays["config"][0]
         self._dt_s = float(self._config["tick_s"])
-        self._frames_tail = self._head = attachment.head
+        self._head = attachment.head
+        self._frames_tail = self._ago(_SPIKES_S)
         self._moved_s = self._clock()
         self._asked_s = -np.inf
         self._phase = Phase.RUNNING
@@ -127,7 +122,7 @@ class Observer:
         self._outcomes: deque[Outcome] = deque(maxlen=_N_OUTCOMES)
 
     def fresh_frames(self) -> np.ndarray:
-        """Return the frames made since the last call, FRAME[n]; those before the first call are left out."""
+        """Return the frames made since the last call, FRAME[n]; at the first call those of the last second."""
         self._frames_tail, (frames,) = self.attachment.since(self._frames_tail)
         return frames
 
@@ -163,12 +158,11 @@ class Observer:
         """Read off everything; meant for a few times a second."""
         arrays, now_s = self.attachment.arrays, self._clock()
         self._take_events()
-        head, frame = self.attachment.head, self.attachment.latest()
-        state = arrays["state"][0]
+        frame, state = self.attachment.latest(), arrays["state"][0]
         max_ticks = int(self._config["max_ticks"])
-        _, (spiking,) = self.attachment.since(head - max(round(_SPIKES_S / self._dt_s), 1))
-        _, (health,) = self.attachment.since(head - max(round(_LATENCY_S / self._dt_s), 1), "health")
-        last = health[-1] if len(health) else None
+        _, (spiking,) = self.attachment.since(self._ago(_SPIKES_S))
+        _, (health,) = self.attachment.since(self._ago(_LATENCY_S), "health")
+        last = health[-1] if len(health) else np.zeros((), HEALTH)
         return Figures(
             phase=self.phase(),
             frame=frame,
@@ -181,15 +175,19 @@ class Observer:
             time_to_target_s=float(np.median(self._times_s)) if self._times_s else None,
             spikes_per_s=float(spiking["spikes"].sum()) / max(len(spiking) * self._dt_s, 1e-9),
             latency_us=_latency_us(health),
-            missed_ticks=int(last["missed_ticks"]) if last is not None else 0,
-            late_spikes=int(last["late_spikes"]) if last is not None else 0,
-            dropped_spikes=int(last["dropped_spikes"]) if last is not None else 0,
+            missed_ticks=int(last["missed_ticks"]),
+            late_spikes=int(last["late_spikes"]),
+            dropped_spikes=int(last["dropped_spikes"]),
             data_age_s=self._age_s(cells.LAST_ARRIVAL, now_s),
             saved_bytes=int(arrays["ctl"][cells.SAVED_BYTES]),
             sync_age_s=self._age_s(cells.SYNCED, now_s),
             elapsed_s=(int(frame["tick"]) + 1) * self._dt_s if frame is not None else 0.0,
             duration_s=max_ticks * self._dt_s if max_ticks else None,
         )
+
+    def _ago(self, duration_s: float) -> int:
+        """Return the tail from which the frames of the last `duration_s` lie, at least one."""
+        return max(self.attachment.head - max(round(duration_s / self._dt_s), 1), 0)
 
     def _take_events(self) -> None:
         self._events_tail, events = self.attachment.events_since(self._events_tail)
@@ -229,8 +227,6 @@ def watch(attachment: Attachment, console: "Console", until_s: float | None = No
 
     On a terminal the picture is redrawn in place; elsewhere a line is printed every few seconds and at each change of
     phase. Ctrl-C raises KeyboardInterrupt: the caller decides what it means.
-
-    `until_s` limits for how long.
     """
     from rich.live import Live
 
@@ -241,21 +237,20 @@ def watch(attachment: Attachment, console: "Console", until_s: float | None = No
     give_up_s = time.monotonic() + until_s if until_s is not None else np.inf
     drawn = console.is_terminal and not console.is_dumb_terminal
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") if drawn else nullcontext() as live:
-        printed_s, said = -np.inf, None
+        printed_s, printed = -np.inf, None
         while True:
             figures = observer.figures()
             if live is not None:
                 live.update(picture(attachment, figures, console), refresh=True)
-            elif figures.phase != said or time.monotonic() - printed_s >= _LINE_S:
-                printed_s, said = time.monotonic(), figures.phase
+            elif figures.phase != printed or time.monotonic() - printed_s >= _LINE_S:
+                printed_s, printed = time.monotonic(), figures.phase
                 console.print(_line(figures), highlight=False, markup=False, soft_wrap=True)
             if figures.phase.is_over or time.monotonic() >= give_up_s:
                 break
             time.sleep(_REFRESH_S)
     if figures.phase == Phase.DIED:
-        console.print(
-            f"The engine has died; what it recorded is safe. Make it whole: {remedy(attachment)}", style="red"
-        )
+        said = f"The engine has died; what it recorded is safe: {remedy(attachment)}"
+        console.print(said, style="red", soft_wrap=True)  # a command that is to be copied is not broken
 
 
 def _line(figures: Figures) -> str:
@@ -275,28 +270,26 @@ def picture(attachment: Attachment, figures: Figures, console: "Console") -> "Gr
     from rich.table import Table
     from rich.text import Text
 
+    style = _PHASE_STYLES.get(figures.phase, "")
     # Widths are given wherever they are known: rich measures a table by drawing it once more.
     head = Table.grid(expand=True)
     head.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     head.add_column(no_wrap=True)
-    over = f" / {clock_text(figures.duration_s)}" if figures.duration_s else ""
+    of = f" of {clock_text(figures.duration_s)}" if figures.duration_s else ""
     head.add_row(
         Text.assemble((attachment.protocol.name, "bold"), f"  {attachment.folder.name}", style="dim"),
-        Text(
-            f" {figures.phase}  {clock_text(figures.elapsed_s)}{over}", _PHASE_STYLES.get(figures.phase, "bold green")
-        ),
+        Text(f" {figures.phase}  {clock_text(figures.elapsed_s)}{of}", style or "bold green"),
     )
     width_cm, height_cm = attachment.protocol.workspace.size_cm
     n_rows = min(console.height - 6, 30)
     # A character is about twice as high as wide.
     n_columns = round(min(2 * n_rows * width_cm / height_cm, console.width - _FIGURES_WIDTH - 4))
     n_rows = min(n_rows, max(round(n_columns / 2 * height_cm / width_cm), 3))
-    body = _rows(figures)
+    rows = body = _rows(figures)
     if n_columns >= _SMALLEST_MAP:
-        body = Table.grid(padding=(0, 1, 0, 0))
-        body.add_column(width=n_columns + 2)
-        body.add_column(width=_FIGURES_WIDTH)
-        body.add_row(_workspace(attachment, figures, n_columns, n_rows, console), _rows(figures))
+        body = Table.grid("", "", padding=(0, 1, 0, 0))
+        body.columns[0].width, body.columns[1].width = n_columns + 2, _FIGURES_WIDTH
+        body.add_row(_workspace(attachment, figures, n_columns, n_rows, console), rows)
     if not figures.duration_s:
         return Group(head, body)
     left = f" {clock_text(max(figures.duration_s - figures.elapsed_s, 0.0))} left"
@@ -314,8 +307,7 @@ def _workspace(attachment: Attachment, figures: Figures, n_columns: int, n_rows:
     width_cm, height_cm = attachment.protocol.workspace.size_cm
     x_cm = ((np.arange(n_columns) + 0.5) / n_columns - 0.5) * width_cm
     y_cm = (0.5 - (np.arange(n_rows) + 0.5) / n_rows) * height_cm
-    shown = np.full((n_rows, n_columns), " ")
-    style = "yellow"
+    shown, style = np.full((n_rows, n_columns), " "), ""
     if frame is not None:
         held = int(frame["state"]) == TaskState.HOLD
         fill, style = ("#" if plain else "▓", "green") if held else ("+" if plain else "▒", "yellow")
@@ -326,7 +318,7 @@ def _workspace(attachment: Attachment, figures: Figures, n_columns: int, n_rows:
     text = Text("\n".join("".join(row) for row in shown), no_wrap=True)
     text.highlight_regex(r"[▒▓+#]+", style)
     text.highlight_regex(r"[●O]", "bold bright_cyan")
-    return Panel(text, padding=0, width=n_columns + 2, style=_PHASE_STYLES.get(figures.phase, ""))
+    return Panel(text, padding=0, width=n_columns + 2, border_style=_PHASE_STYLES.get(figures.phase, ""))
 
 
 def _rows(figures: Figures) -> "Table":
@@ -362,7 +354,7 @@ def _rows(figures: Figures) -> "Table":
 
 def success_text(figures: Figures) -> str:
     """Say how many trials succeeded."""
-    rate = f" ({figures.success_rate:.0%})" if figures.success_rate is not None else ""
+    rate = f" ({figures.successes / figures.trials:.0%})" if figures.trials else ""
     return f"{figures.successes} of {figures.trials}{rate}"
 
 

@@ -1,0 +1,98 @@
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bmi_app.rt.records import Flag
+from bmi_app.session.attach import Attachment
+
+pytestmark = [
+    pytest.mark.realtime,
+    pytest.mark.skipif(
+        not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="Xvfb and xdotool are not installed"
+    ),
+]
+RUN = """
+import sys
+from pathlib import Path
+from PyQt6.QtCore import QTimer
+from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtWidgets import QApplication
+from bmi_app.gui.window import run
+application = QApplication(["bmi"])
+QTimer.singleShot(1500, lambda: QGuiApplication.primaryScreen().grabWindow(0).save(sys.argv[2]))
+sys.exit(run(Path(sys.argv[1]), close_at_end=True))
+"""
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x720x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        name = f":{said.readline().strip()}"
+    yield name
+    server.terminate()
+    server.wait()
+
+
+def wait_for(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    give_up_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.05)
+
+
+def test_an_operator_pauses_resumes_and_stops_with_real_keys(engine: Any, display: str, tmp_path: Path) -> None:
+    process, folder = engine("session.duration_s=60")
+    attachment = Attachment(folder)
+    screenshots = Path(os.environ.get("BMI_SCREENSHOTS", tmp_path))
+    environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
+    window = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(folder), str(screenshots / "real_window.png")],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def xdotool(*words: str) -> str:
+        done = subprocess.run(["xdotool", *words], env=environment, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    def is_paused() -> bool:
+        frame = attachment.latest()
+        return frame is not None and bool(int(frame["flags"]) & Flag.PAUSED)
+
+    try:
+        wait_for(lambda: xdotool("search", "--onlyvisible", "--name", "center_out") != "")
+        shown = xdotool("search", "--onlyvisible", "--name", "center_out").splitlines()[0]
+        xdotool("windowfocus", "--sync", shown)
+        wait_for(lambda: (screenshots / "real_window.png").exists())
+        xdotool("key", "space")
+        wait_for(is_paused)
+        time.sleep(0.5)  # Space means what the button says, and that follows the session
+        xdotool("key", "space")
+        wait_for(lambda: not is_paused())
+        xdotool("key", "ctrl+q")
+        wait_for(lambda: xdotool("search", "--onlyvisible", "--name", "^bmi$") != "")
+        asked = xdotool("search", "--onlyvisible", "--name", "^bmi$").splitlines()[0]
+        xdotool("windowfocus", "--sync", asked)
+        xdotool("key", "alt+s")
+        assert window.wait(15) == 0
+        assert process.wait(15) == 0
+        assert attachment.has_ended()
+    finally:
+        window.kill()
+        _, complaints = window.communicate()
+    assert "Traceback" not in complaints

@@ -1,0 +1,285 @@
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtWidgets import QApplication, QMessageBox
+
+from bmi_app.gui import command_sender
+from bmi_app.gui import window as window_module
+from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.window import OperatorWindow
+from bmi_app.rt.records import TaskState
+from bmi_app.session.attach import AttachError
+from bmi_app.session.dashboard import Phase
+
+Show = Callable[..., OperatorWindow]
+
+
+def press(window: OperatorWindow, label: str) -> None:
+    assert window.question is not None
+    button = next(button for button in window.question.buttons() if button.text().replace("&", "") == label)
+    button.click()
+
+
+def values(window: OperatorWindow) -> dict[str, str]:
+    return {name: label.text() for name, label in window.status.values.items()}
+
+
+@pytest.fixture(autouse=True)
+def _not_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bmi_app.session.priority.lower_view", lambda: None)  # a process cannot be raised again
+
+
+def test_figures_are_shown_in_words(
+    stepped: Any, window: Show, qtbot: Any, keep_picture: Callable[[Any, str], Path]
+) -> None:
+    session = stepped("center_out", "session.duration_s=60")
+    session.step(1500)
+    session.step_until(lambda frame: frame["hold_fraction"] > 0.6)
+    session.time_health(42.0, time.monotonic())
+    shown = window(session.folder)
+    before = session.core.state[0]["successes"]
+    assert shown.status.task.text() == "Hold in the target"
+    assert shown.notice.message.text() == "Recording center_out"
+    found = values(shown)
+    assert found["Block"] == "closed loop (2 of 2)"
+    assert found["Trial"] == str(session.last["trial"] + 1)
+    assert found["Success"].startswith(f"{before} of {session.core.state[0]['trials_done']} (")
+    assert found["Last trials"].count("●") + found["Last trials"].count("✕") == session.core.state[0]["trials_done"]
+    assert found["Time to target"].endswith(" s")
+    assert found["Latency"] == "p50 42 µs, p99 42 µs"
+    assert found["Source"].startswith("simulated, data ")
+    assert found["Journal"] == "12.3 MB"
+    assert 500 < float(found["Spikes"].removesuffix(" per second").replace(",", "")) < 5000
+    keep_picture(shown, "hold")
+    session.step_until(lambda frame: frame["state"] == TaskState.REWARD)
+    session.step(8)
+    qtbot.waitUntil(lambda: shown.status.task.text() == "Reward")
+    assert values(shown)["Success"].startswith(f"{before + 1} of ")
+    keep_picture(shown, "reward")
+
+
+def test_a_failure_says_why(stepped: Any, window: Show, keep_picture: Callable[[Any, str], Path]) -> None:
+    session = stepped("center_out", "task.hold_ms=50", "task.timeout_ms=300")
+    session.step_until(lambda frame: frame["state"] == TaskState.FAILED)
+    session.step(3)
+    shown = window(session.folder)
+    assert shown.status.task.text() == "Failed: timeout not reached"
+    assert "✕" in values(shown)["Last trials"]
+    keep_picture(shown, "failed")
+
+
+def test_a_real_session_is_paused_resumed_and_stopped(engine: Any, window: Show, qtbot: Any) -> None:
+    process, folder = engine("session.duration_s=60")
+    shown = window(folder, close_at_end=True)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown.status.task.text() != "Starting")
+    qtbot.mouseClick(shown.controls.pause, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown.phase == Phase.PAUSED)
+    assert shown.controls.pause.text() == "Resume"
+    assert "pause · tick " in shown.log.toPlainText()
+    shown.log.setFocus()
+    qtbot.keyClick(shown.log, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING)
+    assert shown.controls.pause.text() == "Pause"
+    assert "resume · tick " in shown.log.toPlainText()
+    qtbot.keyClick(shown, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    press(shown, "Go on")
+    qtbot.keyClick(shown, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    press(shown, "Stop the session")
+    qtbot.waitUntil(lambda: not shown.isVisible())  # it closes by itself
+    assert shown.phase == Phase.ENDED
+    assert "session ends: operator · tick " in shown.log.toPlainText()
+    assert process.wait(10) == 0
+
+
+@pytest.mark.realtime
+def test_the_death_of_the_engine_is_said_within_a_second(
+    stepped: Any, window: Show, qtbot: Any, keep_picture: Callable[[Any, str], Path]
+) -> None:
+    engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    session = stepped(pid=engine.pid)
+    session.step(800)
+    shown = window(session.folder, close_at_end=True)
+    assert shown.phase == Phase.RUNNING
+    session.step(10)
+    engine.kill()
+    died_s = time.monotonic()
+    engine.wait()
+    qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
+    assert time.monotonic() - died_s < 1.0
+    assert f"bmi sessions recover {session.folder.name}" in shown.notice.message.text()
+    assert shown.isVisible()  # whoever looks shall read it
+    assert not shown.controls.pause.isEnabled()
+    keep_picture(shown, "died")
+    shown.close()  # without a question
+    assert not shown.isVisible()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no local sockets")
+def test_an_engine_that_hangs_does_not_freeze_the_window(
+    stepped: Any, window: Show, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_sender, "_ANSWER_S", 0.3)
+    path = tmp_path / "s"
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        session = stepped("center_out", socket=str(path))
+        session.step(10)
+        shown = window(session.folder)
+        qtbot.mouseClick(shown.controls.pause, Qt.MouseButton.LeftButton)
+        clicked_s = time.monotonic()
+        ticks_before = int(shown.task_view._frame["tick"])
+        session.step(5)
+        qtbot.waitUntil(lambda: int(shown.task_view._frame["tick"]) == ticks_before + 5)
+        assert time.monotonic() - clicked_s < 0.25
+        qtbot.waitUntil(lambda: "pause did not act" in shown.log.toPlainText())
+        assert "the engine does not answer (timed out)" in shown.log.toPlainText()
+
+
+def test_ticks_that_stop_are_noticed(stepped: Any, window: Show, qtbot: Any) -> None:
+    session = stepped()
+    session.step(10)
+    shown = window(session.folder)
+    qtbot.waitUntil(lambda: shown.phase == Phase.STALLED)
+    session.step(10)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING)
+
+
+@pytest.mark.parametrize("flag", ["PAUSED", "SOURCE_LOST"])
+def test_what_holds_the_session_is_said_first(
+    stepped: Any, window: Show, flag: str, keep_picture: Callable[[Any, str], Path]
+) -> None:
+    session = stepped()
+    session.step(700)
+    session.last["flags"] |= {"PAUSED": 4, "SOURCE_LOST": 1}[flag]
+    shown = window(session.folder)
+    assert shown.phase == Phase[flag]
+    assert shown.notice.message.text().startswith(flag.capitalize().replace("_", " "))
+    keep_picture(shown, flag.lower())
+
+
+def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(
+    stepped: Any, window: Show, qtbot: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = stepped()
+    session.step(10)
+    shown = window(session.folder)
+
+    def fail() -> None:
+        raise ValueError("nonsense")
+
+    with shown_faults(shown.log.say, lambda: None):
+        shown.controls.stop.clicked.disconnect()
+        shown.controls.stop.clicked.connect(fail)
+        qtbot.mouseClick(shown.controls.stop, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(shown.controls.stop, Qt.MouseButton.LeftButton)
+    text = shown.log.toPlainText()
+    assert "ValueError: nonsense (test_window.py:" in text
+    assert "(×2)" in text
+    assert "Traceback" in capsys.readouterr().err
+    session.step(10)
+    qtbot.waitUntil(lambda: int(shown.task_view._frame["tick"]) == 19)
+
+
+def test_closing_asks_and_never_ends_the_session_by_itself(stepped: Any, window: Show, qtbot: Any) -> None:
+    session = stepped()
+    session.step(10)
+    shown = window(session.folder)
+    sent: list[dict[str, Any]] = []
+    shown.commands.send = sent.append  # type: ignore[method-assign]
+    shown.close()
+    assert shown.isVisible()
+    press(shown, "Cancel")
+    assert shown.isVisible()
+    assert shown.question is None
+    shown.close()
+    press(shown, "Leave it running")
+    qtbot.waitUntil(lambda: not shown.isVisible())
+    assert sent == []
+
+
+def test_closing_can_stop_the_session_and_waits_for_its_end(stepped: Any, window: Show, qtbot: Any) -> None:
+    session = stepped()
+    session.step(10)
+    shown = window(session.folder)
+    sent: list[dict[str, Any]] = []
+    shown.commands.send = sent.append  # type: ignore[method-assign]
+    shown.close()
+    press(shown, "Stop the session")
+    assert sent == [{"do": "stop"}]
+    assert shown.isVisible()
+    session.end()
+    qtbot.waitUntil(lambda: not shown.isVisible())
+
+
+def test_a_question_that_is_open_goes_when_the_session_ends(stepped: Any, window: Show, qtbot: Any) -> None:
+    session = stepped()
+    session.step(10)
+    shown = window(session.folder)
+    shown.ask_to_stop()
+    assert isinstance(shown.question, QMessageBox)
+    session.end()
+    qtbot.waitUntil(lambda: shown.phase == Phase.ENDED)
+    assert shown.question is None
+    assert shown.isVisible()  # it was not told to close
+    assert "complete" in shown.notice.message.text()
+    shown.close()
+    assert not shown.isVisible()
+
+
+@pytest.mark.usefixtures("qapp")
+def test_run_returns_when_the_session_is_complete(stepped: Any) -> None:
+    session = stepped()
+    session.step(10)
+    session.end()
+    assert window_module.run(session.folder, close_at_end=True) == 0
+
+
+@pytest.mark.usefixtures("qapp")
+def test_ctrl_c_closes_the_window_and_leaves_the_decision_to_the_caller(stepped: Any) -> None:
+    session = stepped()
+    session.step(10)
+    QTimer.singleShot(100, lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        window_module.run(session.folder, close_at_end=True)
+    assert not any(widget.isVisible() for widget in QApplication.topLevelWidgets())
+
+
+def test_a_session_that_does_not_run_is_refused(stepped: Any) -> None:
+    session = stepped()
+    moved = session.path.with_suffix(".gone")
+    session.path.rename(moved)
+    try:
+        with pytest.raises(AttachError, match="is not running"):
+            window_module.run(session.folder, close_at_end=True)
+    finally:
+        moved.rename(session.path)
+
+
+@pytest.mark.realtime
+def test_a_frame_is_shown_in_a_fraction_of_the_display_s_period(stepped: Any, window: Show, qtbot: Any) -> None:
+    session = stepped("center_out", "session.duration_s=60")
+    session.step(600)
+    shown = window(session.folder)
+    shown._timer.stop()
+    shown.resize(1400, 900)
+    times_s = []
+    for _ in range(300):
+        session.step(2)
+        began_s = time.perf_counter()
+        shown.refresh()
+        QApplication.processEvents()
+        times_s.append(time.perf_counter() - began_s)
+    p50_ms, p99_ms = np.percentile(times_s, (50, 99)) * 1e3
+    print(f"frame time at 1400x900: p50 {p50_ms:.2f} ms, p99 {p99_ms:.2f} ms")
+    assert p50_ms < 8  # alone on a processor it is about 2
