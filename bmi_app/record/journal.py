@@ -9,8 +9,8 @@ import numpy as np
 
 from bmi_app.record import blobs
 from bmi_app.record.damage import JournalError
-from bmi_app.record.durable import sync_folder
-from bmi_app.record.kinds import KINDS, Kind, Layout, file_name
+from bmi_app.record.durable import replace_file, sync_folder
+from bmi_app.record.kinds import KINDS, ROOM, ROOM_BYTES, Kind, Layout, file_name
 from bmi_app.record.stream import StreamFile
 from bmi_app.rt.records import RECORDS
 
@@ -60,6 +60,7 @@ class Journal:
         self._files: dict[Kind, StreamFile] = {}
         layout = Layout(n_units, n_axes)
         try:
+            replace_file(folder / ROOM, bytes(ROOM_BYTES))
             for kind in KINDS:
                 self._files[kind] = StreamFile(folder / file_name(kind), kind, layout, metadata or {})
         except JournalError:
@@ -136,12 +137,18 @@ class Journal:
         return path
 
     def close(self) -> None:
-        """Flush, end every stream, sync, and close the files; they are closed also if this raises."""
+        """Flush, end every stream, sync, and close the files.
+
+        Files that can be ended and closed are so also if this raises: they then hold what could be written.
+        """
+        (self._folder / ROOM).unlink(missing_ok=True)
         try:
             if any(file.descriptor >= 0 for file in self._files.values()):
-                self.flush()
-                for file in self._files.values():
-                    file.write_end_mark()
+                try:
+                    self.flush()
+                finally:
+                    for file in self._files.values():
+                        file.write_end_mark()
                 self.sync()
         finally:
             self._close_files()

@@ -41,6 +41,10 @@ CODES: dict[tuple[Kind, str], type[IntEnum | IntFlag]] = {
     ("weights", "cause"): UpdateCause,
 }
 
+# Held by a journal that is open, so that on a full disk there is room to end the files and to say why.
+ROOM = ".room"
+ROOM_BYTES = 1 << 14
+
 # A batch of about this size leaves the processor's second-level cache little before it is written.
 _BATCH_BYTES = 1 << 19
 

@@ -14,7 +14,7 @@ from bmi_app.record import blobs, session_folder
 from bmi_app.record.batches import Batch, BatchFile, empty_batch
 from bmi_app.record.damage import Damage, JournalError
 from bmi_app.record.durable import sync_folder
-from bmi_app.record.kinds import KINDS, NAMED, Kind, Layout, file_name
+from bmi_app.record.kinds import KINDS, NAMED, ROOM, Kind, Layout, file_name
 from bmi_app.record.message import CHECK, CUT_OFF, END_MARK
 from bmi_app.record.reading import read_texts
 from bmi_app.record.summary import Tally
@@ -109,7 +109,8 @@ def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
             counts[kind] = finding.n_records
             if not finding.ended:
                 _append_end_mark(path)
-    summary = _summary(folder, session, _stop_reason(folder, old_summary))
+    (folder / ROOM).unlink(missing_ok=True)
+    summary = summarise_folder(folder, session, _stop_reason(folder, old_summary), recovered=True)
     session_folder.write_summary(folder, summary)
     return RecoveryReport(
         folder=folder,
@@ -263,7 +264,10 @@ def _stop_reason(folder: Path, old_summary: Mapping[str, Any] | None) -> StopRea
     return StopReason.KILLED
 
 
-def _summary(folder: Path, session: Mapping[str, Any], reason: StopReason | None) -> dict[str, Any]:
+def summarise_folder(
+    folder: Path, session: Mapping[str, Any], reason: StopReason | None, *, recovered: bool = False
+) -> dict[str, Any]:
+    """Return the summary of what is in a session's folder and intact; see `Tally.summary`."""
     tally = Tally()
     for batch in BatchFile(folder, "frames"):
         tally.add_frames(batch.records)
@@ -272,7 +276,7 @@ def _summary(folder: Path, session: Mapping[str, Any], reason: StopReason | None
     for batch in BatchFile(folder, "events"):
         tally.add_events(batch.records)
     dt_s = float(session.get("dt_s", 0.0))
-    return tally.summary(folder, str(session.get("protocol", "")), dt_s, reason, recovered=True)
+    return tally.summary(folder, str(session.get("protocol", "")), dt_s, reason, recovered)
 
 
 def _adopted(folder: Path) -> set[int]:
