@@ -46,6 +46,11 @@ class Drain:
         self._command_texts: dict[int, str] = {}
         self._events: deque[tuple[np.ndarray, str]] = deque()
 
+    @property
+    def n_commands(self) -> int:
+        """Return how many commands were taken from their ring so far; any thread may ask."""
+        return self._tails["commands"]
+
     def add_command_text(self, command_id: int, text: str) -> None:
         """Keep the JSON of a command until the command has acted; call it before the command is sent."""
         self._command_texts[command_id] = text

@@ -29,7 +29,7 @@ class _Client:
 
 @dataclass(frozen=True)
 class _Waiting:
-    connection: socket.socket
+    connection: socket.socket | None
     command_id: int
     answer: dict[str, Any]
 
@@ -64,6 +64,7 @@ class Control(threading.Thread):
         self._handle, self._acted, self._refused = handle, acted, refused
         self._listener, self.address = _listen(name)
         self._closing = threading.Event()
+        self._stop_asked = False
         self._waiting: list[_Waiting] = []
         self._selector = selectors.DefaultSelector()
 
@@ -76,7 +77,11 @@ class Control(threading.Thread):
                     self._accept()
                 else:
                     self._receive(key.data)
+            if self._stop_asked:
+                self._stop_asked = False
+                self._serve(None, b'{"do": "stop"}')
             self._answer_those_that_acted()
+        self._answer_those_that_acted()  # what acted last: the stop itself
         for waiting in self._waiting:
             self._send(waiting.connection, {"ok": False, "error": "the session ended before this command acted"})
         for key in list(self._selector.get_map().values()):
@@ -86,16 +91,24 @@ class Control(threading.Thread):
         self._selector.close()
         self._listener.close()
 
+    def ask_to_stop(self) -> None:
+        """Have the session stopped as by an operator; may be called from a signal handler."""
+        self._stop_asked = True
+
     def close(self) -> None:
-        """Stop serving and take the socket away."""
+        """Stop serving and take the socket away; may be called twice, and without `start`."""
         self._closing.set()
         if self.is_alive():
             self.join()
+        self._listener.close()
         if os.path.sep in self.address:
             Path(self.address).unlink(missing_ok=True)
 
     def _accept(self) -> None:
-        connection, _ = self._listener.accept()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:  # the view has gone again, or there are too many
+            return
         connection.setblocking(False)
         self._selector.register(connection, selectors.EVENT_READ, _Client(connection))
 
@@ -114,12 +127,12 @@ class Control(threading.Thread):
         for line in lines:
             self._serve(client.connection, line)
 
-    def _serve(self, connection: socket.socket, line: bytes) -> None:
+    def _serve(self, connection: socket.socket | None, line: bytes) -> None:
         text = line.decode(errors="replace")
         try:
-            command_id, answer = self._handle(json.loads(text))
-        except (CommandError, ValueError) as error:
-            message = str(error) if isinstance(error, CommandError) else f"not JSON: {error}"
+            command_id, answer = self._handle(_parsed(text))
+        except Exception as error:  # noqa: BLE001 - whatever a request brings about, the next one must be served
+            message = str(error) if isinstance(error, CommandError) else f"{type(error).__name__}: {error}"
             self._refused(text, message)
             self._send(connection, {"ok": False, "error": message})
             return
@@ -137,7 +150,9 @@ class Control(threading.Thread):
             else:
                 self._send(item.connection, {"ok": True, "tick": tick, **item.answer})
 
-    def _send(self, connection: socket.socket, answer: dict[str, Any]) -> None:
+    def _send(self, connection: socket.socket | None, answer: dict[str, Any]) -> None:
+        if connection is None:  # a signal waits for no answer
+            return
         try:
             connection.sendall(json.dumps(answer).encode() + b"\n")
         except OSError:  # the view is gone, or does not read: its loss alone
@@ -148,6 +163,13 @@ class Control(threading.Thread):
         if connection.fileno() >= 0:
             self._selector.unregister(connection)
             connection.close()
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"not JSON: {error}") from error
 
 
 def _listen(name: str) -> tuple[socket.socket, str]:

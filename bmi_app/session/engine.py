@@ -4,10 +4,12 @@
 """
 
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 from bmi_app.outputs.contract import OutputEvent
+from bmi_app.record import recovery
 from bmi_app.record.damage import JournalError
 from bmi_app.record.drain import Drain
 from bmi_app.record.journal import Journal
@@ -29,6 +31,10 @@ from drivers.contract import SOURCE_ENDED, SOURCE_LOST, SourceError
 _FLUSH_S, _SYNC_S, _CLOCK_S = 0.1, 1.0, 0.5
 _LEAD_S = 0.1  # between the decision to start and the beginning of bin 0: connecting takes less
 _REOPEN_S = 1.0
+_UNKNOWN_UNIT = (
+    "the source has spikes of channels or units that the protocol does not name; add them to [units], or set "
+    "units.ignore_unknown = true"
+)
 
 
 class Engine:
@@ -50,7 +56,7 @@ class Engine:
         self._drain = Drain(self._core.arrays, self._journal, self._tally)
         self._operator = Operator(self._core, self._drain, self._journal, self._folder)
         self._control = Control(self._folder.name, self._operator.handle, self._operator.acted, self._operator.refused)
-        self._failures: list[str] = []
+        self._failures: list[tuple[StopReason, str]] = []
         self._over = threading.Event()  # the loops have ended; the journal takes what is left
         self._scheduling: dict[str, str] = {}
 
@@ -59,15 +65,12 @@ class Engine:
         core = self._core
         published = Outlets(self._folder.name, core.protocol.tick.period_ms / 1e3)
         firing = OutputThread(core.arrays, self._prepared.outputs, self._output_fired, self._output_failed)
-        loops = [
-            threading.Thread(target=self._acquire, name="acquisition"),
-            threading.Thread(target=self._decode, name="decode"),
-        ]
-        publisher = threading.Thread(target=self._publish, args=(published,), name="publisher")
+        loops = [self._thread("acquisition", self._acquire), self._thread("decode", self._decode)]
+        publisher = self._thread("publisher", self._publish, published)
         services = [
-            threading.Thread(target=self._save, name="journal"),
-            threading.Thread(target=self._sync, name="sync"),
-            threading.Thread(target=self._measure_clock, name="clock"),
+            self._thread("journal", self._save),
+            self._thread("sync", self._sync),
+            self._thread("clock", self._measure_clock),
         ]
         started: list[threading.Thread] = []
         try:
@@ -93,8 +96,26 @@ class Engine:
         return self._finish()
 
     def stop(self) -> None:
-        """Stop as an operator would; for signals."""
-        self._operator.stop()
+        """Stop as an operator would; may be called from a signal handler."""
+        self._control.ask_to_stop()
+
+    def close(self) -> None:
+        """Leave no socket behind; may be called after `run`, and without it."""
+        self._control.close()
+
+    def _thread(self, name: str, call: Callable[..., None], *arguments: Any) -> threading.Thread:
+        """Return a thread whose failure ends the session and is said; nothing may die in silence."""
+
+        def guarded() -> None:
+            try:
+                call(*arguments)
+            except JournalError as error:
+                self._fail(StopReason.JOURNAL_FAILED, str(error))
+            except Exception as error:  # noqa: BLE001 - said to the user, and kept in the log
+                traceback.print_exc()
+                self._fail(StopReason.ENGINE_ERROR, f"the {name} thread failed: {error}; see engine.log")
+
+        return threading.Thread(target=guarded, name=name)
 
     def _begin(self) -> None:
         """Fix the beginning of bin 0, connect the source, and write down what is known now."""
@@ -137,7 +158,10 @@ class Engine:
 
     def _decode(self) -> None:
         self._scheduling["decode"] = priority.raise_thread(priority.DECODE)
-        run_live(self._core.decode, self._core.learn, self._core.session)
+        try:
+            run_live(self._core.decode, self._core.learn, self._core.session)
+        finally:
+            write_cell(self._ctl, cells.DECODE_DONE, 1)
 
     def _publish(self, published: Outlets) -> None:
         self._scheduling["publisher"] = priority.raise_thread(priority.PUBLISHER)
@@ -146,25 +170,19 @@ class Engine:
 
     def _save(self) -> None:
         """Carry the rings into the journal every 100 ms; whatever happens, the last round is after the last frame."""
-        try:
-            while not self._over.wait(_FLUSH_S):
-                self._drain.step()
-                self._journal.flush()
-                if not self._core.protocol.units.ignore_unknown and read_cell(self._ctl, cells.UNMAPPED):
-                    self._stop_if_running(StopReason.UNKNOWN_UNIT)
+        while not self._over.wait(_FLUSH_S):
             self._drain.step()
             self._journal.flush()
-        except JournalError as error:
-            self._fail(error)
+            if not self._core.protocol.units.ignore_unknown and read_cell(self._ctl, cells.UNMAPPED):
+                self._fail(StopReason.UNKNOWN_UNIT, _UNKNOWN_UNIT)
+        self._drain.step()
+        self._journal.flush()
 
     def _sync(self) -> None:
         """Have the journal on the disk every second; apart from the writing, since it may take long."""
-        try:
-            while not self._over.wait(_SYNC_S):
-                self._journal.sync()
-                write_cell_f8(self._ctl, cells.SYNCED, self._journal.last_sync_s)
-        except JournalError as error:
-            self._fail(error)
+        while not self._over.wait(_SYNC_S):
+            self._journal.sync()
+            write_cell_f8(self._ctl, cells.SYNCED, self._journal.last_sync_s)
 
     def _measure_clock(self) -> None:
         while not self._over.wait(_CLOCK_S):
@@ -199,25 +217,28 @@ class Engine:
         if read_cell(self._ctl, cells.STOP) == 0:
             write_cell(self._ctl, cells.STOP, int(reason))
 
-    def _fail(self, error: JournalError) -> None:
-        self._failures.append(str(error))
-        self._stop_if_running(StopReason.JOURNAL_FAILED)
+    def _fail(self, reason: StopReason, message: str) -> None:
+        self._failures.append((reason, message))
+        self._stop_if_running(reason)
 
     def _finish(self) -> dict[str, Any]:
         """Close the journal and say how it went."""
         try:
             self._journal.close()
         except JournalError as error:
-            self._failures.append(str(error))
+            self._fail(StopReason.JOURNAL_FAILED, str(error))
         reason = StopReason(int(self._core.state[0]["stop_reason"]))
-        if reason == StopReason.NONE:
+        if self._failures:
+            reason = self._failures[0][0]
+        elif reason == StopReason.NONE:
             ended = read_cell(self._ctl, cells.SOURCE_ENDED)
             reason = StopReason.SOURCE_ENDED if ended else StopReason(read_cell(self._ctl, cells.STOP))
-        protocol = self._core.protocol
-        if self._failures:
-            reason = StopReason.JOURNAL_FAILED
-        summary = self._tally.summary(self._folder, protocol.name, protocol.tick.period_ms / 1e3, reason)
+        if any(failed == StopReason.JOURNAL_FAILED for failed, _ in self._failures):
+            summary = recovery.summarise_folder(self._folder, self._prepared.session, reason)  # what there is on disk
+        else:
+            protocol = self._core.protocol
+            summary = self._tally.summary(self._folder, protocol.name, protocol.tick.period_ms / 1e3, reason)
         summary["scheduling"] = self._scheduling
         if self._failures:
-            summary["error"] = self._failures[0]
+            summary["error"] = self._failures[0][1]
         return summary

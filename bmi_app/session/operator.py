@@ -1,7 +1,6 @@
 """Do what an operator's request asks: queue a command, stage a blob, write a note."""
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from bmi_app.record.journal import Journal
 from bmi_app.rt import cells
 from bmi_app.rt.arrays import N_STAGING_SLOTS
 from bmi_app.rt.clock import now_s
+from bmi_app.rt.log import hash_weights
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import EVENT, CommandKind, EventKind, TaskState
 from bmi_app.rt.ring import read_cell, write_cell
@@ -21,9 +21,11 @@ from bmi_app.session import commands, saved_decoder, staging
 from bmi_app.session.build import Core
 from bmi_app.session.commands import CommandError
 
+_MOST_UNSAVED = 64  # the smallest ring that commands write to holds 256 records
+
 
 class Operator:
-    """Carry requests into one session; used by the control thread, and by a signal that stops.
+    """Carry requests into one session; used by the control thread alone, to which signals go as well.
 
     Parameters
     ----------
@@ -35,7 +37,6 @@ class Operator:
 
     def __init__(self, core: Core, drain: Drain, journal: Journal, folder: Path) -> None:
         self._core, self._drain, self._journal, self._folder = core, drain, journal, folder
-        self._queueing = threading.RLock()  # a signal's stop comes on the main thread, while control queues
         self._ctl = core.arrays["ctl"]
         self._sent = 0
         self._blobs = 0
@@ -65,10 +66,6 @@ class Operator:
             return self._adopt(staging.decoder_blob(self._core, _path(request)), text)
         return self._queue(commands.record(name, request, self._core.protocol), text), {}
 
-    def stop(self) -> None:
-        """Queue the command to stop, as an operator's: for signals."""
-        self.handle({"do": "stop"})
-
     def acted(self, command_id: int) -> int | None:
         """Return the tick at which a command acted, or None while it waits."""
         done, head = self._core.arrays["commands_done"], read_cell(self._ctl, cells.COMMANDS_HEAD)
@@ -94,14 +91,14 @@ class Operator:
 
     def _queue(self, command: np.ndarray, text: str) -> int:
         """Put a command into the queue that the next tick reads; return its id."""
-        with self._queueing:
-            return self._push(command, text)
-
-    def _push(self, command: np.ndarray, text: str) -> int:
         queue, head = self._core.arrays["queue"], read_cell(self._ctl, cells.QUEUE_HEAD)
+        # All that wait may act in one tick, and each may write weights, events and its own record.
+        unsaved = self._sent - self._drain.n_commands
+        if unsaved >= _MOST_UNSAVED and int(command["kind"][0]) != CommandKind.STOP:
+            raise CommandError(f"more than {_MOST_UNSAVED} commands wait to be journaled; send the rest in 0.1 s")
         waiting = head - read_cell(self._ctl, cells.QUEUE_TAIL)
         adopts = int(command["kind"][0]) == CommandKind.ADOPT
-        if waiting >= (N_STAGING_SLOTS - 1 if adopts else len(queue)):
+        if adopts and waiting >= N_STAGING_SLOTS - 1:
             raise CommandError("too many commands wait for a tick; is the session held up?")
         self._sent += 1
         command["id"] = self._sent
@@ -126,19 +123,32 @@ class Operator:
         row = staging.row_before(self._core, (recording.weights, recording.weight_rows), to_tick)
         return staging.weights_blob(self._core, row)
 
+    def _untorn_model(self) -> dict[str, np.ndarray]:
+        """Return a copy of the model as it stood between two updates: the tick goes on beside."""
+        arrays, frames = self._core.arrays, self._core.arrays["frames"]
+        while True:
+            copies = {name: arrays[name].copy() for name in saved_decoder.MODEL}
+            digest = hash_weights((copies["weights"], copies["bias"], copies["gain"], *self._core.session[1][3:]))
+            head = int(read_cell(self._ctl, cells.FRAMES_HEAD))
+            if head == 0 or digest == frames[(head - 1) & (len(frames) - 1)]["weights_hash"]:
+                return copies
+
     def _save(self, request: dict[str, Any]) -> str:
         path = _path(request)
         core = self._core
-        copies = {name: part.copy() for name, part in core.arrays.items() if name in saved_decoder.MODEL}
+        copies = self._untorn_model()
         memory = named_parts(core.arrays["decoder_memory"].copy(), core.decoder_layout)
         try:
             saved_decoder.save(path, core.protocol.decoder.kind, copies, memory)
         except OSError as error:
-            raise CommandError(f"save_weights: {path}: {error.strerror}") from error
+            raise CommandError(f"save_weights: {path}: cannot be written: {error.strerror}") from error
         return str(path)
 
 
 def _path(request: dict[str, Any]) -> Path:
     if not isinstance(request.get("file"), str) or not request["file"]:
         raise CommandError(f"{request['do']}: `file` must be a path")
-    return Path(str(request["file"])).expanduser()
+    try:
+        return Path(str(request["file"])).expanduser()
+    except RuntimeError as error:  # ~somebody, of whom the system knows nothing
+        raise CommandError(f"{request['do']}: {request['file']}: {error}") from error

@@ -32,7 +32,7 @@ def load_into(path: str, kind: str, arrays: dict[str, np.ndarray], memory: dict[
     try:
         with np.load(Path(path).expanduser()) as archive:
             content = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise ValueError(f"decoder.start_from: {path}: cannot be read as a saved decoder: {error}") from error
     saved_kind = str(content.get("decoder", "unknown"))
     if saved_kind != kind:
@@ -42,5 +42,7 @@ def load_into(path: str, kind: str, arrays: dict[str, np.ndarray], memory: dict[
         if name not in content or content[name].shape != into.shape:
             shape = content[name].shape if name in content else "none"
             raise ValueError(f"decoder.start_from: {path}: {name} has shape {shape}; this protocol needs {into.shape}")
+        if content[name].dtype.kind not in "biuf" or not np.isfinite(content[name]).all():
+            raise ValueError(f"decoder.start_from: {path}: {name} must hold finite numbers only")
         into[:] = content[name]
     arrays["weights"][arrays["mask"] == 0.0] = 0.0

@@ -81,8 +81,9 @@ def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | 
         slot = at & (len(ring) - 1)
         entries = np.append(entries, ring[slot : slot + 1])
         rows = np.concatenate([rows, ring_rows[slot : slot + 1]])
-    last = len(entries) - 1 if to_tick is None else int(np.searchsorted(entries["tick"], to_tick, side="left"))
-    if last < 1:
-        raise CommandError("undo: there is no update to undo")
+    last = len(entries) - 1 if to_tick is None else int(np.count_nonzero(entries["tick"] < to_tick))
+    if last < 1 or last == len(entries):
+        since = "" if to_tick is None else f" at or after tick {to_tick}"
+        raise CommandError(f"undo: there is no update{since} to undo")
     before: Any = rows[last - 1]
     return np.array(before)
