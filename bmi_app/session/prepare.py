@@ -1,6 +1,9 @@
 """Prepare a session: check everything that can be checked before anything starts, then make its folder and arrays."""
 
+import contextlib
 import os
+import shutil
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +18,7 @@ from bmi_app.record.process_id import process_start
 from bmi_app.rt import livefile
 from bmi_app.rt.arrays import allocate
 from bmi_app.rt.clock import now_s
-from bmi_app.session import priority, provenance
+from bmi_app.session import inputs, priority, provenance
 from bmi_app.session.build import BuildError, Core, build
 from bmi_app.session.firing import Wired
 from drivers.contract import SourceError, SourceInfo
@@ -106,18 +109,20 @@ def _make(
     request: dict[str, Any], protocol: Protocol, driver: Any, poll: Any, source: SourceInfo, real: bool
 ) -> Prepared:
     root = Path(request["out"]).expanduser() if request["out"] else session_folder.sessions_root()
-    live_path = livefile.folder() / f"bmi-{os.getpid()}-{protocol.session.seed}.live"
-    if real:
-        core = build(protocol, allocator=lambda sizes: livefile.create(live_path, sizes))
-    else:
-        core = build(protocol, frame_slots=_FAST_FRAMES, spike_slots=_FAST_SPIKES, allocator=allocate)
-    try:
+    # After a kill the file waits for its recovery, and the process number may come again meanwhile.
+    live_path = livefile.folder() / f"bmi-{os.getpid()}-{time.time_ns():x}.live"
+    with contextlib.ExitStack() as undoing:
+        undoing.callback(live_path.unlink, missing_ok=True)
+        if real:
+            core = build(protocol, allocator=lambda sizes: livefile.create(live_path, sizes))
+        else:
+            core = build(protocol, frame_slots=_FAST_FRAMES, spike_slots=_FAST_SPIKES, allocator=allocate)
         outputs = [Wired(_output(output.kind, output.settings), output.on) for output in protocol.outputs if real]
         session = _describe(protocol, source, live_path, real)
         folder = session_folder.create(root, protocol.name, session, protocol.to_toml())
-    except BaseException:
-        live_path.unlink(missing_ok=True)
-        raise
+        undoing.callback(shutil.rmtree, folder, ignore_errors=True)
+        inputs.keep(protocol, folder)
+        undoing.pop_all()
     return Prepared(core, driver, poll, source, folder, session, live_path, outputs)
 
 

@@ -1,6 +1,6 @@
 """Recompute a recorded session: verify that it is bit-exact, or ask what another protocol would have done with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
 from bmi_app.rt.records import CommandKind, EventKind, TaskState
-from bmi_app.session import provenance
-from bmi_app.session.build import Core, build
+from bmi_app.session import inputs, provenance
+from bmi_app.session.build import BuildError, Core, build
 from protocols.load import parse
 from protocols.schema import Protocol
 
 _CHUNK_TICKS = 4096
+_MOST_LOGGED = 100  # with the 64 commands that one tick may take at most, less than the smallest ring: 256
 _FRAME_SLOTS = 1 << 13
+_CHANGEABLE = ("axes", "decoder", "learning", "populations")
 _FIRST_OUTSIDE_KIND = EventKind.OUTPUT_FIRED  # from here on, events are not written by the tick
 
 
@@ -73,12 +75,12 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
     for first, last in _chunks(core, recording):
         run_recorded(core.decode, core.learn, core.session, recording.frames[first:last], recording.counts[first:last])
         found = _compare_frames(core, recording, first, last)
+        if found is not None:  # what differs may also log more than its rings hold
+            break
         events.take()
         weights.take()
         on_progress(last, len(recording.frames))
-        if found is not None:
-            break
-    if found is None:
+    if found is None and len(recording.frames):
         found = _compare_logs(recording, events, weights)
     return Verification(
         ticks=len(recording.frames),
@@ -115,10 +117,13 @@ def what_if(folder: Path, overrides: list[str]) -> WhatIf:
         If the folder holds no session.
     ProtocolError
         If an override is wrong.
+    BuildError
+        If what is changed does not fit the recording.
     """
     from bmi_app.rt.what_if import run_what_if
 
     recording = reading.read(folder, kinds=("frames", "events", "commands", "weights"))
+    _refuse_unchangeable(recording, overrides)
     core = build(_protocol(recording, overrides), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     made = []
     for first, last in _chunks(core, recording):
@@ -135,8 +140,21 @@ def what_if(folder: Path, overrides: list[str]) -> WhatIf:
     )
 
 
-def _protocol(recording: Recording, overrides: list[str] | None = None) -> Protocol:
-    return parse(recording.protocol_text, str(recording.folder / "protocol.toml"), overrides or ())
+def _refuse_unchangeable(recording: Recording, overrides: list[str]) -> None:
+    tables = {override.partition("=")[0].strip().partition(".")[0] for override in overrides}
+    held = sorted(tables - set(_CHANGEABLE))
+    if held:
+        raise BuildError(
+            f"what-if: {held[0]} is held as recorded; what can be changed: {', '.join(f'{name}.*' for name in _CHANGEABLE)}"
+        )
+    if "populations" in tables and np.any(recording.commands["kind"] == CommandKind.MOVE_UNIT):
+        raise BuildError("what-if: the operator moved units, so that populations are held as recorded")
+
+
+def _protocol(recording: Recording, overrides: Sequence[str] = ()) -> Protocol:
+    exchanged = any(override.startswith("decoder.kind=") for override in overrides)
+    kept = [] if exchanged else inputs.overrides(recording.folder)
+    return parse(recording.protocol_text, str(recording.folder / "protocol.toml"), [*kept, *overrides])
 
 
 def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:
@@ -151,11 +169,18 @@ def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:
     while first < len(frames):
         last = min(first + _CHUNK_TICKS, len(frames))
         cut = adoptions[(adoptions >= frames[first]["tick"]) & (adoptions < frames[last - 1]["tick"])]
+        for ticks in (recording.commands["tick"], recording.weights["tick"]):  # no chunk may fill the rings of these
+            later = ticks[ticks >= frames[first]["tick"]]
+            cut = np.append(cut, later[_MOST_LOGGED : _MOST_LOGGED + 1])
         if len(cut):
-            last = int(np.searchsorted(frames["tick"], cut[0])) + 1
+            last = min(last, int(np.searchsorted(frames["tick"], cut.min())) + 1)
         while sent < len(commands) and commands[sent]["tick"] <= frames[last - 1]["tick"]:
             if commands[sent]["kind"] == CommandKind.ADOPT:
                 blob = recording.blob(int(commands[sent]["aux"]))["blob"]
+                if len(blob) != core.sizes.blob_words:
+                    raise BuildError(
+                        "what-if: the operator had a decoder of another kind adopted; it is held as recorded"
+                    )
                 core.arrays["staging"][int(commands[sent]["index"])] = blob
             head = int(ctl[cells.QUEUE_HEAD])
             queue[head & (len(queue) - 1)] = commands[sent]

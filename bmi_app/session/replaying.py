@@ -28,10 +28,11 @@ def verify(folder: Path) -> dict[str, Any]:
         If the session cannot be read.
     """
     from bmi_app.session import replay
+    from bmi_app.session.build import BuildError
 
     try:
         found = replay.verify(folder)
-    except (JournalError, ProtocolError) as error:
+    except (JournalError, ProtocolError, BuildError) as error:
         raise ReplayError(_lines(error)) from error
     facts: dict[str, Any] = {
         "exact": found.is_exact or bool(found.foreign and not found.damage),
@@ -59,10 +60,11 @@ def what_if(folder: Path, overrides: list[str]) -> dict[str, Any]:
         If the session cannot be read, or an override is wrong.
     """
     from bmi_app.session import replay
+    from bmi_app.session.build import BuildError
 
     try:
         found = replay.what_if(folder, overrides)
-    except (JournalError, ProtocolError, ValueError) as error:
+    except (JournalError, ProtocolError, BuildError) as error:
         raise ReplayError(_lines(error)) from error
     return {
         "changed": overrides,
