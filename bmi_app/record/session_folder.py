@@ -15,6 +15,7 @@ were matched). These keys are used here and by `recovery` and `summary`:
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,9 +78,13 @@ def create(
             number += 1
         except OSError as error:
             raise JournalError(f"{folder}: cannot be created: {error.strerror}") from error
-    sync_folder(root)
-    replace_file(folder / "protocol.toml", protocol_text.encode())
-    write_session(folder, session)
+    try:
+        sync_folder(root)
+        replace_file(folder / "protocol.toml", protocol_text.encode())
+        write_session(folder, session)
+    except BaseException:  # a full disk, Ctrl-C: half a folder would only mislead
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 

@@ -84,11 +84,7 @@ def recover(folder: Path) -> RecoveryReport:
     live = session.get("engine", {}).get("live_file")
     live_path = Path(live) if live else None
     report = recovery.recover(folder, _tail_of(live_path) if live_path else None)
-    if live_path:
-        live_path.unlink(missing_ok=True)
-    socket = session.get("engine", {}).get("socket")
-    if socket:
-        Path(socket).unlink(missing_ok=True)
+    _remove_traces(session)
     return report
 
 
@@ -102,7 +98,16 @@ def remove(folder: Path) -> None:
     """
     if session_folder.status(folder) == "running":
         raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {folder.name}` ends it")
+    with contextlib.suppress(JournalError):
+        _remove_traces(read_texts(folder)[0])
     shutil.rmtree(folder)
+
+
+def _remove_traces(session: dict[str, Any]) -> None:
+    """Remove what a dead engine has left outside of its session's folder: the live file and the socket."""
+    for name in ("live_file", "socket"):
+        if path := session.get("engine", {}).get(name):
+            Path(path).unlink(missing_ok=True)
 
 
 def _tail_of(path: Path) -> Tail | None:

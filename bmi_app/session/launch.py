@@ -28,7 +28,19 @@ def launch(request: dict[str, Any], on_progress: Callable[[str], object]) -> tup
     LaunchError
         With every mistake that the engine found.
     """
-    process = subprocess.Popen(
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        process = _start(request)
+        return process, _listen(process, on_progress)
+    except KeyboardInterrupt:
+        if process is not None:
+            process.terminate()
+            process.wait()
+        raise
+
+
+def _start(request: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
         [sys.executable, "-m", "bmi_app.session.start", json.dumps(request)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -36,26 +48,37 @@ def launch(request: dict[str, Any], on_progress: Callable[[str], object]) -> tup
         start_new_session=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
+
+
+def _listen(process: "subprocess.Popen[bytes]", on_progress: Callable[[str], object]) -> Path:
+    """Relay what an engine says until its session runs; return the session's folder."""
     assert process.stdout is not None
     assert process.stderr is not None
     errors: list[str] = []
-    try:
-        for line in process.stdout:
-            message = json.loads(line)
-            if "ready" in message:
-                process.stderr.close()
-                process.stdout.close()
-                return process, Path(message["ready"])
-            if "error" in message:
-                errors = message["error"]
-            else:
-                on_progress(message["progress"])
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        raise
+    for line in process.stdout:
+        message = _parsed(line)
+        if "ready" in message:
+            process.stderr.close()
+            process.stdout.close()
+            return Path(message["ready"])
+        if "error" in message:
+            errors = message["error"]
+        else:
+            on_progress(message["progress"])
     said = process.stderr.read().decode(errors="replace").strip().splitlines()
+    process.stderr.close()
+    process.stdout.close()
     code = process.wait()
     if not errors:
         errors = [f"the engine could not start (exit code {code}): {said[-1] if said else 'it said nothing'}"]
     raise LaunchError(errors, 2 if code == 2 else 1)
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """Return a message; what a plugin prints at its import is progress as well."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        message = None
+    known = isinstance(message, dict) and message.keys() & {"ready", "error", "progress"}
+    return message if known else {"progress": line.decode(errors="replace").rstrip()}

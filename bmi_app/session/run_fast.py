@@ -1,15 +1,24 @@
 """Run a session that need not run in real time, in this process: `bmi run --speed max`."""
 
-from collections.abc import Callable
+import contextlib
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from bmi_app.record import recovery
 from bmi_app.record.damage import JournalError
 from bmi_app.record.drain import Drain
 from bmi_app.record.journal import Journal
 from bmi_app.record.session_folder import write_summary
 from bmi_app.record.summary import Tally
-from bmi_app.rt.records import StopReason
+from bmi_app.rt import cells
+from bmi_app.rt.records import COMMAND, CommandKind, StopReason
 from bmi_app.session import fast
+from bmi_app.session.build import Core
 from bmi_app.session.prepare import Prepared, PrepareError, prepare
 from drivers.contract import SourceError
 
@@ -35,39 +44,77 @@ def run_fast(
     """
     prepared = prepare(request, say)
     core, folder = prepared.core, prepared.folder
-    protocol = core.protocol
-    if not protocol.session.duration_s and not protocol.session.trials and not _ends_by_itself(prepared):
-        raise PrepareError(["at --speed max a session needs an end: give --duration or --trials"])
-    tally = Tally()
-    summary: dict[str, Any] = {}
     try:
-        journal = Journal(folder, protocol.units.count, protocol.n_axes)
+        if not _has_end(prepared):
+            raise PrepareError(["at --speed max a session needs an end: give --duration or --trials"])
+        with _signals_as_stop(core):
+            return _run(prepared, on_progress)
+    except (PrepareError, SourceError, JournalError) as error:
+        if not core.arrays["ctl"][cells.FRAMES_HEAD]:
+            shutil.rmtree(folder, ignore_errors=True)  # it never began: an empty folder would only mislead
+        raise PrepareError([str(error)]) from error
+    finally:
+        prepared.driver.close()
+
+
+def _run(prepared: Prepared, on_progress: Callable[[int], object]) -> dict[str, Any]:
+    core, folder, protocol = prepared.core, prepared.folder, prepared.core.protocol
+    tally = Tally()
+    journal = Journal(folder, protocol.units.count, protocol.n_axes)
+    failure = ""
+    try:
         drain = Drain(core.arrays, journal, tally)
 
         def save() -> None:
             drain.step()
             journal.flush()
 
-        try:
-            fast.run(core, prepared.driver, prepared.poll, save, on_progress)
-        except KeyboardInterrupt:
-            core.state["stop_reason"] = StopReason.OPERATOR
-        except SourceError as error:
-            raise PrepareError([str(error)]) from error
+        fast.run(core, prepared.driver, prepared.poll, save, on_progress)
         save()
-        journal.close()
     except JournalError as error:
-        core.state["stop_reason"] = StopReason.JOURNAL_FAILED
-        summary["error"] = str(error)
+        failure = str(error)
     finally:
-        prepared.driver.close()
-    reason = StopReason(int(core.state[0]["stop_reason"]))
-    summary = tally.summary(folder, protocol.name, protocol.tick.period_ms / 1e3, reason) | summary
+        try:
+            journal.close()
+        except JournalError as error:
+            failure = failure or str(error)
+    if failure:
+        summary = recovery.summarise_folder(folder, prepared.session, StopReason.JOURNAL_FAILED) | {"error": failure}
+    else:
+        reason = StopReason(int(core.state[0]["stop_reason"]))
+        summary = tally.summary(folder, protocol.name, protocol.tick.period_ms / 1e3, reason)
     write_summary(folder, summary)
     return summary
 
 
-def _ends_by_itself(prepared: Prepared) -> bool:
-    """Tell whether the protocol's last block has a length, or the source one."""
-    last = prepared.core.protocol.blocks[-1]
-    return bool(last.duration_s or last.trials) or prepared.core.protocol.driver.kind == "replay"
+@contextlib.contextmanager
+def _signals_as_stop(core: Core) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop the session as an operator would, with a command that is journaled.
+
+    An exception in the midst of saving would tear the journal. Only the main thread is told of signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    queue, ctl = core.arrays["queue"], core.arrays["ctl"]
+
+    def stop(*_: object) -> None:  # between two kernels: Python runs handlers between its own instructions
+        command = np.zeros((), COMMAND)
+        command["tick"], command["kind"], command["index"] = -1, CommandKind.STOP, StopReason.OPERATOR
+        queue[0] = command
+        ctl[cells.QUEUE_HEAD] = 1  # nothing else sends commands; a second one is the same one
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _has_end(prepared: Prepared) -> bool:
+    """Tell whether the session has a length, or its last block, or its source."""
+    protocol = prepared.core.protocol
+    last = protocol.blocks[-1]
+    lengths = (protocol.session.duration_s, protocol.session.trials, last.duration_s, last.trials)
+    return any(lengths) or protocol.driver.kind == "replay"

@@ -1,8 +1,12 @@
 """Run a session from the command line: launch its engine, watch it in one of three ways, say how it went."""
 
+import contextlib
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +34,8 @@ def run(request: dict[str, Any], view: View, *, verify: bool) -> dict[str, Any]:
     RunError
         If it did not start, or its engine died.
     """
-    summary = _run_fast(request) if request["speed"] == "max" else _run_live(request, view)
+    with _terminated_as_interrupted():
+        summary = _run_fast(request) if request["speed"] == "max" else _run_live(request, view)
     if verify:
         from bmi_app.session import replaying
 
@@ -88,10 +93,10 @@ def _run_live(request: dict[str, Any], view: View) -> dict[str, Any]:
     except LaunchError as error:
         raise RunError(error.lines, error.exit_code) from error
     try:
-        _show(process, folder, view)
-    except KeyboardInterrupt:
-        _stop(process, folder)
-    try:
+        try:
+            _show(process, folder, view)
+        except KeyboardInterrupt:
+            _stop(process, folder)
         process.wait()
     except KeyboardInterrupt:
         raise RunError([f"left; {folder.name} is still stopping: `bmi sessions list` shows it"], 130) from None
@@ -136,6 +141,23 @@ def _stop(process: "subprocess.Popen[bytes]", folder: Path) -> None:
         attachment.close()
     except AttachError:
         process.terminate()
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a session as Ctrl-C does; only the main thread is told of signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _lower() -> None:

@@ -1,10 +1,10 @@
 """Be the engine process: say what takes a while, run one session, leave nothing behind.
 
 The request is the first argument, as JSON (`bmi_app.session.prepare.prepare`). Until the session runs, messages go to
-standard output as JSON lines: {"progress": text}, {"error": [lines]}, {"ready": folder}; afterwards to `engine.log`.
+standard output as JSON lines: {"progress": text}, {"error": [lines]}, {"ready": folder}; afterwards to `engine.log`. If
+the launcher dies before that, so does the engine, and nothing was made; afterwards the session goes on without it.
 """
 
-import contextlib
 import faulthandler
 import json
 import os
@@ -13,45 +13,103 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+_GIVEN_UP = 130
+
+
+class _GivenUp(BaseException):
+    """Unwind what was prepared: asked to stop, or left by the launcher, before the session ran."""
+
+
+class _Signals:
+    """Turn SIGTERM and SIGINT into an end without traces: of the preparation, or of the running session."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self.stop: Callable[[], object] | None = None  # of the engine, once there is one
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take)
+
+    def _take(self, *_: object) -> None:
+        again, self.came = self.came, True
+        if self.stop is not None:
+            self.stop()
+        elif not again:  # a second one must not disturb the cleaning up after the first
+            raise _GivenUp
+
+    def hand_to(self, stop: Callable[[], object]) -> None:
+        """Let the engine stop from now on, unless a signal came before and was swallowed on its way up."""
+        self.stop = stop
+        if self.came:
+            raise _GivenUp
 
 
 def main() -> int:
     """Run the engine that the first argument asks for; return the exit code."""
-    request = json.loads(sys.argv[1])
-    _announce_compilation()
-    from bmi_app.session.prepare import PrepareError, prepare
+    try:
+        signals = _Signals()
+        request = json.loads(sys.argv[1])
+        _announce_compilation()
+        from bmi_app.session.prepare import PrepareError, prepare
 
+        try:
+            prepared = prepare(request, _tell)
+        except PrepareError as error:
+            _say(error=error.lines)
+            return 2
+        return _run(prepared, signals)
+    except _GivenUp:
+        return _GIVEN_UP
+
+
+def _run(prepared: Any, signals: _Signals) -> int:
+    """Run the prepared session; leave nothing of one that never began."""
+    from bmi_app.outputs.contract import OutputError
+    from bmi_app.record.damage import JournalError
+    from drivers.contract import SourceError
+
+    log = None
     try:
-        prepared = prepare(request, lambda text: _say(progress=text))
-    except PrepareError as error:
-        _say(error=error.lines)
-        return 2
-    log = (prepared.folder / "engine.log").open("ab", buffering=0)
-    faulthandler.enable(log)
-    try:
-        return _run(prepared, log)
+        log = (prepared.folder / "engine.log").open("ab", buffering=0)
+        faulthandler.enable(log)
+        return _run_engine(prepared, signals, log)
+    except _GivenUp:
+        _forget(prepared)
+        raise
     except Exception as error:  # noqa: BLE001 - the last line of defence: said to the user, kept in the log
-        log.write(f"{time.strftime('%FT%T')} {traceback.format_exc()}\n".encode())
-        _say(error=[str(error) if not _has_frames(prepared) else f"the session stopped: {error}; see engine.log"])
-        if not _has_frames(prepared):
-            shutil.rmtree(prepared.folder, ignore_errors=True)  # it never began: an empty folder would only mislead
-        return 1
+        began = _has_frames(prepared)
+        expected = isinstance(error, OutputError | SourceError | JournalError | OSError)
+        if log is not None:
+            log.write(f"{time.strftime('%FT%T')} {traceback.format_exc()}\n".encode())
+        _say(error=[f"the session stopped: {error}; see engine.log" if began else str(error)])
+        if not began:
+            _forget(prepared)
+        return 2 if expected and not began else 1
     finally:
         prepared.live_path.unlink(missing_ok=True)
 
 
-def _run(prepared: Any, log: Any) -> int:
+def _run_engine(prepared: Any, signals: _Signals, log: Any) -> int:
     from bmi_app.record.session_folder import write_summary
     from bmi_app.session.engine import Engine
 
     engine = Engine(prepared)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: engine.stop())
-    summary = engine.run(lambda: _hand_over(prepared.folder, log))
+    try:
+        signals.hand_to(engine.stop)
+        _tell("starting")  # the last word before data flow: a launcher that has gone is noticed here
+        summary = engine.run(lambda: _hand_over(prepared.folder, log))
+    finally:
+        engine.close()
     write_summary(prepared.folder, summary)
     return 1 if "error" in summary else 0
+
+
+def _forget(prepared: Any) -> None:
+    """Remove the folder of a session that never began: it would only mislead."""
+    shutil.rmtree(prepared.folder, ignore_errors=True)
 
 
 def _has_frames(prepared: Any) -> bool:
@@ -64,7 +122,7 @@ def _announce_compilation() -> None:
     from bmi_app.rt.jit import cache_folder
 
     if not any(cache_folder(("bmi_app/rt",)).rglob("*.nbi")):
-        _say(progress="compiling the kernels: once on this machine, about a minute")
+        _tell("compiling the kernels: once on this machine, about a minute")
 
 
 def _hand_over(folder: Path, log: Any) -> None:
@@ -74,10 +132,19 @@ def _hand_over(folder: Path, log: Any) -> None:
     os.dup2(log.fileno(), 2)
 
 
-def _say(**message: Any) -> None:
-    """Write one JSON line to the launcher; a launcher that has gone is no reason to stop."""
-    with contextlib.suppress(OSError):
+def _tell(text: str) -> None:
+    """Tell the launcher what takes a while; without a launcher, nobody wants this session any more."""
+    if not _say(progress=text):
+        raise _GivenUp
+
+
+def _say(**message: Any) -> bool:
+    """Write one JSON line to the launcher; tell whether it is still there."""
+    try:
         os.write(1, json.dumps(message).encode() + b"\n")
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":
