@@ -155,7 +155,7 @@ def doctor(as_json: Json = False) -> None:
 
 @bench_app.command("latency")
 def bench_latency(
-    units: Annotated[list[int] | None, typer.Option(help="units of the source; default: 96 and 1024")] = None,
+    units: Annotated[list[int] | None, typer.Option(min=65, help="units of the source; default: 96 and 1024")] = None,
     blocks: Annotated[int, typer.Option(min=1, help="pairs of blocks of each case")] = 10,
     block_s: Annotated[float, typer.Option(min=1, help="length of a block (s)")] = 10.0,
     view: Annotated[str, typer.Option(help="`none`, `busy` or `both`: what runs beside")] = "both",

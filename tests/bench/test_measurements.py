@@ -13,7 +13,7 @@ from bmi_app.cli import app
 
 def test_engine_and_bare_loop_get_every_sample_with_a_view_beside() -> None:
     said: list[str] = []
-    report = latency.compare([8], "busy", n_pairs=1, block_s=1.0, say=said.append)
+    report = latency.compare([96], "busy", n_pairs=1, block_s=1.0, say=said.append)
     (case,) = report["cases"]
     assert case["complete"]
     assert case["samples"] == 2 * 1000
