@@ -33,7 +33,9 @@ class Narrator:
         for command in done[np.arange(first, head) & (len(done) - 1)]:
             kind = CommandKind(int(command["kind"]))
             name = kind.name.lower().replace("_", " ")
-            if kind in _VALUED:
+            if kind == CommandKind.ASSIST and command["value"] < 0:
+                name = "assist as the block says"
+            elif kind in _VALUED:
                 name = f"{name} {float(command['value']):g}"
             elif kind == CommandKind.LEARNING:
                 name = f"{name} {'on' if command['index'] else 'off'}"

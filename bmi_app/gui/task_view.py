@@ -215,7 +215,7 @@ class TaskView(QWidget):
         for begin in range(0, len(times_s), _TRAIL_PIECE):
             freshness = max(1 - (now_s - times_s[begin]) / _TRAIL_S, 0.0)
             faded.setAlphaF(0.1 + 0.6 * freshness)
-            width = radius * (0.4 + 0.8 * freshness)
+            width = radius * (0.3 + 0.6 * freshness)
             painter.setPen(QPen(faded, width, cap=Qt.PenCapStyle.FlatCap, join=Qt.PenJoinStyle.RoundJoin))
             painter.drawPolyline(QPolygonF(places[begin : begin + _TRAIL_PIECE + 1]))
         painter.setPen(QPen(outline, 1.5))

@@ -140,7 +140,8 @@ class OperatorWindow(QMainWindow):
         self.commands.send(request)
 
     def _tell_failure(self, request: dict[str, Any], why: str) -> None:
-        self.log.say(f"{request['do']} did not act: {why}")
+        name = str(request["do"])
+        self.log.say(f"{name} did not act: {why.removeprefix(f'{name}: ')}")
 
     def _ask(self, question: str, circumstances: str) -> QMessageBox:
         """Return a question that leaves the window alive while it waits; only one is asked at a time."""

@@ -203,7 +203,7 @@ class Observer:
             return "starting"
         state = TaskState(int(frame["state"]))
         if state == TaskState.FAILED and self._outcomes:
-            return f"failed: {self._outcomes[-1].name.lower().replace('_', ' ')}"
+            return f"failed: {self._outcomes[-1].name.lower().replace('timeout', 'target').replace('_', ' ')}"
         return _STATE_WORDS[state]
 
     def _block(self, frame: np.ndarray | None) -> str:

@@ -103,6 +103,7 @@ def test_commands_of_every_view_and_events_are_told_with_their_tick(stepped: Any
     session.step(5)
     session.command(do="resume")
     session.command(do="assist", value=0.25)
+    session.command(do="assist", value=None)
     session.command(do="learning", on=False)
     session.command(do="move_unit", unit=7, population="control")
     session.step(1)
@@ -119,6 +120,7 @@ def test_commands_of_every_view_and_events_are_told_with_their_tick(stepped: Any
         "pause · tick 5 (0.06 s)",
         "resume · tick 10 (0.11 s)",
         "assist 0.25 · tick 10 (0.11 s)",
+        "assist as the block says · tick 10 (0.11 s)",
         "learning off · tick 10 (0.11 s)",
         "move unit 7 · tick 10 (0.11 s)",
         "source lost · tick 10 (0.11 s)",

@@ -73,7 +73,7 @@ def test_a_failure_says_why(stepped: Any, window: Show, keep_picture: Callable[[
     session.step_until(lambda frame: frame["state"] == TaskState.FAILED)
     session.step(3)
     shown = window(session.folder)
-    assert shown.status.task.text() == "Failed: timeout not reached"
+    assert shown.status.task.text() == "Failed: target not reached"
     assert "✕" in values(shown)["Last trials"]
     keep_picture(shown, "failed")
 
