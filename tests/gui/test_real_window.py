@@ -58,6 +58,7 @@ def test_an_operator_pauses_resumes_and_stops_with_real_keys(engine: Any, displa
     process, folder = engine("session.duration_s=60")
     attachment = Attachment(folder)
     screenshots = Path(os.environ.get("BMI_SCREENSHOTS", tmp_path))
+    (screenshots / "real_window.png").unlink(missing_ok=True)  # of an earlier run
     environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
     window = subprocess.Popen(
         [sys.executable, "-c", RUN, str(folder), str(screenshots / "real_window.png")],
