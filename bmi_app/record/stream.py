@@ -142,7 +142,8 @@ class StreamFile:
     def _with_texts(self, batch: Any) -> Any:
         codes, last = self._columns["kind"][: len(batch)], len(self._names) - 1
         names = self._names.take(pa.array(np.where((codes < 0) | (codes > last), last, codes)))
-        texts = pa.array(self._texts, pa.utf8())
+        # What comes from outside may hold half a surrogate pair, which no file in UTF-8 can.
+        texts = pa.array([text.encode(errors="replace").decode() for text in self._texts], pa.utf8())
         return pa.RecordBatch.from_arrays([*batch.columns, names, texts], schema=self._schema)
 
     def _write(self, parts: list[Any]) -> None:
