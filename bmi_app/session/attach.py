@@ -137,7 +137,11 @@ def connect(address: str, timeout_s: float) -> socket.socket:
     if hasattr(socket, "AF_UNIX") and os.path.sep in address:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(timeout_s)
-        connection.connect(address)
+        try:
+            connection.connect(address)
+        except OSError:
+            connection.close()
+            raise
         return connection
     host, _, port = address.rpartition(":")  # where there are no local sockets
     return socket.create_connection((host, int(port)), timeout_s)
