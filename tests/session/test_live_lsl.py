@@ -9,6 +9,7 @@ import pytest
 
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import EventKind, Flag, StopReason, TaskState
+from bmi_app.session import replaying
 from bmi_app.session.attach import Attachment
 from bmi_app.session.launch import LaunchError
 
@@ -46,11 +47,11 @@ def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start
     rig = start_source(RIG, "center_out")
     listen()
     sessions = []
-    for duration_s in (16, 6):
-        session = start_session("center_out", "blocks.0.duration_s=2", f"session.duration_s={duration_s}")
+    for end, reason in (("session.duration_s=13", StopReason.DURATION), ("session.trials=1", StopReason.TRIALS)):
+        session = start_session("center_out", "blocks.0.duration_s=3", end)
         summary = session.summary()
         sessions.append(session.folder.name)
-        assert summary["stop_reason"] == StopReason.DURATION.name
+        assert summary["stop_reason"] == reason.name
         assert summary["trials"] >= 1
         assert summary["success_rate"] >= 0.9
         for counter in ("dropped_spikes", "future_spikes", "bad_values", "unmapped_spikes"):
@@ -69,6 +70,7 @@ def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start
         margin_s = 0.1  # what arrives at the very end may miss the last tick
         both = [np.sort(of[(of > start_s + margin_s) & (of < end_s - margin_s)]) for of in (spikes["stamp_s"], sent_s)]
         np.testing.assert_array_equal(*both)
+        assert replaying.verify(session.folder)["exact"]
     result = rig.interrupt()
     assert result["interrupted"]
     assert result["sessions"] == sessions
