@@ -1,11 +1,15 @@
 """The `bmi` command: thin, one function a command. Everything heavy is imported where it is used."""
 
+import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+
+from bmi_app.bench.commands import bench_app
 
 app = typer.Typer(
     name="bmi",
@@ -17,7 +21,6 @@ app = typer.Typer(
 )
 sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_help=True, rich_markup_mode=None)
 protocols_app = typer.Typer(help="List, show and check protocols.", no_args_is_help=True, rich_markup_mode=None)
-bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(sessions_app, name="sessions")
 app.add_typer(protocols_app, name="protocols")
 app.add_typer(bench_app, name="bench")
@@ -58,9 +61,11 @@ def run(
         _fail(f"--speed {speed}: must be `real` or `max`")
     if gui and headless:
         _fail("--gui and --headless exclude each other")
+    if gui:
+        _need_display()
     view: running.View = "gui" if gui else "headless" if headless or as_json else "terminal"
     try:
-        summary = running.run(request, view, verify=speed == "real" if verify is None else verify)
+        summary = running.run(request, view, _show_window, verify=speed == "real" if verify is None else verify)
     except running.RunError as error:
         _fail(*error.lines, code=error.exit_code)
     _print_summary(summary, as_json)
@@ -74,8 +79,13 @@ def gui(
 ) -> None:
     """Open the window on a running session."""
     from bmi_app.gui import window
+    from bmi_app.session.attach import AttachError
 
-    raise typer.Exit(window.run(_find(attach), close_at_end=False))
+    _need_display()
+    try:
+        raise typer.Exit(window.run(_find(attach), close_at_end=False))
+    except AttachError as error:
+        _fail(str(error))
 
 
 @app.command()
@@ -151,67 +161,6 @@ def doctor(as_json: Json = False) -> None:
     findings = checks.run_checks()
     checks.render(findings, as_json=as_json)
     raise typer.Exit(1 if checks.worst(findings) == "fail" else 0)
-
-
-@bench_app.command("latency")
-def bench_latency(
-    units: Annotated[list[int] | None, typer.Option(min=65, help="units of the source; default: 96 and 1024")] = None,
-    blocks: Annotated[int, typer.Option(min=1, help="pairs of blocks of each case")] = 10,
-    block_s: Annotated[float, typer.Option(min=1, help="length of a block (s)")] = 10.0,
-    view: Annotated[str, typer.Option(help="`none`, `busy` or `both`: what runs beside")] = "both",
-    quick: Annotated[bool, typer.Option("--quick", help="two short pairs of blocks of one case")] = False,
-    as_json: Json = False,
-) -> None:
-    """Compare the engine's latency over LSL with that of a bare loop."""
-    from bmi_app.bench import latency, tables
-    from bmi_app.bench.child import ChildError
-
-    if view not in ("none", "busy", "both"):
-        _fail(f"--view {view}: must be `none`, `busy` or `both`")
-    if quick:
-        units, view, blocks, block_s = [96], "none", 2, 1.5
-    try:
-        report = latency.compare(units or [96, 1024], view, blocks, block_s, _say)  # type: ignore[arg-type]
-    except ChildError as error:
-        _fail(str(error), code=1)
-    if as_json:
-        print(json.dumps(report))
-    else:
-        tables.latency(report)
-    raise typer.Exit(0 if all(case["complete"] for case in report["cases"]) else 1)
-
-
-@bench_app.command("speed")
-def bench_speed(
-    simulated_s: Annotated[float, typer.Option(min=10, help="length of the simulated session (s)")] = 3600.0,
-    compile_anew: Annotated[bool, typer.Option("--compile", help="also time a start without compiled kernels")] = False,
-    as_json: Json = False,
-) -> None:
-    """Measure simulated time, the cost of a tick, and how soon a session runs."""
-    from bmi_app.bench import speed, tables
-    from bmi_app.bench.child import ChildError
-
-    try:
-        report = speed.measure(simulated_s, compile_anew, _say)
-    except ChildError as error:
-        _fail(str(error), code=1)
-    if as_json:
-        print(json.dumps(report))
-    else:
-        tables.speed(report)
-
-
-@bench_app.command("kernels")
-def bench_kernels(as_json: Json = False) -> None:
-    """Show what each real-time kernel calls, read from its compiled code: nothing that allocates, nothing of Python."""
-    from bmi_app.bench import machine_code, tables
-
-    calls = {name: sorted(machine_code.calls_of(kernel)) for name, kernel in machine_code.kernels().items()}
-    if as_json:
-        print(json.dumps(calls))
-    else:
-        tables.kernels(calls)
-    raise typer.Exit(1 if any(machine_code.forbidden(set(found)) for found in calls.values()) else 0)
 
 
 @sessions_app.command("list")
@@ -327,6 +276,21 @@ def main() -> None:
         sys.exit(130)
 
 
+def _show_window(folder: Path) -> None:
+    from bmi_app.gui import window
+    from bmi_app.session.attach import AttachError
+
+    with contextlib.suppress(AttachError):  # it was so short that it has ended
+        window.run(folder, close_at_end=True)
+
+
+def _need_display() -> None:
+    """Refuse a window where there is no display: Qt would abort the process."""
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in named):
+        _fail("there is no display for a window; leave out --gui for the terminal, or set DISPLAY")
+
+
 def _find(name: str) -> Path:
     from bmi_app.record.session_folder import sessions_root
     from bmi_app.session.catalogue import CatalogueError, find
@@ -345,10 +309,6 @@ def _load(name: str, overrides: list[str] | None) -> Any:
         return load(name, overrides or ())
     except ProtocolError as error:
         _fail(*(str(problem) for problem in error.problems))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _print(facts: dict[str, Any], as_json: bool) -> None:

@@ -4,7 +4,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from bmi_app.session.dashboard import Phase
+from bmi_app.session.observe import Phase
 
 PAUSE_KEY, STOP_KEY = "Space", "Ctrl+Q"
 _COMMANDABLE = (Phase.RUNNING, Phase.PAUSED, Phase.SOURCE_LOST, Phase.STALLED)

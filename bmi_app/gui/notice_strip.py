@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.session.attach import Attachment
-from bmi_app.session.dashboard import Figures, Phase, age_text, clock_text, remedy
+from bmi_app.session.observe import Figures, Phase, age_text, clock_text, remedy
 
 _LEVELS = {
     Phase.RUNNING: "calm",

@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from bmi_app.gui.theme import theme_of
 from bmi_app.rt.records import Outcome
-from bmi_app.session.dashboard import Figures, age_text, latency_text, size_text, success_text
+from bmi_app.session.observe import Figures, age_text, latency_text, size_text, success_text
 
 _GROUPS = (
     ("Task", ("Block", "Trial", "Success", "Last trials", "Time to target")),

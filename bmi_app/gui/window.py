@@ -18,7 +18,7 @@ from bmi_app.gui.status_panel import StatusPanel
 from bmi_app.gui.task_view import TaskView
 from bmi_app.rt.records import Flag
 from bmi_app.session.attach import Attachment
-from bmi_app.session.dashboard import Observer, Phase
+from bmi_app.session.observe import Observer, Phase
 
 _FIGURES_S = 0.2  # figures that change faster cannot be read
 _SIDE_WIDTH_PX = 400

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from bmi_app.session.attach import AttachError, Attachment
 from bmi_app.session.launch import LaunchError, launch
 
 View = Literal["gui", "terminal", "headless"]
+ShowWindow = Callable[[Path], object]  # given by the command, since the window lies above this layer
 
 
 class RunError(Exception):
@@ -26,7 +27,7 @@ class RunError(Exception):
         self.exit_code = exit_code
 
 
-def run(request: dict[str, Any], view: View, *, verify: bool) -> dict[str, Any]:
+def run(request: dict[str, Any], view: View, show_window: ShowWindow, *, verify: bool) -> dict[str, Any]:
     """Run the session that a request asks for, and return its summary, with `replay` where it was verified.
 
     Raises
@@ -35,7 +36,7 @@ def run(request: dict[str, Any], view: View, *, verify: bool) -> dict[str, Any]:
         If it did not start, or its engine died.
     """
     with _terminated_as_interrupted():
-        summary = _run_fast(request) if request["speed"] == "max" else _run_live(request, view)
+        summary = _run_fast(request) if request["speed"] == "max" else _run_live(request, view, show_window)
     if verify:
         from bmi_app.session import replaying
 
@@ -87,14 +88,14 @@ def _run_fast(request: dict[str, Any]) -> dict[str, Any]:
         raise RunError(error.lines) from error
 
 
-def _run_live(request: dict[str, Any], view: View) -> dict[str, Any]:
+def _run_live(request: dict[str, Any], view: View, show_window: ShowWindow) -> dict[str, Any]:
     try:
         process, folder = launch(request, _tell)
     except LaunchError as error:
         raise RunError(error.lines, error.exit_code) from error
     try:
         try:
-            _show(process, folder, view)
+            _show(process, folder, view, show_window)
         except KeyboardInterrupt:
             _stop(process, folder)
         process.wait()
@@ -107,12 +108,12 @@ def _run_live(request: dict[str, Any], view: View) -> dict[str, Any]:
     return summary
 
 
-def _show(process: "subprocess.Popen[bytes]", folder: Path, view: View) -> None:
+def _show(process: "subprocess.Popen[bytes]", folder: Path, view: View, show_window: ShowWindow) -> None:
     """Show the session until its end; whatever happens to the view, the session goes on."""
     if view == "gui":
-        from bmi_app.gui import window
-
-        window.run(folder, close_at_end=True)
+        show_window(folder)
+        if process.poll() is None:
+            _tell(f"the window is closed; {folder.name} goes on until its end, or Ctrl-C")
     elif view == "terminal":
         from rich.console import Console
 

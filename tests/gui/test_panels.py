@@ -12,7 +12,7 @@ from bmi_app.gui.task_view import TaskView
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.rt.records import EventKind, StopReason, TaskState, UpdateCause
 from bmi_app.session.attach import Attachment
-from bmi_app.session.dashboard import Observer
+from bmi_app.session.observe import Observer
 
 
 @pytest.fixture(params=["#efefef", "#2b2f36"], ids=["light", "dark"])

@@ -19,7 +19,7 @@ from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.rt.records import TaskState
 from bmi_app.session.attach import AttachError
-from bmi_app.session.dashboard import Phase
+from bmi_app.session.observe import Phase
 
 Show = Callable[..., OperatorWindow]
 

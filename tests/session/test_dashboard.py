@@ -24,7 +24,8 @@ from bmi_app.rt.ring import write_cell, write_cell_f8
 from bmi_app.session import dashboard
 from bmi_app.session.attach import Attachment
 from bmi_app.session.build import Core, build
-from bmi_app.session.dashboard import Observer, Phase, picture, watch
+from bmi_app.session.dashboard import picture, watch
+from bmi_app.session.observe import Observer, Phase
 from protocols.load import load
 
 

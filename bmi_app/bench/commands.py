@@ -1,0 +1,83 @@
+"""The `bmi bench` commands: thin, one function a command."""
+
+import json
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True, rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
+
+
+@bench_app.command("latency")
+def bench_latency(
+    units: Annotated[list[int] | None, typer.Option(min=65, help="units of the source; default: 96 and 1024")] = None,
+    blocks: Annotated[int, typer.Option(min=1, help="pairs of blocks of each case")] = 10,
+    block_s: Annotated[float, typer.Option(min=1, help="length of a block (s)")] = 10.0,
+    view: Annotated[str, typer.Option(help="`none`, `busy` or `both`: what runs beside")] = "both",
+    quick: Annotated[bool, typer.Option("--quick", help="two short pairs of blocks of one case")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare the engine's latency over LSL with that of a bare loop."""
+    from bmi_app.bench import latency, tables
+    from bmi_app.bench.child import ChildError
+
+    if view not in ("none", "busy", "both"):
+        fail(f"--view {view}: must be `none`, `busy` or `both`")
+    if quick:
+        units, view, blocks, block_s = [96], "none", 2, 1.5
+    try:
+        report = latency.compare(units or [96, 1024], view, blocks, block_s, say)  # type: ignore[arg-type]
+    except ChildError as error:
+        fail(str(error), code=1)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        tables.latency(report)
+    raise typer.Exit(0 if all(case["complete"] for case in report["cases"]) else 1)
+
+
+@bench_app.command("speed")
+def bench_speed(
+    simulated_s: Annotated[float, typer.Option(min=10, help="length of the simulated session (s)")] = 3600.0,
+    compile_anew: Annotated[bool, typer.Option("--compile", help="also time a start without compiled kernels")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure simulated time, the cost of a tick, and how soon a session runs."""
+    from bmi_app.bench import speed, tables
+    from bmi_app.bench.child import ChildError
+
+    try:
+        report = speed.measure(simulated_s, compile_anew, say)
+    except ChildError as error:
+        fail(str(error), code=1)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        tables.speed(report)
+
+
+@bench_app.command("kernels")
+def bench_kernels(as_json: Json = False) -> None:
+    """Show what each real-time kernel calls, read from its compiled code: nothing that allocates, nothing of Python."""
+    from bmi_app.bench import machine_code, tables
+
+    calls = {name: sorted(machine_code.calls_of(kernel)) for name, kernel in machine_code.kernels().items()}
+    if as_json:
+        print(json.dumps(calls))
+    else:
+        tables.kernels(calls)
+    raise typer.Exit(1 if any(machine_code.forbidden(set(found)) for found in calls.values()) else 0)
+
+
+def say(text: str) -> None:
+    """Tell how it goes, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(line: str, code: int = 2) -> NoReturn:
+    """Name a mistake and end."""
+    print(f"bmi: {line}", file=sys.stderr)
+    raise typer.Exit(code)
