@@ -1,20 +1,26 @@
 """Reinforcement: weights follow the exploration that preceded a better trial than usual.
 
     W += rate * (R - Rbar) * sum_t gamma^(T - t) n_t x_t^T / (eps + |x_t|^2)
+    W_a *= |W_a before| / |W_a|
     Rbar <- 0.8 Rbar + 0.2 R
 
-n_t is the exploratory velocity that the program itself added and recorded, R is 0 or 1 (node perturbation; Williams
-1992, Legenstein et al. 2010 equation 13 for the averages).
+n_t is the exploratory velocity that the program itself added and recorded (`learning.exploration_cm_s`; without it
+nothing is learnt), R is 0 or 1 (node perturbation; Williams 1992, Legenstein et al. 2010 equation 13 for the averages).
+
+Each axis keeps the length of its weights: the rule turns them, the protocol's gain says how fast the cursor is. Without
+this the estimate's noise makes them longer and longer, and after half an hour of success the cursor is lost again.
 """
+
+import math
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
-from bmi_app.rt.jit import kernel
+from bmi_app.rt.jit import kernel, part
 
 ADAPTS = "readout"
-DEFAULT_RATE = 0.01
+DEFAULT_RATE = 0.1
 
 
 class Settings(BaseModel):
@@ -31,7 +37,7 @@ class Settings(BaseModel):
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
     """Return the named parts of the rule's memory."""
-    return {"epsilon": (1,), "discount": (1,), "keep": (1,), "expected": (1,)}
+    return {"epsilon": (1,), "discount": (1,), "keep": (1,), "expected": (1,), "lengths": (n_axes,)}
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
@@ -41,15 +47,27 @@ def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     memory["keep"][0] = settings.keep
 
 
+@part
+def _length(row):
+    """Return the Euclidean length of an axis's weights."""
+    total = 0.0
+    for u in range(row.shape[0]):
+        total += row[u] * row[u]
+    return math.sqrt(total)
+
+
 @kernel(learn_signature)
 def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     """Reinforce, or weaken, what the exploration of this trial did."""
     epsilon, discount, keep, expected = memory[0], memory[1], memory[2], memory[3]
+    lengths = memory[4:]
     obtained = 1.0 if reward > 0.0 else 0.0
     surprise = obtained - expected
     memory[3] = keep * expected + (1.0 - keep) * obtained
     if features.shape[0] == 0 or rate == 0.0 or surprise == 0.0:
         return NOTHING
+    for a in range(weights.shape[0]):
+        lengths[a] = _length(weights[a])
     weight = 1.0
     for back in range(features.shape[0]):
         t = features.shape[0] - 1 - back
@@ -61,4 +79,9 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
             for u in range(weights.shape[1]):
                 weights[a, u] += step * features[t, u] * mask[a, u]
         weight *= discount
+    for a in range(weights.shape[0]):
+        length = _length(weights[a])
+        if length > 0.0 and lengths[a] > 0.0:
+            for u in range(weights.shape[1]):
+                weights[a, u] *= lengths[a] / length
     return CHANGED

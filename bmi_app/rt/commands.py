@@ -18,6 +18,7 @@ _EVENT_PAUSED, _EVENT_RESUMED = int(EventKind.PAUSED), int(EventKind.RESUMED)
 _EVENT_REWARD, _EVENT_ADOPTED = int(EventKind.REWARD), int(EventKind.ADOPTED)
 _EVENT_UNIT_MOVED = int(EventKind.UNIT_MOVED)
 _CAUSE_ADOPTED, _CAUSE_UNIT_MOVED = int(UpdateCause.ADOPTED), int(UpdateCause.UNIT_MOVED)
+_CAUSE_GAIN = int(UpdateCause.GAIN)
 
 
 @part
@@ -98,6 +99,7 @@ def _apply(core, model, features, logs, inputs, kind, index, aux, value):
     elif kind == _GAIN:
         model[2][index] = value
         state.weights_hash = hash_weights(model)
+        store_weights(core, model, logs, _CAUSE_GAIN, -1)
     elif kind == _REWARD:
         state.reward = 1.0
         log_event(core, logs, _EVENT_REWARD, 1, 1.0)

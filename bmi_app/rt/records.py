@@ -72,7 +72,7 @@ class EventKind(IntEnum):
     UPDATE_REJECTED = 8  # code: UpdateCause; value: norm of the refused change
     ADOPTED = 9  # code: blob id; value: norm of the change
     BASELINE_FROZEN = 10  # value: mean baseline (Hz)
-    SOURCE_LOST = 11  # value: age of the data (s)
+    SOURCE_LOST = 11
     SOURCE_BACK = 12
     PAUSED = 13
     RESUMED = 14
@@ -97,6 +97,7 @@ class UpdateCause(IntEnum):
     ADOPTED = 4
     UNIT_MOVED = 5
     STOP = 6
+    GAIN = 7
 
 
 class StopReason(IntEnum):

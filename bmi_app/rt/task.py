@@ -71,7 +71,7 @@ _SHUFFLED, _SEQUENTIAL = int(TargetOrder.SHUFFLED), int(TargetOrder.SEQUENTIAL)
 @part
 def _block_is_over(state, block):
     """Tell whether the block has had its ticks or its trials, or the operator wants the next one."""
-    if state.next_block or (block.ticks > 0 and state.block_ticks > block.ticks):
+    if state.next_block or (block.ticks > 0 and state.block_ticks >= block.ticks):
         return True
     between_trials = state.state == _INTER_TRIAL
     return block.trials > 0 and state.block_trials >= block.trials and between_trials
@@ -81,7 +81,8 @@ def _block_is_over(state, block):
 def _conditions(config, state):
     """Return the bits of the conditions that hold in this tick."""
     distance_cm = math.hypot(state.cursor_x_cm - state.target_x_cm, state.cursor_y_cm - state.target_y_cm)
-    inside = distance_cm <= config.target_radius_cm
+    # Where nothing is to be held, having entered is enough.
+    inside = distance_cm <= config.target_radius_cm or (state.state == _HOLD and config.hold_ticks == 0)
     bits = _INSIDE if inside else _OUTSIDE
     if state.state == _HOLD:
         if state.state_ticks >= config.hold_ticks:
@@ -132,7 +133,7 @@ def _choose_target(config, state, targets, order):
 
 
 @part
-def _end_trial(core, logs, outcome):
+def end_trial(core, logs, outcome):
     """Close the trial with its outcome; a success earns the reward with `task.reward_probability`."""
     config, state = core[1][0], core[2][0]
     state.outcome = outcome
@@ -156,7 +157,7 @@ def _enter(core, task, logs, next_state, outcome):
     config, state = core[1][0], core[2][0]
     left = state.state
     if outcome:
-        _end_trial(core, logs, outcome)
+        end_trial(core, logs, outcome)
     if next_state == _HOLD:
         state.entered = 1
         log_event(core, logs, _TARGET_ENTER, state.target, 0.0)
@@ -181,7 +182,7 @@ def _next_block(core, features, task, logs):
     """End the present block, and a trial that it cuts; begin the next, or finish after the last."""
     config, state, blocks = core[1][0], core[2][0], task[2]
     if state.state == _MOVE or state.state == _HOLD:
-        _end_trial(core, logs, _BLOCK_ENDED)
+        end_trial(core, logs, _BLOCK_ENDED)
     if state.block >= 0 and blocks[state.block].kind == _BLOCK_REST:
         freeze_baselines(core, features)
         log_event(core, logs, _BASELINE_FROZEN, 0, features[3].mean())

@@ -8,8 +8,8 @@ from bmi_app.rt.cursor import DECODED, INTENT, NOISE, VELOCITY, decode, move
 from bmi_app.rt.jit import kernel, part, void
 from bmi_app.rt.learn import learn, sample
 from bmi_app.rt.log import log_event
-from bmi_app.rt.records import EventKind, Flag, StopReason, TaskState
-from bmi_app.rt.task import advance
+from bmi_app.rt.records import EventKind, Flag, Outcome, StopReason, TaskState
+from bmi_app.rt.task import advance, end_trial
 
 _LOST = int(Flag.SOURCE_LOST)
 _INPUTS = int(Flag.SOURCE_LOST | Flag.REPLAYED)
@@ -18,6 +18,7 @@ _REJECTED, _IN_TARGET, _FINISHED = int(Flag.REJECTED), int(Flag.IN_TARGET), int(
 _REST, _MOVE, _HOLD = int(TaskState.REST), int(TaskState.MOVE), int(TaskState.HOLD)
 _EVENT_LOST, _EVENT_BACK, _STOP = int(EventKind.SOURCE_LOST), int(EventKind.SOURCE_BACK), int(EventKind.SESSION_STOP)
 _DURATION, _TRIALS = int(StopReason.DURATION), int(StopReason.TRIALS)
+_BLOCK_ENDED = int(Outcome.BLOCK_ENDED)
 
 
 @part
@@ -36,16 +37,16 @@ def begin(core, logs):
 
 
 @part
-def _finish(core, logs):
-    """Stop after the ticks or trials asked for; say why, once."""
+def _stop_when_due(core, logs):
+    """Stop after the ticks or trials asked for; a session that stops ends the trial that it cuts."""
     config, state = core[1][0], core[2][0]
     if state.stop_reason == 0:
         if config.max_trials > 0 and state.trials_done >= config.max_trials:
             state.stop_reason = _TRIALS
         elif config.max_ticks > 0 and state.tick + 1 >= config.max_ticks:
             state.stop_reason = _DURATION
-    if state.stop_reason:
-        log_event(core, logs, _STOP, state.stop_reason, 0.0)
+    if state.stop_reason and (state.state == _MOVE or state.state == _HOLD):
+        end_trial(core, logs, _BLOCK_ENDED)
 
 
 @part
@@ -101,6 +102,8 @@ def tick(decoder, rule, session):
     move(core, trial, task)  # 5
     sampled = sample(core, model, features, trial)
     advance(core, features, task, logs)  # 6
+    _stop_when_due(core, logs)
     learn(rule, core, model, features, trial, task, logs, sampled)  # 7
-    _finish(core, logs)
+    if state.stop_reason:
+        log_event(core, logs, _STOP, state.stop_reason, 0.0)
     write_frame(core, trial, task, frame_rings)  # 8

@@ -22,11 +22,13 @@ _REST = int(TaskState.REST)
 def _follow(core, features, frame):
     """Take the task's state from the recorded frame instead of making it."""
     state = core[2][0]
-    if state.state == _REST and frame.state != _REST:
+    if state.state == _REST and (frame.state != _REST or frame.block != state.block):
         freeze_baselines(core, features)
     if frame.trial != state.trial:
         state.n_samples = 0
-    state.trial_ticks = state.trial_ticks + 1 if frame.trial == state.trial else 0
+        state.trial_ticks = 0
+    elif not state.held:
+        state.trial_ticks += 1
     state.block, state.state, state.state_ticks = frame.block, frame.state, frame.state_ticks
     state.trial, state.target, state.outcome, state.reward = frame.trial, frame.target, frame.outcome, frame.reward
     state.target_x_cm, state.target_y_cm = frame.target_x_cm, frame.target_y_cm

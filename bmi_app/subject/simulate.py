@@ -25,6 +25,7 @@ from bmi_app.rt.contracts import (
 from bmi_app.rt.jit import part
 
 HISTORY = 8  # rows of `seen`
+_LANES = 1 << 16  # four for each of the most units that a protocol may have
 
 # Words at the head of the simulation's memory; integers stand in `memory.view(np.int64)`.
 SEED, STEP, N_UNITS, MANUAL_CLOCK, FRAME = range(5)
@@ -94,4 +95,4 @@ def spikes_of(key, unit, expected):
 @part
 def time_of(key, unit, nth, start_s, step_s):
     """Return the time of the nth spike of a unit in a step: uniform in it."""
-    return start_s + step_s * random.uniform(key, 4 * unit + 1 + nth * 16_384)
+    return start_s + step_s * random.uniform(key, 4 * unit + 1 + nth * _LANES)
