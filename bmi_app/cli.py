@@ -75,13 +75,18 @@ def run(
 
 @app.command()
 def gui(
-    attach: Annotated[str, typer.Option(help="the running session to show")] = "last",
+    attach: Annotated[str | None, typer.Option(help="the running session to show, instead of the start page")] = None,
 ) -> None:
-    """Open the window on a running session."""
-    from bmi_app.gui import window
+    """Open the window: choose a session and start it, look at others, edit protocols; or attach to a running one."""
     from bmi_app.session.attach import AttachError
 
     _need_display()
+    if attach is None:
+        from bmi_app.gui import main_window
+
+        raise typer.Exit(main_window.run())
+    from bmi_app.gui import window
+
     try:
         raise typer.Exit(window.run(_find(attach), close_at_end=False))
     except AttachError as error:

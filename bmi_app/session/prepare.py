@@ -70,7 +70,7 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
     ----------
     request : dict
         `protocol` (name or path), `overrides` (list of `key=value`), `out` (folder of the session folders, or None),
-        `speed` ("real" or "max"), `source_timeout_s`.
+        `speed` ("real" or "max"), `source_timeout_s`, and where the operator gave names, `labels` (`subject`, `session`).
     say : callable
         Told what takes a while.
 
@@ -118,7 +118,7 @@ def _make(
         else:
             core = build(protocol, frame_slots=_FAST_FRAMES, spike_slots=_FAST_SPIKES, allocator=allocate)
         outputs = [Wired(_output(output.kind, output.settings), output.on) for output in protocol.outputs if real]
-        session = _describe(protocol, source, live_path, real)
+        session = _describe(protocol, source, live_path, real) | _labelled(request)
         folder = session_folder.create(root, protocol.name, session, protocol.to_toml())
         undoing.callback(shutil.rmtree, folder, ignore_errors=True)
         inputs.keep(protocol, folder)
@@ -151,6 +151,12 @@ def _describe(protocol: Protocol, source: SourceInfo, live_path: Path, real: boo
         "source": {key: value for key, value in vars(source).items() if value is not None},
         "engine": engine,
     }
+
+
+def _labelled(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what the operator calls the subject and the session, for `session.toml`."""
+    labels = {key: str(label) for key, label in request.get("labels", {}).items() if label}
+    return {"labels": labels} if labels else {}
 
 
 def recorded_protocol(text: str) -> Protocol:

@@ -1,0 +1,194 @@
+"""Hold the pages between sessions, and open the live window on a session that was started or is running."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QEvent, QObject, QSettings, QTimer
+from PyQt6.QtGui import QCloseEvent
+from PyQt6.QtWidgets import QApplication, QMainWindow, QTabWidget
+
+from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.start_page import StartPage
+from bmi_app.gui.window import OperatorWindow
+from bmi_app.gui.worker import Worker
+from bmi_app.record.damage import JournalError
+from bmi_app.record.session_folder import read_summary, status
+from bmi_app.session.attach import AttachError, Attachment
+from bmi_app.session.launch import LaunchError, launch
+
+_REAP_MS = 500
+
+
+class MainWindow(QMainWindow):
+    """Start sessions, watch each in a window of its own, and come back when it ends.
+
+    Parameters
+    ----------
+    settings : QSettings
+        Where choices and geometry are remembered.
+    """
+
+    def __init__(self, settings: QSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        # Made before the window lowers itself: an engine inherits the priority of the thread that starts it.
+        self._launches = Worker("launches", self)
+        self._checks = Worker("checks", self)
+        self._computes = Worker("computes", self)
+        self._engines: list[subprocess.Popen[bytes]] = []
+        self.live: OperatorWindow | None = None
+        self._live_folder: Path | None = None
+        self.start_page = StartPage(self._checks, self._computes)
+        self.pages = QTabWidget()
+        self.pages.setDocumentMode(True)
+        self.pages.addTab(self.start_page, "&Start")
+        self.setCentralWidget(self.pages)
+        self.setWindowTitle("bmi")
+        self.setMinimumSize(960, 600)
+        self.resize(1240, 700)
+        self.start_page.start_asked.connect(self.begin_session)
+        self.start_page.attach_asked.connect(self.open_session)
+        self.start_page.result.recover_asked.connect(self._recover)
+        self._reaper = QTimer(self)
+        self._reaper.timeout.connect(self._reap)
+        self._recall()
+
+    def begin_session(self, request: dict[str, Any]) -> None:
+        """Launch an engine off the window's thread, and open its session once it runs."""
+        self._remember()
+        self.start_page.show_progress("Starting the engine…")
+
+        def progress(text: str) -> None:
+            self._launches.post(lambda: self.start_page.show_progress(f"Starting: {text}"))
+
+        self._launches.submit(lambda: launch(request, progress), lambda found: self._launched(*found), self._failed)
+
+    def open_session(self, folder: Path) -> None:
+        """Show the live window on a running session, instead of this one."""
+        try:
+            attachment = Attachment(folder)
+        except (AttachError, JournalError):
+            self._come_back(folder)  # it was so short that it has ended
+            return
+        self._live_folder = folder
+        self.live = OperatorWindow(attachment, close_at_end=True)
+        self.live.installEventFilter(self)
+        self.live.show()
+        self.hide()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Come back when the live window is closed, by its operator or at the session's end."""
+        is_hidden = event is not None and event.type() == QEvent.Type.Hide and not event.spontaneous()
+        if is_hidden and watched is self.live and self.live is not None:
+            live, folder, self.live = self.live, self._live_folder, None
+            live.removeEventFilter(self)
+            live.deleteLater()
+            assert folder is not None
+            QTimer.singleShot(0, lambda: self._come_back(folder))
+        return False
+
+    def say_fault(self, text: str) -> None:
+        """Show a fault where the operator looks: in the live window's log, else here."""
+        if self.live is not None:
+            self.live.log.say(text)
+        else:
+            bar = self.statusBar()
+            assert bar is not None
+            bar.showMessage(text)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Remember the choices, and end the program; no session depends on it."""
+        self._remember()
+        self.start_page.close_page()
+        self._reaper.stop()
+        for worker in (self._launches, self._checks, self._computes):
+            worker.close()
+        super().closeEvent(event)
+        QApplication.quit()
+
+    def leave(self) -> None:
+        """Close everything without a question; a session that runs goes on."""
+        if self.live is not None:
+            self.live.removeEventFilter(self)
+            self.live.leave()
+            self.live = None
+        self.close()
+
+    def _launched(self, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+        self._engines.append(process)
+        self._reaper.start(_REAP_MS)
+        self.start_page.show_started([])
+        self.open_session(folder)
+
+    def _failed(self, error: Exception) -> None:
+        self.start_page.show_started(error.lines if isinstance(error, LaunchError) else [str(error)])
+
+    def _reap(self) -> None:
+        """Ask after the engines that were started here, so that none remains as a zombie."""
+        self._engines = [process for process in self._engines if process.poll() is None]
+        if not self._engines:
+            self._reaper.stop()
+
+    def _come_back(self, folder: Path) -> None:
+        self.show()
+        self.pages.setCurrentWidget(self.start_page)
+        self._show_result(folder)
+
+    def _show_result(self, folder: Path) -> None:
+        try:
+            summary = read_summary(folder)
+        except JournalError:
+            summary = None
+        self.start_page.result.show_result(folder, summary, status(folder) == "running")
+        self.start_page.look()
+
+    def _recover(self, folder: Path) -> None:
+        from bmi_app.session import catalogue
+
+        self._computes.submit(
+            lambda: catalogue.recover(folder),
+            lambda _: self._show_result(folder),
+            lambda error: self.say_fault(f"{folder.name} cannot be recovered: {error}"),
+        )
+
+    def _remember(self) -> None:
+        self.start_page.form.remember(self._settings)
+        self._settings.setValue("window/geometry", self.saveGeometry())
+
+    def _recall(self) -> None:
+        self.start_page.form.recall(self._settings)
+        geometry = self._settings.value("window/geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+
+
+def run() -> int:
+    """Show the application until its window is closed; return the exit code.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At Ctrl-C in the terminal; a session that runs goes on.
+    """
+    from bmi_app.session.priority import lower_view
+
+    application = QApplication.instance() or QApplication(["bmi"])
+    assert isinstance(application, QApplication)
+    application.setQuitOnLastWindowClosed(False)  # none is open while one gives way to the other
+    window = MainWindow(QSettings("bmi", "bmi"))
+    if sys.platform == "linux":  # elsewhere a process is lowered as a whole, and its engines with it
+        lower_view()
+    interrupted = []
+
+    def interrupt() -> None:
+        interrupted.append(True)
+        window.leave()
+
+    with shown_faults(window.say_fault, interrupt):
+        window.show()
+        application.exec()
+    if interrupted:
+        raise KeyboardInterrupt
+    return 0

@@ -1,0 +1,95 @@
+"""Say how the last session went, and verify it with one button."""
+
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import Qt, QUrl, pyqtSignal
+from PyQt6.QtGui import QDesktopServices
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from bmi_app.gui.verifying import Verifier
+from bmi_app.gui.worker import Worker
+
+
+class ResultCard(QFrame):
+    """Show one session's outcome; hidden until there is one.
+
+    Signals: `recover_asked(Path)`, where its engine died.
+    """
+
+    recover_asked = pyqtSignal(Path)
+
+    def __init__(self, worker: Worker, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.folder: Path | None = None
+        self._verifier = Verifier(worker, self)
+        self.heading, self.text, self.verdict = QLabel(), QLabel(), QLabel()
+        self.heading.setStyleSheet("font-weight: 600")
+        for label in (self.text, self.verdict):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.verify, self.recover = QPushButton("&Verify"), QPushButton("&Recover")
+        self.verify.setToolTip("Recompute every tick from the recording, and compare every bit")
+        self.open = QPushButton("Open folder")
+        buttons = QHBoxLayout()
+        for button in (self.verify, self.recover, self.open):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        column = QVBoxLayout(self)
+        column.addWidget(self.heading)
+        column.addWidget(self.text)
+        column.addWidget(self.verdict)
+        column.addLayout(buttons)
+        self.verify.clicked.connect(self._verify)
+        self.recover.clicked.connect(lambda: self.recover_asked.emit(self.folder))
+        self.open.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder))))
+        self._verifier.told.connect(self._tell)
+        self.hide()
+
+    def show_result(self, folder: Path, summary: dict[str, Any] | None, is_running: bool) -> None:
+        """Show how a session ended; it has no summary where it still runs or its engine died."""
+        self.folder = folder
+        self.verdict.setText("")
+        if summary is not None:
+            self.heading.setText(f"Last session: {folder.name}")
+            self.text.setText(summary_text(summary))
+        elif is_running:
+            self.heading.setText(f"{folder.name} goes on without a window")
+            self.text.setText("It is in the list of running sessions: attach to it there.")
+        else:
+            self.heading.setText(f"{folder.name}: the engine has died")
+            self.text.setText("What was recorded is safe; recovering makes a complete session of it.")
+        self.verify.setVisible(summary is not None)
+        self.verify.setEnabled(True)
+        self.recover.setVisible(summary is None and not is_running)
+        self.show()
+
+    def _verify(self) -> None:
+        assert self.folder is not None
+        self.verify.setEnabled(False)
+        self._verifier.verify(self.folder)
+
+    def _tell(self, folder: Path, text: str, is_done: bool, _: bool) -> None:
+        if folder == self.folder:
+            self.verdict.setText(text)
+            self.verify.setEnabled(is_done)
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """Say in two lines how a session went."""
+    rate, time_s = summary.get("success_rate"), summary.get("median_time_to_target_s")
+    p99_us = summary.get("latency_us", {}).get("p99")
+    why = str(summary.get("stop_reason", "")).lower().replace("_", " ")
+    first = [f"{summary.get('duration_s', 0):.1f} s, ended by: {why}", f"{summary.get('trials', 0)} trials"]
+    if rate is not None:
+        first.append(f"{rate:.0%} success")
+    if time_s is not None:
+        first.append(f"median {time_s:.2f} s to the target")
+    second = [f"{summary.get('spikes') or 0:,} spikes, {summary.get('dropped_spikes', 0)} dropped"]
+    second.append(f"{summary.get('missed_ticks', 0)} of {summary.get('ticks', 0):,} ticks missed")
+    if p99_us is not None:
+        second.append(f"latency p99 {p99_us:,.0f} µs")
+    if "error" in summary:
+        second.append(f"error: {summary['error']}")
+    return " · ".join(first) + "\n" + " · ".join(second)

@@ -1,0 +1,217 @@
+"""Ask what session shall run: protocol, driver, names, length, and where it is kept."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QSettings, Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
+
+from bmi_app import plugins
+from bmi_app.record.session_folder import sessions_root
+from protocols.load import catalogue, user_folder
+
+_SOURCE_TIMEOUT_S = 5.0
+_AS_PROTOCOL = "as the protocol says"
+
+
+class SessionForm(QWidget):
+    """Show the choices, and make a request of them.
+
+    Signals: `changed()`; `edit_asked(str)`, the protocol whose editing is wanted.
+    """
+
+    changed = pyqtSignal()
+    edit_asked = pyqtSignal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.protocol = QComboBox()
+        self.protocol.setAccessibleName("protocol")
+        self.title = QLabel()
+        self.title.setWordWrap(True)
+        self.title.setEnabled(False)
+        self.edit = QPushButton("Edit…")
+        self.driver = QComboBox()
+        self.driver.setAccessibleName("driver")
+        self.recording = QLineEdit()
+        self.recording.setPlaceholderText("session folder or recording to replay")
+        self.subject, self.session = QLineEdit(), QLineEdit()
+        self.subject.setPlaceholderText("for example M1")
+        self.session.setPlaceholderText("for example day 3, morning")
+        self.duration_s = _optional_seconds()
+        self.trials, self.seed = _optional_count("as the protocol says"), _optional_count("the protocol's")
+        self.seed.setMinimum(-1)
+        self.seed.setValue(-1)
+        self.folder = QLineEdit(str(sessions_root()))
+        self.free = QLabel()
+        self.free.setEnabled(False)
+        self.source_id = ""  # of the LSL stream that the operator chose
+        self._arrange()
+        self.reload()
+        self._connect()
+        self._show_what_applies()
+
+    def reload(self, choose: str | None = None) -> None:
+        """List the protocols and drivers that there are now; keep the choice, or make another one."""
+        kept = choose or self.protocol.currentData()
+        own = user_folder()
+        self.protocol.blockSignals(True)
+        self.protocol.clear()
+        for name, path, title in catalogue():
+            whose = "yours" if path.parent == own else "shipped"
+            self.protocol.addItem(f"{name}   ({whose})", str(path))
+            self.protocol.setItemData(self.protocol.count() - 1, title, Qt.ItemDataRole.ToolTipRole)
+        if kept and self.protocol.findData(kept) < 0 and Path(kept).is_file():  # a file elsewhere
+            self.protocol.addItem(Path(kept).name, kept)
+        self.protocol.setCurrentIndex(max(self.protocol.findData(kept), 0))
+        self.protocol.blockSignals(False)
+        if not self.driver.count():
+            self.driver.addItem(_AS_PROTOCOL, "")
+            for name in plugins.names("drivers"):
+                self.driver.addItem(name, name)
+        self._protocol_chosen()
+
+    def request(self) -> dict[str, Any]:
+        """Return what `bmi_app.session.launch.launch` takes."""
+        values: dict[str, Any] = {}
+        if self.driver.currentData():
+            values["driver.kind"] = self.driver.currentData()
+        if self.driver.currentData() == "replay":
+            values["driver.settings.path"] = json.dumps(self.recording.text())
+        if self.source_id and self.driver.currentData() in ("", "lsl"):
+            values["driver.source_id"] = json.dumps(self.source_id)
+        for key, box in (("duration_s", self.duration_s), ("trials", self.trials), ("seed", self.seed)):
+            if box.value() > box.minimum():
+                values[f"session.{key}"] = f"{box.value():g}" if key == "duration_s" else box.value()
+        return {
+            "protocol": self.protocol.currentData() or "",
+            "overrides": [f"{key}={value}" for key, value in values.items()],
+            "out": self.folder.text().strip() or str(sessions_root()),
+            "speed": "real",
+            "source_timeout_s": _SOURCE_TIMEOUT_S,
+            "labels": {"subject": self.subject.text().strip(), "session": self.session.text().strip()},
+        }
+
+    def remember(self, settings: QSettings) -> None:
+        """Keep the choices, but neither the session's name nor the seed, which belong to one session."""
+        for key, value in (
+            ("protocol", self.protocol.currentData()),
+            ("driver", self.driver.currentData()),
+            ("recording", self.recording.text()),
+            ("subject", self.subject.text()),
+            ("duration_s", self.duration_s.value()),
+            ("trials", self.trials.value()),
+            ("folder", self.folder.text() if self.folder.text() != str(sessions_root()) else ""),
+        ):
+            settings.setValue(f"start/{key}", value)
+
+    def recall(self, settings: QSettings) -> None:
+        """Choose again what was chosen last."""
+        self.reload(settings.value("start/protocol", "", str) or None)
+        self.driver.setCurrentIndex(max(self.driver.findData(settings.value("start/driver", "", str)), 0))
+        self.recording.setText(settings.value("start/recording", "", str))
+        self.subject.setText(settings.value("start/subject", "", str))
+        self.duration_s.setValue(settings.value("start/duration_s", 0.0, float))
+        self.trials.setValue(settings.value("start/trials", 0, int))
+        self.folder.setText(settings.value("start/folder", "", str) or str(sessions_root()))
+
+    def show_free(self, free_bytes: int | None) -> None:
+        """Say how much more can be written."""
+        self.free.setText("" if free_bytes is None else f"{free_bytes / 1e9:,.1f} GB free")
+
+    def choose_source(self, source_id: str) -> None:
+        """Take the stream of this source id; any that the protocol means, where it is empty."""
+        self.source_id = source_id
+        self.changed.emit()
+
+    def _connect(self) -> None:
+        self.protocol.currentIndexChanged.connect(self._protocol_chosen)
+        self.driver.currentIndexChanged.connect(self._show_what_applies)
+        self.edit.clicked.connect(lambda: self.edit_asked.emit(str(self.protocol.currentData())))
+        for line in (self.recording, self.subject, self.session, self.folder):
+            line.textChanged.connect(self.changed)
+        for box in (self.duration_s, self.trials, self.seed):
+            box.valueChanged.connect(self.changed)
+
+    def _protocol_chosen(self) -> None:
+        title = self.protocol.currentData(Qt.ItemDataRole.ToolTipRole) or ""
+        self.title.setText(title)
+        self.changed.emit()
+
+    def _show_what_applies(self) -> None:
+        self._rows.setRowVisible(self._recording_row, self.driver.currentData() == "replay")
+        self.changed.emit()
+
+    def _arrange(self) -> None:
+        self._rows = QFormLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setVerticalSpacing(9)
+        self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._rows.addRow("&Protocol", _beside(self.protocol, self.edit))
+        self._rows.addRow("", self.title)
+        self._rows.addRow("&Driver", self.driver)
+        browse_recording = QPushButton("Browse…")
+        browse_recording.clicked.connect(self._browse_recording)
+        self._recording_row = self._rows.rowCount()
+        self._rows.addRow("Recording", _beside(self.recording, browse_recording))
+        self._rows.addRow("S&ubject", self.subject)
+        self._rows.addRow("S&ession", self.session)
+        self._rows.addRow("&Length", self.duration_s)
+        self._rows.addRow("&Trials", self.trials)
+        self._rows.addRow("Seed", self.seed)
+        browse = QPushButton("Browse…")
+        browse.clicked.connect(self._browse_folder)
+        self._rows.addRow("&Output folder", _beside(self.folder, browse))
+        self._rows.addRow("", self.free)
+        self.driver.setToolTip("Where the spikes come from: the simulated rig, LSL, or a recording")
+        self.duration_s.setToolTip("After so long the session ends; you can stop it before")
+        self.trials.setToolTip("After so many trials the session ends")
+        self.seed.setToolTip("Seed of every random number: the same seed gives the same target order")
+        self.folder.setToolTip("A new folder is made here for each session; nothing is ever overwritten")
+
+    def _browse_folder(self) -> None:
+        found = QFileDialog.getExistingDirectory(self, "Where sessions are kept", self.folder.text())
+        if found:
+            self.folder.setText(found)
+
+    def _browse_recording(self) -> None:
+        found = QFileDialog.getExistingDirectory(self, "Session folder to replay", str(sessions_root()))
+        if found:
+            self.recording.setText(found)
+
+
+def _beside(field: QWidget, button: QPushButton) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addWidget(field, 1)
+    row.addWidget(button)
+    return row
+
+
+def _optional_seconds() -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(0, 7 * 24 * 3600)
+    box.setDecimals(1)
+    box.setSingleStep(30)
+    box.setSuffix(" s")
+    box.setSpecialValueText("as the protocol says")
+    return box
+
+
+def _optional_count(unset: str) -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(0, int(math.pow(2, 31)) - 1)
+    box.setSpecialValueText(unset)
+    return box

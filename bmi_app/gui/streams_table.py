@@ -1,0 +1,58 @@
+"""List the LSL streams on the network, the required one ticked or red with the reason."""
+
+from collections.abc import Sequence
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QBrush
+from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from bmi_app.gui.theme import theme_of
+from bmi_app.session.streams import Stream
+
+_COLUMNS = ("", "Name", "Type", "Channels", "Rate", "Host", "Why")
+
+
+class StreamsTable(QTableWidget):
+    """Show streams; a double click on one asks for it: `chosen(str)`, its source id."""
+
+    chosen = pyqtSignal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, len(_COLUMNS), parent)
+        self.setAccessibleName("LSL streams")
+        self.setHorizontalHeaderLabels(_COLUMNS)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        if (rows := self.verticalHeader()) is not None:
+            rows.hide()
+        if (header := self.horizontalHeader()) is not None:
+            header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
+        self._streams: list[Stream] = []
+        self.cellDoubleClicked.connect(lambda row, _: self.chosen.emit(self._streams[row].source_id))
+
+    def show_streams(self, streams: Sequence[Stream]) -> None:
+        """Show these; nothing is touched where nothing changed, so that a selection stays."""
+        if list(streams) == self._streams:
+            return
+        self._streams = list(streams)
+        theme = theme_of(self.palette())
+        self.setRowCount(len(streams))
+        for row, stream in enumerate(streams):
+            rate = f"{stream.rate_hz:g} Hz" if stream.rate_hz else "irregular"
+            mark = {True: "✔", False: "✕", None: ""}[stream.fits]
+            format_ = stream.channel_format.removeprefix("cf_")
+            texts = (mark, stream.name, stream.type, f"{stream.n_channels} {format_}", rate, stream.host, stream.reason)
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                item.setToolTip(f"{text}\nsource id: {stream.source_id}" if column else stream.reason)
+                if stream.fits is not None and column in (0, len(texts) - 1):
+                    item.setForeground(QBrush(theme.held if stream.fits else theme.failed))
+                elif stream.fits is None:
+                    item.setForeground(QBrush(theme.muted))
+                if column == 0:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+                self.setItem(row, column, item)

@@ -1,0 +1,73 @@
+"""Say before a session is started whether it can run, and if not, everything that stands in its way."""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bmi_app.session.streams import Stream, StreamWatch, judge
+from protocols.load import load
+from protocols.problems import OVERRIDE_FILE, ProtocolError
+from protocols.schema import Protocol
+
+LEAST_FREE_BYTES = 500_000_000  # about an hour of 96 units at 10 ms, with room to end the journal
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Hold what was found out about a request.
+
+    Attributes
+    ----------
+    protocol : Protocol or None
+        None where it cannot be read.
+    obstacles : list of str
+        Why the session cannot run; empty when it can.
+    notes : list of str
+        What is allowed, but may not be what was meant.
+    free_bytes : int or None
+        In the output folder; None where that is not known.
+    """
+
+    protocol: Protocol | None
+    obstacles: list[str]
+    notes: list[str] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
+    free_bytes: int | None = None
+
+
+def check(request: dict[str, Any], watch: StreamWatch) -> Readiness:
+    """Check a request as `bmi_app.session.prepare.prepare` takes it; nothing is created or opened."""
+    obstacles: list[str] = []
+    protocol = None
+    try:
+        protocol = load(request["protocol"], request["overrides"])
+    except ProtocolError as error:
+        for problem in error.problems:
+            where = f"{problem.key}: " if problem.key else ""
+            line = f" (line {problem.line})" if problem.line and problem.file != OVERRIDE_FILE else ""
+            obstacles.append(f"{where}{problem.message}{line}")
+    streams, missing = judge(protocol, watch.found())
+    obstacles += missing
+    free_bytes, trouble = _space(Path(request["out"]).expanduser())
+    obstacles += trouble
+    return Readiness(protocol, obstacles, protocol.warnings() if protocol else [], streams, free_bytes)
+
+
+def _space(folder: Path) -> tuple[int | None, list[str]]:
+    """Return the free space of a folder that need not exist yet, and why no session can be written there."""
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        return None, [f"output folder: {there} is not a folder"]
+    if not os.access(there, os.W_OK | os.X_OK):
+        return None, [f"output folder: {there} cannot be written to"]
+    try:
+        free_bytes = shutil.disk_usage(there).free
+    except OSError as error:
+        return None, [f"output folder: {there}: {error.strerror}"]
+    if free_bytes < LEAST_FREE_BYTES:
+        return free_bytes, [f"output folder: only {free_bytes / 1e6:,.0f} MB are free; a session needs 500 MB"]
+    return free_bytes, []

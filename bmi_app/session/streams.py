@@ -1,0 +1,117 @@
+"""Watch which LSL streams there are, and say of each whether a protocol's session would take it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pylsl
+from pylsl.lib import fmt2string
+
+from bmi_app import plugins
+from drivers.contract import SourceError
+from drivers.lsl_match import KEYS, check, describe, kind_of, wanted_by
+from protocols.schema import Protocol
+
+_FORGET_S = 3.0  # a source that was stopped shall be seen to be gone
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Describe a stream, and what the protocol makes of it.
+
+    Attributes
+    ----------
+    rate_hz : float
+        0 where it is irregular.
+    fits : bool or None
+        None for a stream that the protocol does not ask for.
+    reason : str
+        Why it is the source, cannot be, or is not asked for.
+    """
+
+    name: str
+    type: str
+    n_channels: int
+    channel_format: str
+    rate_hz: float
+    host: str
+    source_id: str
+    fits: bool | None = None
+    reason: str = ""
+
+
+class StreamWatch:
+    """Look for streams in the background, as liblsl does; one thread may use it."""
+
+    def __init__(self) -> None:
+        self._resolver = pylsl.ContinuousResolver(forget_after=_FORGET_S)
+
+    def found(self) -> list[pylsl.StreamInfo]:
+        """Return the streams that answered lately."""
+        return sorted(self._resolver.results(), key=lambda stream: (stream.name(), stream.uid()))
+
+
+def judge(protocol: Protocol | None, found: Sequence[pylsl.StreamInfo]) -> tuple[list[Stream], list[str]]:
+    """Say of each stream whether it is the protocol's source, and why the session cannot start, if it cannot.
+
+    Without a protocol, or with another driver than `lsl`, no stream is asked for.
+    """
+    if protocol is None or protocol.driver.kind != "lsl":
+        return [_described(stream, None, "not used by this driver") for stream in found], []
+    settings = plugins.load("drivers", "lsl").Settings(**protocol.driver.settings)
+    wanted = wanted_by(protocol)
+    spike_types = settings.event_types + settings.count_types
+    matching = [stream for stream in found if _is_meant(stream, wanted, spike_types)]
+    sought = (
+        " and ".join(f"{key} {value!r}" for key, value in wanted.items())
+        if wanted
+        else f"type {' or '.join(map(repr, spike_types))}"
+    )
+    streams, obstacles = [], []
+    for stream in found:
+        if not _is_meant(stream, wanted, spike_types):
+            streams.append(_described(stream, None, f"not asked for: the protocol wants {sought}"))
+            continue
+        unfit = _unfitness(stream, settings, protocol)
+        if unfit:
+            obstacles.append(unfit)
+        elif len(matching) > 1:
+            unfit = f"{len(matching)} streams match: choose one"
+        streams.append(_described(stream, not unfit, unfit or "the source of this session"))
+    if not matching:
+        obstacles.append(f"no LSL stream with {sought} yet: start the source")
+    elif len(matching) > 1:
+        obstacles.append(f"{len(matching)} LSL streams match: choose one, or stop the others")
+    return streams, obstacles
+
+
+def _is_meant(stream: pylsl.StreamInfo, wanted: dict[str, str], spike_types: Sequence[str]) -> bool:
+    if not wanted:
+        return stream.type() in spike_types
+    return all(KEYS[key](stream) == value for key, value in wanted.items())
+
+
+def _unfitness(stream: pylsl.StreamInfo, settings: Any, protocol: Protocol) -> str:
+    kind = settings.kind
+    if kind == "auto":
+        kind = kind_of(stream, settings.event_types, settings.count_types)
+    try:
+        check(stream, kind, protocol)
+    except SourceError as error:
+        # The stream stands beside the reason already.
+        return str(error).removeprefix("lsl: ").replace(describe(stream), repr(stream.name()))
+    return ""
+
+
+def _described(stream: pylsl.StreamInfo, fits: bool | None, reason: str) -> Stream:
+    return Stream(
+        name=stream.name(),
+        type=stream.type(),
+        n_channels=stream.channel_count(),
+        channel_format=fmt2string[stream.channel_format()],
+        rate_hz=stream.nominal_srate(),
+        host=stream.hostname(),
+        source_id=stream.source_id(),
+        fits=fits,
+        reason=reason,
+    )

@@ -1,0 +1,185 @@
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PyQt6.QtCore import QSettings, Qt
+from PyQt6.QtWidgets import QApplication, QMessageBox
+
+from bmi_app.gui.main_window import MainWindow
+from bmi_app.record.session_folder import read_summary, read_texts
+
+RESOLVE_MS = 15_000
+
+
+@pytest.fixture
+def main(qtbot: Any, tmp_path: Path) -> Iterator[Callable[[], MainWindow]]:
+    shown: list[MainWindow] = []
+
+    def show() -> MainWindow:
+        window = MainWindow(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+        qtbot.addWidget(window, before_close_func=MainWindow.leave)
+        window.resize(1280, 720)
+        window.show()
+        qtbot.waitExposed(window)
+        shown.append(window)
+        return window
+
+    yield show
+    for window in shown:  # the engines that it started
+        for process in window._engines:
+            process.terminate()
+            process.wait()
+
+
+def start(qtbot: Any, shown: MainWindow) -> Path:
+    qtbot.waitUntil(shown.start_page.start.isEnabled, timeout=RESOLVE_MS)
+    qtbot.mouseClick(shown.start_page.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown.live is not None, timeout=60_000)
+    assert shown.live is not None
+    assert not shown.isVisible()
+    folder = shown._live_folder
+    assert folder is not None
+    return folder
+
+
+def test_two_sessions_in_one_run_each_verified(main: Any, qtbot: Any, keep_picture: Any) -> None:
+    shown = main()
+    page, form = shown.start_page, shown.start_page.form
+    form.protocol.setCurrentIndex(form.protocol.findText("center_out", Qt.MatchFlag.MatchStartsWith))
+    form.driver.setCurrentIndex(form.driver.findData("simulated"))
+    form.subject.setText("M1")
+    form.session.setText("morning")
+    form.duration_s.setValue(3)
+    qtbot.waitUntil(page.start.isEnabled, timeout=RESOLVE_MS)
+    assert page.reasons.text().startswith("✔ Ready")
+    assert "GB free" in form.free.text()
+    keep_picture(shown, "start")
+    folders = []
+    for seed in (3, 4):
+        form.seed.setValue(seed)
+        folders.append(start(qtbot, shown))
+        engine = shown._engines[-1]
+        qtbot.waitUntil(lambda: shown.live is None and shown.isVisible(), timeout=20_000)
+        assert page.result.folder == folders[-1]
+        assert "3.0 s, ended by: duration" in page.result.text.text()
+        qtbot.mouseClick(page.result.verify, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: page.result.verify.isEnabled(), timeout=60_000)
+        assert page.result.verdict.text().startswith("✔ Bit-exact: all 300 ticks")
+        engine.wait(10)
+    keep_picture(shown, "start_after_session")
+    assert folders[0] != folders[1]
+    for folder, seed in zip(folders, (3, 4), strict=True):
+        session, _ = read_texts(folder)
+        assert session["seed"] == seed
+        assert session["labels"] == {"subject": "M1", "session": "morning"}
+        assert read_summary(folder) is not None
+
+
+def test_start_says_why_not(main: Any, qtbot: Any, tmp_path: Path, keep_picture: Any) -> None:
+    shown = main()
+    page, form = shown.start_page, shown.start_page.form
+    form.driver.setCurrentIndex(form.driver.findData("lsl"))
+    qtbot.waitUntil(lambda: "no LSL stream with type 'SpikeEvents'" in page.reasons.text(), timeout=RESOLVE_MS)
+    assert not page.start.isEnabled()
+    form.driver.setCurrentIndex(form.driver.findData("simulated"))
+    qtbot.waitUntil(page.start.isEnabled, timeout=RESOLVE_MS)
+    (tmp_path / "file").write_text("")
+    form.folder.setText(str(tmp_path / "file" / "sessions"))
+    assert not page.start.isEnabled()  # at once: what is typed is not checked yet
+    qtbot.waitUntil(lambda: "is not a folder" in page.reasons.text(), timeout=RESOLVE_MS)
+    form.folder.setText(str(tmp_path))
+    qtbot.waitUntil(page.start.isEnabled, timeout=RESOLVE_MS)
+    form.trials.setValue(5)
+    form.driver.setCurrentIndex(form.driver.findData("replay"))
+    assert form.recording.isVisible()
+    qtbot.waitUntil(lambda: "path" in page.reasons.text(), timeout=RESOLVE_MS)
+    assert not page.start.isEnabled()
+
+
+def test_streams_are_ticked_or_red_with_the_reason(main: Any, qtbot: Any, keep_picture: Any) -> None:
+    import pylsl
+
+    def outlet(name: str, type_: str, channels: int, rate_hz: float) -> pylsl.StreamOutlet:
+        return pylsl.StreamOutlet(pylsl.StreamInfo(name, type_, channels, rate_hz, pylsl.cf_int32, f"{name}-1"))
+
+    fitting = outlet("Plexon", "SpikeEvents", 2, 0)
+    unfit = outlet("Blackrock", "SpikeCounts", 32, 100)
+    other = outlet("Eye", "Gaze", 3, 500)
+    shown = main()
+    page, form = shown.start_page, shown.start_page.form
+    form.protocol.setCurrentIndex(form.protocol.findText("center_out", Qt.MatchFlag.MatchStartsWith))
+    form.driver.setCurrentIndex(form.driver.findData("lsl"))
+    qtbot.waitUntil(
+        lambda: page.streams.rowCount() == 3 and "2 LSL streams match" in page.reasons.text(), timeout=20000
+    )
+    rows = {page.streams.item(row, 1).text(): row for row in range(3)}
+    assert page.streams.item(rows["Blackrock"], 0).text() == "✕"
+    assert "units.count is 96" in page.streams.item(rows["Blackrock"], 6).text()
+    assert page.streams.item(rows["Eye"], 0).text() == ""
+    keep_picture(shown, "start_lsl_two_match")
+    page.streams.cellDoubleClicked.emit(rows["Plexon"], 1)
+    qtbot.waitUntil(page.start.isEnabled, timeout=RESOLVE_MS)
+    assert page.streams.item(rows["Plexon"], 0).text() == "✔"
+    assert page.any_stream.isVisible()
+    keep_picture(shown, "start_lsl")
+    del fitting, unfit, other
+
+
+def test_a_running_session_is_attached_to_and_left(main: Any, engine: Any, qtbot: Any, keep_picture: Any) -> None:
+    process, _ = engine("session.duration_s=60")
+    shown = main()
+    page = shown.start_page
+    qtbot.waitUntil(lambda: page.running.count() == 1, timeout=RESOLVE_MS)
+    keep_picture(shown, "start_running")
+    qtbot.mouseClick(page.attach, Qt.MouseButton.LeftButton)
+    assert shown.live is not None
+    shown.live.close()
+    box = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox) and w.isVisible())
+    next(b for b in box.buttons() if b.text() == "&Leave it running").click()
+    qtbot.waitUntil(shown.isVisible)
+    assert "goes on without a window" in page.result.heading.text()
+    assert process.poll() is None
+    qtbot.mouseClick(page.attach, Qt.MouseButton.LeftButton)
+    process.kill()
+    process.wait()
+    qtbot.waitUntil(lambda: shown.live is not None and shown.live.phase.is_over, timeout=5000)
+    shown.live.close()
+    qtbot.waitUntil(lambda: page.result.recover.isVisible())
+    keep_picture(shown, "start_died")
+    qtbot.mouseClick(page.result.recover, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.result.verify.isVisible(), timeout=20_000)
+
+
+def test_choices_are_remembered(main: Any, qtbot: Any) -> None:
+    shown = main()
+    form = shown.start_page.form
+    form.protocol.setCurrentIndex(form.protocol.findText("left_right", Qt.MatchFlag.MatchStartsWith))
+    form.subject.setText("M7")
+    form.duration_s.setValue(42)
+    shown.close()
+    again = main().start_page.form
+    assert again.protocol.currentText().startswith("left_right")
+    assert (again.subject.text(), again.duration_s.value()) == ("M7", 42)
+
+
+def test_a_failed_start_is_told(main: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bmi_app.gui import main_window
+    from bmi_app.session.launch import LaunchError
+
+    def fail(request: dict[str, Any], say: Callable[[str], object]) -> tuple["subprocess.Popen[bytes]", Path]:
+        say("compiling")
+        time.sleep(0.2)
+        raise LaunchError(["the disk is full"])
+
+    monkeypatch.setattr(main_window, "launch", fail)
+    shown = main()
+    page = shown.start_page
+    qtbot.waitUntil(page.start.isEnabled, timeout=RESOLVE_MS)
+    qtbot.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.reasons.text() == "Starting: compiling")
+    assert not page.start.isEnabled()
+    qtbot.waitUntil(lambda: page.reasons.text() == "the disk is full")
+    assert page.form.isEnabled()
