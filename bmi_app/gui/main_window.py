@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from PyQt6.QtCore import QEvent, QObject, QSettings, QTimer
 from PyQt6.QtGui import QCloseEvent
 from PyQt6.QtWidgets import QApplication, QMainWindow, QTabWidget
 
 from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.sessions_page import SessionsPage
 from bmi_app.gui.start_page import StartPage
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.gui.worker import Worker
@@ -33,9 +35,11 @@ class MainWindow(QMainWindow):
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
         self._settings = settings
+        cache = Path(platformdirs.user_cache_dir("bmi_app", appauthor=False)) / "learning_curves"
         # Made before the window lowers itself: an engine inherits the priority of the thread that starts it.
         self._launches = Worker("launches", self)
         self._checks = Worker("checks", self)
+        self._reads = Worker("reads", self)
         self._computes = Worker("computes", self)
         self._engines: list[subprocess.Popen[bytes]] = []
         self.live: OperatorWindow | None = None
@@ -43,13 +47,17 @@ class MainWindow(QMainWindow):
         self.start_page = StartPage(self._checks, self._computes)
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
-        self.pages.addTab(self.start_page, "&Start")
+        self.pages.addTab(self.start_page, "Start")
+        self.sessions_page = SessionsPage(self._reads, self._computes, cache)
+        self.sessions_page.root = lambda: Path(self.start_page.form.request()["out"]).expanduser()
+        self.pages.addTab(self.sessions_page, "Sessions")
         self.setCentralWidget(self.pages)
         self.setWindowTitle("bmi")
         self.setMinimumSize(960, 600)
         self.resize(1240, 700)
         self.start_page.start_asked.connect(self.begin_session)
         self.start_page.attach_asked.connect(self.open_session)
+        self.sessions_page.attach_asked.connect(self.open_session)
         self.start_page.result.recover_asked.connect(self._recover)
         self._reaper = QTimer(self)
         self._reaper.timeout.connect(self._reap)
@@ -103,7 +111,7 @@ class MainWindow(QMainWindow):
         self._remember()
         self.start_page.close_page()
         self._reaper.stop()
-        for worker in (self._launches, self._checks, self._computes):
+        for worker in (self._launches, self._checks, self._reads, self._computes):
             worker.close()
         super().closeEvent(event)
         QApplication.quit()

@@ -42,7 +42,6 @@ class SessionForm(QWidget):
         self.protocol.setAccessibleName("protocol")
         self.title = QLabel()
         self.title.setWordWrap(True)
-        self.title.setEnabled(False)
         self.edit = QPushButton("Edit…")
         self.driver = QComboBox()
         self.driver.setAccessibleName("driver")
@@ -57,7 +56,6 @@ class SessionForm(QWidget):
         self.seed.setValue(-1)
         self.folder = QLineEdit(str(sessions_root()))
         self.free = QLabel()
-        self.free.setEnabled(False)
         self.source_id = ""  # of the LSL stream that the operator chose
         self._arrange()
         self.reload()
@@ -160,7 +158,7 @@ class SessionForm(QWidget):
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setVerticalSpacing(9)
         self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._rows.addRow("&Protocol", _beside(self.protocol, self.edit))
+        self._rows.addRow(_label("&Protocol", self.protocol), _beside(self.protocol, self.edit))
         self._rows.addRow("", self.title)
         self._rows.addRow("&Driver", self.driver)
         browse_recording = QPushButton("Browse…")
@@ -174,7 +172,7 @@ class SessionForm(QWidget):
         self._rows.addRow("Seed", self.seed)
         browse = QPushButton("Browse…")
         browse.clicked.connect(self._browse_folder)
-        self._rows.addRow("&Output folder", _beside(self.folder, browse))
+        self._rows.addRow(_label("&Output folder", self.folder), _beside(self.folder, browse))
         self._rows.addRow("", self.free)
         self.driver.setToolTip("Where the spikes come from: the simulated rig, LSL, or a recording")
         self.duration_s.setToolTip("After so long the session ends; you can stop it before")
@@ -198,6 +196,13 @@ def _beside(field: QWidget, button: QPushButton) -> QHBoxLayout:
     row.addWidget(field, 1)
     row.addWidget(button)
     return row
+
+
+def _label(text: str, field: QWidget) -> QLabel:
+    """Return the name of a field that shares its row, with its key."""
+    label = QLabel(text)
+    label.setBuddy(field)
+    return label
 
 
 def _optional_seconds() -> QDoubleSpinBox:

@@ -28,6 +28,10 @@ from bmi_app.session.readiness import Readiness
 _CHECK_MS = 1000  # streams come and go
 _TYPING_MS = 200
 _MOST_REASONS = 4
+_APPEAR = (
+    "Streams of every computer on the network appear here by themselves. The driver `lsl` takes one as its source."
+)
+_CHOOSE = "Double click on a stream to take it as the source of the session."
 
 
 class StartPage(QWidget):
@@ -60,6 +64,10 @@ class StartPage(QWidget):
         self.start = QPushButton("&Start session")
         self.start.setEnabled(False)
         self.start.setMinimumSize(190, 46)
+        self.start.setStyleSheet(
+            "QPushButton:enabled { background: #0072B2; color: white; font-weight: 600; border-radius: 6px; }"
+            "QPushButton:enabled:hover, QPushButton:enabled:focus { background: #005f96; }"
+        )
         self._arrange()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -149,6 +157,8 @@ class StartPage(QWidget):
             return
         self.streams.show_streams(found.streams)
         self.any_stream.setVisible(bool(self.form.source_id))
+        asked = found.protocol is not None and found.protocol.driver.kind == "lsl"
+        self.stream_hint.setText(_CHOOSE if asked and found.streams else _APPEAR)
         self.form.show_free(found.free_bytes)
         self._list_running(running)
         if self.isVisible():
@@ -198,9 +208,10 @@ class StartPage(QWidget):
     def _arrange(self) -> None:
         left = _grouped("New session", self.form)
         left.setFixedWidth(470)
-        streams = _grouped("LSL streams on the network", self.streams, self.any_stream)
+        self.stream_hint = QLabel(_APPEAR)
+        self.stream_hint.setWordWrap(True)
+        streams = _grouped("LSL streams on the network", self.streams, self.stream_hint, self.any_stream)
         self.any_stream.setVisible(False)
-        self.streams.setToolTip("Double click on a stream to take it as the source")
         self._running_box = _grouped("Running sessions", self.running, self.attach)
         self.running.setMaximumHeight(110)
         self._running_box.setVisible(False)
@@ -236,7 +247,7 @@ def _grouped(title: str, *widgets: QWidget) -> QGroupBox:
     box = QGroupBox(title)
     column = QVBoxLayout(box)
     for widget in widgets:
-        column.addWidget(widget, 0 if isinstance(widget, QPushButton) else 1)
+        column.addWidget(widget, 0 if isinstance(widget, QPushButton | QLabel) else 1)
     if isinstance(widgets[0], SessionForm):
         column.addStretch(1)
     return box

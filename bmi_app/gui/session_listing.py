@@ -1,0 +1,56 @@
+"""Gather what the session browser lists of each session."""
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bmi_app.record.damage import JournalError
+from bmi_app.record.reading import read_texts
+from bmi_app.session import catalogue
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Describe a session in words, as the browser shows it."""
+
+    folder: Path
+    status: str
+    protocol: str
+    subject: str
+    label: str
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def length_text(self) -> str:
+        """Return the length, or nothing where there is no summary."""
+        length_s = self.summary.get("duration_s")
+        return "" if length_s is None else f"{int(length_s) // 60}:{int(length_s) % 60:02d} min"
+
+    @property
+    def trials_text(self) -> str:
+        """Return the number of trials."""
+        return str(self.summary.get("trials", ""))
+
+    @property
+    def success_text(self) -> str:
+        """Return the share of trials that succeeded."""
+        rate = self.summary.get("success_rate")
+        return "" if rate is None else f"{rate:.0%}"
+
+    @property
+    def searched(self) -> str:
+        """Return the text in which a search looks."""
+        return f"{self.folder.name} {self.status} {self.protocol} {self.subject} {self.label}".lower()
+
+
+def list_sessions(root: Path) -> list[Listed]:
+    """List the sessions below `root`, the newest first."""
+    found = []
+    for entry in reversed(catalogue.entries(root)):
+        labels: dict[str, Any] = {}
+        with contextlib.suppress(JournalError):
+            labels = read_texts(entry.folder)[0].get("labels", {})
+        subject, label = str(labels.get("subject", "")), str(labels.get("session", ""))
+        found.append(Listed(entry.folder, entry.status, entry.protocol, subject, label, entry.summary))
+    return found
