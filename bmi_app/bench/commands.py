@@ -1,7 +1,9 @@
 """The `bmi bench` commands: thin, one function a command."""
 
+import importlib.util
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -57,6 +59,37 @@ def bench_speed(
         print(json.dumps(report))
     else:
         tables.speed(report)
+
+
+@bench_app.command("learning")
+def bench_learning(
+    seeds: Annotated[int, typer.Option(min=1, help="sessions of each case")] = 5,
+    minutes: Annotated[
+        float, typer.Option(min=6, help="simulated time to learn in (min); each session goes on for as long again")
+    ] = 30.0,
+    figure: Annotated[Path | None, typer.Option(help="draw the curves into this picture (needs matplotlib)")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol in every case"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how each learning rule recovers from a scrambled tool, and whether it stays recovered."""
+    from bmi_app.bench import curves, learning, tables
+    from protocols.problems import ProtocolError
+
+    if figure is not None and importlib.util.find_spec("matplotlib") is None:
+        fail("--figure needs matplotlib; install it with `pip install bmi-app[reports]`")
+    try:
+        report = learning.measure(seeds, minutes, overrides or (), say)
+    except ProtocolError as error:
+        fail("; ".join(str(problem) for problem in error.problems))
+    if figure is not None:
+        curves.draw(report, figure.expanduser())
+    if as_json:
+        print(json.dumps(report))
+    else:
+        tables.learning(report)
 
 
 @bench_app.command("kernels")

@@ -47,6 +47,38 @@ def speed(report: dict[str, Any]) -> None:
     console.print(table)
 
 
+def learning(report: dict[str, Any]) -> None:
+    """Show the report of `bmi_app.bench.learning.measure`."""
+    minutes = report["minutes"]
+    table = Table(title=f"Success with a scrambled tool, {report['seeds']} seeds: mean, least-most", show_lines=True)
+    table.add_column("rule, scramble", no_wrap=True)
+    heads = (
+        f"first {report['bin_min']:g} min",
+        f"{minutes * 2 / 3:g}-{minutes:g} min",
+        "90 % after (min)",
+        f"{minutes:g}-{2 * minutes:g} min",
+        f"lowest {report['bin_min']:g} min",
+    )
+    for head in heads:
+        table.add_column(head, justify="right")
+    for case in report["cases"]:
+        shares = {key: _mean_and_range(case[key]) for key in ("first", "learnt", "kept")}
+        lowest = f"{min(case['lowest_bin']):.2f}"
+        table.add_row(case["name"], shares["first"], shares["learnt"], _times(case), shares["kept"], lowest)
+    Console().print(table)
+
+
+def _mean_and_range(values: list[float]) -> str:
+    return f"{sum(values) / len(values):.2f}\n{min(values):.2f}-{max(values):.2f}"
+
+
+def _times(case: dict[str, Any]) -> str:
+    reached = [minutes for minutes in case["minutes_to_90"] if minutes is not None]
+    if len(reached) < len(case["minutes_to_90"]):
+        return f"{len(reached)} of {len(case['minutes_to_90'])} seeds" if reached else "never"
+    return f"{sum(reached) / len(reached):.1f}\n{min(reached):.1f}-{max(reached):.1f}"
+
+
 def kernels(calls: dict[str, list[str]]) -> None:
     """Show what `bmi_app.bench.machine_code.calls_of` found for each kernel."""
     table = Table("kernel", "calls outside of its own code", title="Real-time kernels")

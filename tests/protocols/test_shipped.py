@@ -5,8 +5,8 @@ from protocols.load import SHIPPED_FOLDER, load
 SHIPPED = sorted(path.stem for path in SHIPPED_FOLDER.glob("*.toml"))
 
 
-def test_the_four_protocols_ship():
-    assert SHIPPED == ["center_out", "four_target", "left_right", "random_pursuit"]
+def test_the_protocols_that_ship():
+    assert SHIPPED == ["center_out", "four_target", "learn_the_tool", "left_right", "random_pursuit"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
