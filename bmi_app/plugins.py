@@ -5,10 +5,11 @@ Third parties add theirs through entry points (`bmi_app.drivers`, `bmi_app.decod
 """
 
 import difflib
+import functools
 import importlib
 import importlib.util
 import pkgutil
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Literal
 
@@ -34,7 +35,7 @@ def names(kind: Kind) -> list[str]:
             sub = importlib.util.find_spec(f"{package}.{info.name}")
             if sub is not None and sub.origin is not None and _defines(sub.origin, required):
                 found.add(info.name)
-    found.update(point.name for point in entry_points(group=f"bmi_app.{kind}"))
+    found.update(point.name for point in _third_party(kind))
     return sorted(found)
 
 
@@ -46,7 +47,7 @@ def load(kind: Kind, name: str) -> ModuleType:
     LookupError
         If there is none; the message lists those that exist and the nearest name.
     """
-    for point in entry_points(group=f"bmi_app.{kind}"):
+    for point in _third_party(kind):
         if point.name == name:
             module = point.load()
             assert isinstance(module, ModuleType), f"entry point {point.value} must name a module"
@@ -57,6 +58,11 @@ def load(kind: Kind, name: str) -> ModuleType:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise LookupError(f"no {kind} plugin {name!r}; there are: {', '.join(known)}{hint}")
+
+
+@functools.cache  # every installed package is asked: tens of milliseconds
+def _third_party(kind: Kind) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=f"bmi_app.{kind}"))
 
 
 def _defines(path: str, required: str) -> bool:
