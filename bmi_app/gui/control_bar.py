@@ -1,23 +1,31 @@
 """Offer the operator's buttons, with their keys."""
 
-from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtGui import QKeySequence, QShortcut
-from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from typing import Any
 
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
+
+from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY
 from bmi_app.session.observe import Phase
 
-PAUSE_KEY, STOP_KEY = "Space", "Ctrl+Q"
 _COMMANDABLE = (Phase.RUNNING, Phase.PAUSED, Phase.SOURCE_LOST, Phase.STALLED)
+_PLAIN = {
+    "reward": ("Reward", "Give a reward now (R)"),
+    "skip_trial": ("Skip trial", "End this trial; it counts as skipped (K)"),
+    "next_block": ("Next block", "End this block, and begin the next (B)"),
+}
 
 
 class ControlBar(QWidget):
-    """Pause or resume, and stop.
+    """Pause or resume, stop, reward, skip, go to the next block, and take a note.
 
-    Signals: `pause_asked(bool)`, true to pause and false to resume; `stop_asked()`, which the window asks about.
+    Signals: `pause_asked(bool)`, true to pause and false to resume; `stop_asked()`, which the window asks about;
+    `command_asked(request)`.
     """
 
     pause_asked = pyqtSignal(bool)
     stop_asked = pyqtSignal()
+    command_asked = pyqtSignal(dict)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -25,28 +33,43 @@ class ControlBar(QWidget):
         self.pause = QPushButton("Pause")
         self.stop = QPushButton("Stop…")
         self.stop.setToolTip(f"End the session; asks first ({STOP_KEY})")
-        layout = QHBoxLayout(self)
+        self.plain = {name: QPushButton(text) for name, (text, _) in _PLAIN.items()}
+        self.note = QLineEdit()
+        self.note.setPlaceholderText("Note for the journal; Enter stamps it (N)")
+        self.note.setAccessibleName("note")
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for button in (self.pause, self.stop):
-            button.setMinimumHeight(38)
-            layout.addWidget(button, 1)
+        layout.setSpacing(6)
+        for at, button in enumerate((self.pause, self.stop)):
+            button.setMinimumHeight(34)
+            layout.addWidget(button, 0, 3 * at, 1, 3)
+        for at, (name, button) in enumerate(self.plain.items()):
+            button.setToolTip(_PLAIN[name][1])
+            button.clicked.connect(lambda _checked, name=name: self._ask({"do": name}))
+            layout.addWidget(button, 1, 2 * at, 1, 2)
+        layout.addWidget(self.note, 2, 0, 1, 6)
         self.pause.clicked.connect(self._ask_pause)
         self.stop.clicked.connect(self.stop_asked)
-        # Keys of the window, not of the buttons: Space must never press whichever button has the focus.
-        for key, button in ((PAUSE_KEY, self.pause), (STOP_KEY, self.stop)):
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setAutoRepeat(False)
-            shortcut.activated.connect(button.click)
+        self.note.returnPressed.connect(self._take_note)
         self._name_pause()
 
     def show_phase(self, phase: Phase, is_paused: bool) -> None:
         """Offer what can be done in this phase."""
-        for button in (self.pause, self.stop):
-            if button.isEnabled() != (phase in _COMMANDABLE):
-                button.setEnabled(phase in _COMMANDABLE)
+        for each in (self.pause, self.stop, *self.plain.values(), self.note):
+            if each.isEnabled() != (phase in _COMMANDABLE):
+                each.setEnabled(phase in _COMMANDABLE)
         if is_paused != self._is_paused:
             self._is_paused = is_paused
             self._name_pause()
+
+    def _ask(self, request: dict[str, Any]) -> None:
+        self.command_asked.emit(request)
+
+    def _take_note(self) -> None:
+        if text := self.note.text().strip():
+            self._ask({"do": "note", "text": text})
+        self.note.clear()
+        self.note.clearFocus()  # the keys are the window's again
 
     def _ask_pause(self) -> None:
         self.pause_asked.emit(not self._is_paused)

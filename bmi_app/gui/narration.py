@@ -8,7 +8,7 @@ from bmi_app.rt import cells
 from bmi_app.rt.records import CommandKind, EventKind, StopReason, UpdateCause
 from bmi_app.session.attach import Attachment
 
-_VALUED = (CommandKind.ASSIST, CommandKind.LEARNING_RATE, CommandKind.GAIN)
+_VALUED = (CommandKind.ASSIST, CommandKind.LEARNING_RATE)
 
 
 class Narrator:
@@ -17,6 +17,8 @@ class Narrator:
     def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
         self._tick_s = float(attachment.arrays["config"][0]["tick_s"])
+        self._populations = list(attachment.protocol.population_indices())
+        self._axes = [letter for letter, _ in attachment.protocol.axes.items()]
         self._commands_tail = 0
         self._events_tail = 0
 
@@ -35,12 +37,18 @@ class Narrator:
             name = kind.name.lower().replace("_", " ")
             if kind == CommandKind.ASSIST and command["value"] < 0:
                 name = "assist as the block says"
+            elif kind == CommandKind.GAIN:
+                name = f"gain {self._axes[int(command['index'])]} {float(command['value']):g}"
             elif kind in _VALUED:
                 name = f"{name} {float(command['value']):g}"
+            elif kind == CommandKind.ADOPT:
+                name = "weights adopted (undo or load)"
+            elif kind == CommandKind.REWARD:
+                name = "reward by the operator"
             elif kind == CommandKind.LEARNING:
                 name = f"{name} {'on' if command['index'] else 'off'}"
             elif kind == CommandKind.MOVE_UNIT:
-                name = f"{name} {int(command['index'])}"
+                name = f"{name} {int(command['index'])} to {self._populations[int(command['aux'])]}"
             yield int(command["tick"]), name
 
     def _events(self) -> Iterator[tuple[int, str]]:

@@ -55,3 +55,27 @@ def notice_colours(level: str, theme: Theme) -> tuple[str, str]:
         "warning": (_YELLOW, "#202428"),
         "alarm": ("#B33A00", "#ffffff"),  # vermillion, darkened until white is read well on it
     }[level]
+
+
+def population_colours(n_populations: int, is_dark: bool) -> list[QColor]:
+    """Return the colour of units without a population, and that of each population; they repeat after seven."""
+    purple, grey = "#CC79A7", "#9aa0a8" if is_dark else "#7b828c"
+    hues = [
+        _SKY if is_dark else _BLUE,
+        _ORANGE,
+        grey if n_populations == 3 else _GREEN,  # x, y and control: the third drives nothing
+        purple,
+        _LIGHT_VERMILLION if is_dark else _VERMILLION,
+        _GREEN if n_populations == 3 else grey,
+        _YELLOW if is_dark else "#8a7f00",
+    ]
+    return [QColor(grey), *(QColor(hues[at % len(hues)]) for at in range(n_populations))]
+
+
+def target_colours(n_targets: int, is_dark: bool) -> list[QColor]:
+    """Return a colour for each target around the ring, neighbours apart in hue and in lightness."""
+    colours = []
+    for at in range(max(n_targets, 1)):
+        light = (0.66 if is_dark else 0.46) + (0.10 if at % 2 else -0.06)
+        colours.append(QColor.fromHslF(at / max(n_targets, 1), 0.85, light))
+    return colours

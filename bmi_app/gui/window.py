@@ -5,23 +5,28 @@ from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QGuiApplication
-from PyQt6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QVBoxLayout, QWidget
+from PyQt6.QtGui import QAction, QCloseEvent, QGuiApplication
+from PyQt6.QtWidgets import QApplication, QMainWindow, QMenu, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from bmi_app.gui.command_sender import CommandSender
 from bmi_app.gui.control_bar import ControlBar
+from bmi_app.gui.docks import Docks
 from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.feed import Feed
+from bmi_app.gui.live_panels import LivePanels
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.narration import Narrator
 from bmi_app.gui.notice_strip import NoticeStrip
+from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDialog, bind
 from bmi_app.gui.status_panel import StatusPanel
+from bmi_app.gui.subject_window import SubjectWindow
 from bmi_app.gui.task_view import TaskView
 from bmi_app.rt.records import Flag
 from bmi_app.session.attach import Attachment
-from bmi_app.session.observe import Observer, Phase
+from bmi_app.session.observe import Figures, Observer, Phase
 
 _FIGURES_S = 0.2  # figures that change faster cannot be read
-_SIDE_WIDTH_PX = 400
+_SIDE_WIDTH_PX = 320
 
 
 class OperatorWindow(QMainWindow):
@@ -41,7 +46,7 @@ class OperatorWindow(QMainWindow):
         self._close_at_end = close_at_end
         self._may_close = False
         self.phase = Phase.RUNNING
-        self.observer = Observer(attachment)
+        self.feed = Feed(attachment)
         self.narrator = Narrator(attachment)
         self.commands = CommandSender(attachment, self)
         self.notice = NoticeStrip(attachment)
@@ -49,11 +54,14 @@ class OperatorWindow(QMainWindow):
         self.status = StatusPanel(attachment.protocol.driver.kind)
         self.controls = ControlBar()
         self.log = LogPanel()
+        self.live = LivePanels(attachment, self._last_figures, self)
+        self.subject: SubjectWindow | None = None
+        self.keys: ShortcutsDialog | None = None
         self.question: QMessageBox | None = None
         self._arrange()
-        self.controls.pause_asked.connect(self._pause)
-        self.controls.stop_asked.connect(self.ask_to_stop)
-        self.commands.failed.connect(self._tell_failure)
+        self._connect()
+        self.observer = Observer(attachment)  # last: it counts the time without new ticks from here on
+        self._figures = self.observer.figures()
         self._figures_due_s = 0.0
         self._state = -1
         screen = QGuiApplication.primaryScreen()
@@ -66,17 +74,24 @@ class OperatorWindow(QMainWindow):
 
     def refresh(self) -> None:
         """Read what is new in the live file and show it: the task at every call, figures more slowly."""
-        frames = self.observer.fresh_frames()
-        self.task_view.take(frames)
-        state = int(frames[-1]["state"]) if len(frames) else self._state
+        fresh = self.feed.fresh()
+        self.task_view.take(fresh.frames)
+        if self.subject is not None:
+            self.subject.take(fresh.frames)
+        self.live.take(fresh)
+        self.docks.take(fresh)
+        state = int(fresh.frames[-1]["state"]) if len(fresh.frames) else self._state
         # By the clock, since a busy machine refreshes less often.
         if state != self._state or time.monotonic() >= self._figures_due_s:
             self._state = state
             self._figures_due_s = time.monotonic() + _FIGURES_S
             self._refresh_figures()
 
+    def _last_figures(self) -> Figures:
+        return self._figures
+
     def _refresh_figures(self) -> None:
-        figures = self.observer.figures()
+        self._figures = figures = self.observer.figures()
         self.phase = figures.phase
         is_paused = figures.frame is not None and bool(int(figures.frame["flags"]) & Flag.PAUSED)
         self.notice.show_figures(figures)
@@ -86,10 +101,27 @@ class OperatorWindow(QMainWindow):
             self.log.say(line)
         if figures.phase.is_over:
             self._timer.stop()
+            self.docks.redraw_all()
+            self.live.end()
             self._dismiss_question()
             self.log.say(self.notice.message.text())
             if figures.phase == Phase.ENDED and self._close_at_end:
-                self.close()
+                QTimer.singleShot(0, self.close)  # once it is shown: a session may be over before its window is
+
+    def show_subject(self) -> None:
+        """Show the subject's window, or bring it to the front."""
+        if self.subject is None:
+            self.subject = SubjectWindow(self._attachment.protocol, self.sound.isChecked())
+            self.subject.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            self.subject.closed.connect(self._forget_subject)
+        self.subject.show()
+        self.subject.raise_()
+
+    def show_keys(self) -> None:
+        """List the keyboard shortcuts."""
+        if self.keys is None:
+            self.keys = ShortcutsDialog(self)
+        self.keys.show()
 
     def ask_to_stop(self) -> None:
         """Ask whether the session shall end, and end it where the answer is yes."""
@@ -108,6 +140,9 @@ class OperatorWindow(QMainWindow):
             self._timer.stop()
             self._dismiss_question()
             self.commands.close()
+            self.docks.save()
+            if self.subject is not None:
+                self.subject.close()
             event.accept()
             return
         event.ignore()
@@ -159,29 +194,91 @@ class OperatorWindow(QMainWindow):
         if self.question is not None:
             self.question.done(QMessageBox.StandardButton.NoButton.value)
 
+    def _tell_answer(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
+        """Echo what stands in no ring of the live file; all else is told by the narrator."""
+        if request["do"] == "note":
+            self.log.say(f"note: {request['text']} · tick {answer['tick']:,}")
+        elif request["do"] == "save_weights":
+            self.log.say(f"weights saved to {answer['file']}")
+
+    def _forget_subject(self) -> None:
+        self.subject = None
+
+    def _set_sound(self, on: bool) -> None:
+        if self.subject is not None:
+            self.subject.beep = on
+
+    def _toggle_learning(self) -> None:
+        if self.live.learning.learning.isEnabled():
+            self._send({"do": "learning", "on": not self._attachment.arrays["state"][0]["learning_on"]})
+
+    def _connect(self) -> None:
+        self.controls.pause_asked.connect(self._pause)
+        self.controls.stop_asked.connect(self.ask_to_stop)
+        self.controls.command_asked.connect(self._send)
+        self.live.command_asked.connect(self._send)
+        self.commands.failed.connect(self._tell_failure)
+        self.commands.answered.connect(self._tell_answer)
+        plain, selection = self.controls.plain, self.live.selection
+        bind(
+            self,
+            {
+                PAUSE_KEY: self.controls.pause.click,
+                STOP_KEY: self.controls.stop.click,
+                "R": plain["reward"].click,
+                "K": plain["skip_trial"].click,
+                "B": plain["next_block"].click,
+                "N": self.controls.note.setFocus,
+                "L": self._toggle_learning,
+                "X": lambda: selection.move_by_key("x"),
+                "Y": lambda: selection.move_by_key("y"),
+                "C": lambda: selection.move_by_key("c"),
+                SUBJECT_KEY: self.show_subject,
+                "?": self.show_keys,
+            },
+        )
+
     def _arrange(self) -> None:
         self.setWindowTitle(f"{self._attachment.protocol.name} · {self._attachment.folder.name}")
         side = QWidget()
-        side.setFixedWidth(_SIDE_WIDTH_PX)
         column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
+        column.setContentsMargins(10, 6, 10, 8)
+        column.setSpacing(8)
         column.addWidget(self.status)
         column.addWidget(self.controls)
         column.addWidget(self.log, 1)
-        panels = QHBoxLayout()
-        panels.setSpacing(14)
-        panels.addWidget(self.task_view, 1)
-        panels.addWidget(side)
+        side.setMinimumWidth(_SIDE_WIDTH_PX)
+        scrolled = QScrollArea()
+        scrolled.setWidget(side)
+        scrolled.setWidgetResizable(True)
+        scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
+        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scrolled.setMinimumWidth(_SIDE_WIDTH_PX + 2)
         whole = QWidget()
         rows = QVBoxLayout(whole)
-        rows.setContentsMargins(14, 12, 14, 14)
-        rows.setSpacing(10)
+        rows.setContentsMargins(8, 8, 8, 4)
+        rows.setSpacing(6)
         rows.addWidget(self.notice)
-        rows.addLayout(panels, 1)
+        rows.addWidget(self.task_view, 1)
+        self.task_view.setMinimumSize(180, 140)
         self.setCentralWidget(whole)
         self.setMinimumSize(900, 560)
-        self.resize(1180, 700)
+        self.resize(1280, 720)
+        self.docks = Docks(self, scrolled, self.live.columns)
+        self.docks.restore()
+        self._fill_menus()
+
+    def _fill_menus(self) -> None:
+        bar = self.menuBar()
+        assert bar is not None
+        panels, view, keys = (bar.addMenu(title) or QMenu() for title in ("&Panels", "&Subject", "&Help"))
+        self.docks.fill_menu(panels)
+        view.addAction(f"Subject window ({SUBJECT_KEY})", self.show_subject)
+        self.sound = QAction("Sound at reward", self)
+        self.sound.setCheckable(True)
+        self.sound.toggled.connect(self._set_sound)
+        view.addAction(self.sound)
+        keys.addAction("Keys (?)", self.show_keys)
 
 
 def run(folder: Path, close_at_end: bool) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
 
 from bmi_app import plugins
@@ -85,6 +86,12 @@ class SteppedSession:
 
     def end(self) -> None:
         session_folder.write_summary(self.folder, {})
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_layout(tmp_path: Path) -> None:
+    """Start every test from a window that was never arranged."""
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_commands_of_every_view_and_events_are_told_with_their_tick(stepped: Any
         "assist 0.25 · tick 10 (0.11 s)",
         "assist as the block says · tick 10 (0.11 s)",
         "learning off · tick 10 (0.11 s)",
-        "move unit 7 · tick 10 (0.11 s)",
+        "move unit 7 to control · tick 10 (0.11 s)",
         "source lost · tick 10 (0.11 s)",
         "source is back · tick 10 (0.11 s)",
         "weight update rejected (reward) · tick 10 (0.11 s)",

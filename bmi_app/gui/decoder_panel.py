@@ -1,0 +1,134 @@
+"""Show the decoder: the weight of every unit, the velocity it decodes, and how much each update changed it."""
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import QEvent
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from bmi_app.gui.feed import Fresh
+from bmi_app.gui.plots import Plot, line
+from bmi_app.gui.populations import grouped
+from bmi_app.gui.unit_selection import UnitSelection
+from bmi_app.gui.weight_changes import WeightChanges
+from bmi_app.session.attach import Attachment
+
+_SPAN_S, _POINTS = 5.0, 250
+_SHOWN_CHANGES = 200
+
+
+class DecoderPanel(QWidget):
+    """Show weights by unit in the order of the raster, a plot for each axis; velocity and changes beside them."""
+
+    period_s = 0.2
+
+    def __init__(
+        self,
+        attachment: Attachment,
+        selection: UnitSelection,
+        changes: WeightChanges,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._attachment, self._selection, self._changes = attachment, selection, changes
+        self._axes = [letter for letter, _ in attachment.protocol.axes.items()]
+        tick_s = float(attachment.arrays["config"][0]["tick_s"])
+        self._every = max(round(_SPAN_S / tick_s / _POINTS), 1)
+        self._point_s = self._every * tick_s
+        self._velocity = np.zeros((0, 2))
+        self.weights: list[Plot] = []
+        self.bars: list[list[pg.PlotDataItem]] = []
+        for letter in self._axes:
+            plot = Plot("", f"weight, {letter}", "" if letter != self._axes[-1] else "units, by population")
+            plot.setAccessibleName(f"weights {letter}")
+            self.weights.append(plot)
+            self.bars.append([])
+            for _ in range(len(selection.populations.names) + 1):
+                bar = pg.PlotDataItem(connect="pairs")
+                plot.addItem(bar)
+                self.bars[-1].append(bar)
+            plot.pressed.connect(self._press)
+        self.velocity = Plot("decoded velocity", "cm/s", "seconds ago")
+        self.velocity.getViewBox().setXRange(-_SPAN_S, 0, padding=0.01)
+        self.velocity.setAccessibleName("decoded velocity")
+        self.lines = {letter: self.velocity.plot() for letter in self._axes}
+        self.velocity.getPlotItem().addLegend(offset=(4, 2), labelTextSize="8pt")
+        for letter, drawn in self.lines.items():
+            self.velocity.getPlotItem().legend.addItem(drawn, letter)
+        self.change = Plot("change of the weights, by update", "norm", "last updates")
+        self.change.setAccessibleName("weight changes")
+        self.norms = pg.ScatterPlotItem(size=6, pxMode=True, pen=None)
+        self.rejected = pg.ScatterPlotItem(size=9, pxMode=True, symbol="x")
+        self.change.addItem(self.norms)
+        self.change.addItem(self.rejected)
+        self._arrange()
+        self._restyle()
+
+    def take(self, fresh: Fresh) -> None:
+        """Keep the velocity of the last 5 s, thinned by tick, so that a point never jumps."""
+        kept = fresh.frames[fresh.frames["tick"] % self._every == 0]
+        if len(kept):
+            both = np.stack((kept["decoded_x_cm_s"], kept["decoded_y_cm_s"]), axis=1)
+            self._velocity = np.concatenate((self._velocity, both))[-_POINTS:]
+
+    def redraw(self) -> None:
+        """Show the present weights, the last 5 s of velocity, and the last updates."""
+        weights = self._attachment.arrays["weights"].copy()
+        population = self._selection.unit_population
+        order = grouped(population)
+        of_row = population[order] + 1
+        for axis, plot in enumerate(self.weights):
+            shown = weights[axis][order]
+            most = max(float(np.abs(shown).max(initial=0.0)) * 1.1, 1e-6)
+            plot.getViewBox().setRange(
+                xRange=(-1, len(order)), yRange=(min(0.0, -most if shown.min() < 0 else 0.0), most), padding=0.02
+            )
+            for at, bar in enumerate(self.bars[axis]):
+                rows = np.flatnonzero(of_row == at)
+                heights = np.zeros(2 * len(rows))
+                heights[1::2] = shown[rows]
+                bar.setData(np.repeat(rows, 2), heights)
+        times_s = (np.arange(len(self._velocity)) - len(self._velocity) + 1) * self._point_s
+        for axis, drawn in enumerate(self.lines.values()):
+            drawn.setData(times_s, self._velocity[:, axis])
+        changes = self._changes.listed[-_SHOWN_CHANGES:]
+        for item, is_rejected in ((self.norms, False), (self.rejected, True)):
+            at_change = [
+                (at - len(changes) + 1, c.norm) for at, c in enumerate(changes) if c.is_rejected == is_rejected
+            ]
+            item.setData([at for at, _ in at_change], [norm for _, norm in at_change])
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the system from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._restyle()
+        super().changeEvent(event)
+
+    def _press(self, x: float, _y: float, _event: object) -> None:
+        order = grouped(self._selection.unit_population)
+        row = round(x)
+        self._selection.select(int(order[row]) if 0 <= row < len(order) else None)
+
+    def _restyle(self) -> None:
+        theme = self.velocity.theme
+        colours = self._selection.populations.colours(theme.is_dark)
+        for bars in self.bars:
+            for bar, colour in zip(bars, colours, strict=True):
+                bar.setPen(line(colour))
+        for drawn, colour in zip(self.lines.values(), (theme.cursor, theme.target), strict=False):
+            drawn.setPen(line(colour))
+        self.velocity.getPlotItem().legend.setLabelTextColor(self.palette().text().color())
+        self.norms.setBrush(pg.mkBrush(theme.cursor))
+        self.rejected.setPen(pg.mkPen(theme.failed, width=2))
+
+    def _arrange(self) -> None:
+        left, right = QVBoxLayout(), QVBoxLayout()
+        for plot in self.weights:
+            left.addWidget(plot, 1)
+        right.addWidget(self.velocity, 1)
+        right.addWidget(self.change, 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        for column in (left, right):
+            column.setSpacing(2)
+            layout.addLayout(column, 1)

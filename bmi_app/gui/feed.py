@@ -1,0 +1,76 @@
+"""Hand every panel the same rows of a session's rings, read once a refresh."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from bmi_app.rt import cells
+from bmi_app.session.attach import Attachment
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Hold what came since the last refresh.
+
+    Attributes
+    ----------
+    frames : FRAME[n]
+    counts : f4[n, unit]
+        Spikes of each unit in each tick.
+    health : HEALTH[n]
+    events : EVENT[m]
+    weights_log : WEIGHTS[k]
+        What changed the weights, and when.
+    weights_rows : f8[k, words]
+        The weights, bias and gain after each of those changes.
+    """
+
+    frames: np.ndarray
+    counts: np.ndarray
+    health: np.ndarray
+    events: np.ndarray
+    weights_log: np.ndarray
+    weights_rows: np.ndarray
+
+
+class Panel(Protocol):
+    """Say what the window asks of a panel; it is a widget as well.
+
+    `take` is called at every refresh and must be cheap; `redraw` only while the panel can be seen, every `period_s`.
+    """
+
+    period_s: float
+
+    def take(self, fresh: Fresh) -> None:
+        """Take in what came since the last call."""
+
+    def redraw(self) -> None:
+        """Show it."""
+
+    def isVisible(self) -> bool:
+        """Tell whether the widget is shown."""
+
+    def visibleRegion(self) -> Any:
+        """Return the part of the widget that nothing covers."""
+
+
+class Feed:
+    """Read a session's rings from the oldest rows they still have."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        self._frames_tail = self._events_tail = self._weights_tail = 0
+
+    def fresh(self) -> Fresh:
+        """Return what came since the last call."""
+        self._frames_tail, (frames, counts, health) = self._attachment.since(
+            self._frames_tail, "frames", "counts", "health"
+        )
+        self._events_tail, events = self._attachment.events_since(self._events_tail)
+        arrays = self._attachment.arrays
+        head = int(arrays["ctl"][cells.WEIGHTS_HEAD])
+        slots = len(arrays["weights_log"])
+        at = np.arange(max(self._weights_tail, head - slots // 2), head) & (slots - 1)
+        self._weights_tail = head
+        return Fresh(frames, counts, health, events, arrays["weights_log"][at], arrays["weights_rows"][at])

@@ -1,0 +1,187 @@
+"""Edit one key of a protocol: a widget for each kind of value, with its unit and bounds.
+
+Every editor has `edited`, a signal with the new value (ABSENT: leave the key to its default), and `show_value`.
+"""
+
+import tomllib
+from typing import Any, Literal, get_args, get_origin
+
+import tomlkit
+from pydantic.fields import FieldInfo
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QWidget
+
+from bmi_app import plugins
+from bmi_app.gui.protocol_document import ABSENT
+from protocols.wording import describe_allowed, inner_type
+
+_FARTHEST = 1e12  # where a key has no bound
+
+
+class NumberEditor(QDoubleSpinBox):
+    """Edit a number; below its least value stands `none`, where a key may be absent."""
+
+    edited = pyqtSignal(object)
+
+    def __init__(self, info: FieldInfo, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        inner, _ = inner_type(info.annotation)
+        self._is_whole = inner is int
+        self._none = info.default is None
+        least = next(
+            (b for e in info.metadata for b in (getattr(e, "ge", None), getattr(e, "gt", None)) if b is not None), None
+        )
+        most = next(
+            (b for e in info.metadata for b in (getattr(e, "le", None), getattr(e, "lt", None)) if b is not None), None
+        )
+        low = float(least) if least is not None else -_FARTHEST
+        self.setDecimals(0 if self._is_whole else 9)
+        self.setRange(low - 1 if self._none else low, min(float(most or _FARTHEST), 2.0**53))
+        if self._none:
+            self.setSpecialValueText("none")
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+        if self._is_whole or low >= 0 and most is not None and most >= 1000:
+            self.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
+        unit = info.json_schema_extra.get("unit") if isinstance(info.json_schema_extra, dict) else None
+        if unit:
+            self.setSuffix(f" {unit}")
+        self.setKeyboardTracking(False)  # a number is edited once it is whole
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumWidth(90)
+        self.valueChanged.connect(self._tell)
+
+    def show_value(self, value: Any) -> None:
+        """Show a value without telling of it; what is no number is left to the text."""
+        self.blockSignals(True)
+        if value is None:
+            self.setValue(self.minimum())
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            self.setValue(float(value))
+        self.blockSignals(False)
+
+    def textFromValue(self, v: float) -> str:
+        """Write no needless zeros."""
+        return f"{v:.12g}"
+
+    def wheelEvent(self, e: QWheelEvent | None) -> None:
+        """Scroll the form, unless this very field is being edited."""
+        if e is not None and not self.hasFocus():
+            e.ignore()
+        else:
+            super().wheelEvent(e)
+
+    def _tell(self, value: float) -> None:
+        if self._none and value <= self.minimum():
+            self.edited.emit(ABSENT)
+        else:
+            self.edited.emit(int(value) if value.is_integer() and (self._is_whole or abs(value) < 1e9) else value)
+
+
+class ChoiceEditor(QComboBox):
+    """Choose one of a few words; `none` stands for an absent key."""
+
+    edited = pyqtSignal(object)
+
+    def __init__(self, words: list[str], optional: bool, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._optional = optional
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.set_words(words)
+        self.activated.connect(lambda _: self.edited.emit(ABSENT if self.currentData() is None else self.currentData()))
+
+    def set_words(self, words: list[str]) -> None:
+        """Offer these; the present choice stays."""
+        kept = self.currentData()
+        self.clear()
+        if self._optional:
+            self.addItem("none", None)
+        for word in words:
+            self.addItem(word.replace("_", " ") if self._optional is False else word, word)
+        self.show_value(kept)
+
+    def show_value(self, value: Any) -> None:
+        """Show a value; one that is not offered is shown all the same, since the file says so."""
+        if value is not None and self.findData(value) < 0:
+            self.addItem(str(value), value)
+        self.setCurrentIndex(self.findData(value))
+
+    def wheelEvent(self, e: QWheelEvent | None) -> None:
+        """Scroll the form, unless this very field is being edited."""
+        if e is not None and not self.hasFocus():
+            e.ignore()
+        else:
+            super().wheelEvent(e)
+
+
+class SwitchEditor(QCheckBox):
+    """Switch something on or off."""
+
+    edited = pyqtSignal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.clicked.connect(self.edited)
+
+    def show_value(self, value: Any) -> None:
+        """Show a value."""
+        self.setChecked(value is True)
+
+
+class TextEditor(QLineEdit):
+    """Edit a text, or with `as_toml` a list or table as it would stand in the file."""
+
+    edited = pyqtSignal(object)
+
+    def __init__(self, as_toml: bool, hint: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._as_toml = as_toml
+        self._shown = ""
+        self.setPlaceholderText(hint)
+        self.editingFinished.connect(self._tell)
+
+    def show_value(self, value: Any) -> None:
+        """Show a value, unless it is just being typed."""
+        if value is None or value in ((), {}):
+            text = ""
+        elif self._as_toml:
+            text = tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string().strip()
+            if isinstance(value, dict):
+                text = tomlkit.inline_table().append("v", value).as_string()[5:-1]
+        else:
+            text = str(value)
+        self._shown = text
+        if text != self.text():
+            self.setText(text)
+
+    def _tell(self) -> None:
+        text = self.text().strip()
+        if text == self._shown:
+            return
+        self._shown = text
+        if not text:
+            self.edited.emit(ABSENT)
+        elif self._as_toml:
+            try:
+                self.edited.emit(tomllib.loads(f"value = {text}")["value"])
+            except tomllib.TOMLDecodeError:
+                self.edited.emit(text)  # a text where none is allowed: the check says what is
+        else:
+            self.edited.emit(text)
+
+
+def editor_of(key: str, info: FieldInfo) -> NumberEditor | ChoiceEditor | SwitchEditor | TextEditor:
+    """Return an editor for a field of the schema."""
+    inner, container = inner_type(info.annotation)
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    if "plugin" in extra:
+        return ChoiceEditor(plugins.names(extra["plugin"]), optional=False)  # type: ignore[arg-type]
+    if get_origin(inner) is Literal:
+        return ChoiceEditor([str(word) for word in get_args(inner)], optional=False)
+    if key in ("population", "push", "pull"):
+        return ChoiceEditor([], optional=True)
+    if container is None and inner is bool:
+        return SwitchEditor()
+    if container is None and inner in (int, float):
+        return NumberEditor(info)
+    return TextEditor(not (container is None and inner is str), describe_allowed(info))

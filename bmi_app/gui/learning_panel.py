@@ -1,0 +1,198 @@
+"""Steer how the decoder adapts: learning, assist and gain; undo updates, save and load weights."""
+
+from typing import Any
+
+import numpy as np
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSlider,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from bmi_app.gui.feed import Fresh
+from bmi_app.gui.weight_changes import WeightChange, WeightChanges
+from bmi_app.rt.state import LearnWhen
+from bmi_app.session.attach import Attachment
+
+_LISTED = 300
+_TICK = Qt.ItemDataRole.UserRole
+
+
+class LearningPanel(QWidget):
+    """Offer every knob of the decoder.
+
+    A knob shows what the engine has, and follows it, whoever turned it; what was asked for stands in the log until it acts.
+
+    Signals: `command_asked(request)`.
+    """
+
+    period_s = 0.2
+    command_asked = pyqtSignal(dict)
+
+    def __init__(self, attachment: Attachment, changes: WeightChanges, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._attachment, self._changes = attachment, changes
+        self._listed = 0
+        self.learning = QCheckBox("the decoder adapts")
+        self.learning.setToolTip("Off: the weights are frozen")
+        self.rate = _number(0.0, 1e6, 6)
+        self.assist = QSlider(Qt.Orientation.Horizontal)
+        self.assist.setRange(0, 100)
+        self.assist.setTracking(False)  # one command when it is let go, not one a pixel
+        self.assist.setAccessibleName("assist")
+        self.follow = QCheckBox("as the block says")
+        self.gains = {letter: _number(0.0, 1e6, 6) for letter, _ in attachment.protocol.axes.items()}
+        self.updates = QTreeWidget()
+        self.updates.setHeaderLabels(["tick", "trial", "cause", "change"])
+        self.updates.setRootIsDecorated(False)
+        self.updates.setUniformRowHeights(True)
+        self.updates.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.updates.setAccessibleName("updates")
+        self.undo = QPushButton("Undo this and all after it")
+        self.undo.setToolTip("Put the weights back to what they were before the chosen update")
+        self.undo.setEnabled(False)
+        self.save, self.load = QPushButton("Save weights…"), QPushButton("Load weights…")
+        self.dialog: QFileDialog | None = None
+        self._arrange()
+        self._connect()
+        if int(attachment.arrays["config"][0]["learn_when"]) == LearnWhen.OFF:
+            for knob in (self.learning, self.rate):
+                knob.setEnabled(False)
+                knob.setToolTip('The protocol has learning.when = "off"')
+
+    def take(self, fresh: Fresh) -> None:
+        """Take nothing: the changes are shared with the decoder's panel."""
+
+    def redraw(self) -> None:
+        """Show what the engine has, and new updates."""
+        state, frame = self._attachment.arrays["state"][0], self._attachment.latest()
+        self._show(self.learning, self.learning.isChecked, self.learning.setChecked, bool(state["learning_on"]))
+        follows = float(state["assist_override"]) < 0
+        self._show(self.follow, self.follow.isChecked, self.follow.setChecked, follows)
+        if not self.assist.isSliderDown() and frame is not None:
+            percent = round(100 * float(frame["assist"]))
+            self._show(self.assist, self.assist.value, self.assist.setValue, percent)
+            self.assist.setToolTip(f"{percent} % of the velocity comes from the computer")
+        values = [(self.rate, float(state["learning_rate"]))]
+        values += list(zip(self.gains.values(), self._attachment.arrays["gain"].tolist(), strict=True))
+        for knob, value in values:
+            if not knob.hasFocus():  # else it would be taken out of the operator's hand
+                self._show(knob, knob.value, knob.setValue, value)
+        fresh = self._changes.listed[max(self._listed, len(self._changes.listed) - _LISTED) :]
+        self._listed = len(self._changes.listed)
+        if fresh:
+            self.updates.insertTopLevelItems(0, [_row(change) for change in reversed(fresh)])
+        while self.updates.topLevelItemCount() > _LISTED:
+            self.updates.takeTopLevelItem(self.updates.topLevelItemCount() - 1)
+
+    def ask_to_undo(self) -> None:
+        """Ask for the weights from before the chosen update."""
+        chosen = self.updates.currentItem()
+        if chosen is not None:
+            self.command_asked.emit({"do": "undo", "to_tick": chosen.data(0, _TICK)})
+
+    def ask_for_file(self, command: str) -> None:
+        """Let a file be chosen to save the weights to, or to load them from."""
+        self.dialog = QFileDialog(self, "Save weights" if command == "save_weights" else "Load weights")
+        self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.dialog.setNameFilter("Weights (*.npz)")
+        self.dialog.setDefaultSuffix("npz")
+        self.dialog.setDirectory(str(self._attachment.folder.parent))
+        if command == "save_weights":
+            self.dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+            self.dialog.selectFile(f"{self._attachment.protocol.name}.npz")
+        else:
+            self.dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        self.dialog.fileSelected.connect(lambda path: self.command_asked.emit({"do": command, "file": path}))
+        self.dialog.finished.connect(self._forget_dialog)
+        self.dialog.open()  # not exec: the session is watched meanwhile
+
+    def _forget_dialog(self) -> None:
+        self.dialog = None
+
+    @staticmethod
+    def _show(knob: QWidget, shown: Any, show: Any, value: float | bool) -> None:
+        """Set a knob without it asking for anything."""
+        if shown() != value:
+            knob.blockSignals(True)
+            show(value)
+            knob.blockSignals(False)
+
+    def _ask(self, do: str, **arguments: Any) -> None:
+        self.command_asked.emit({"do": do, **arguments})
+
+    def _follow(self, follow: bool) -> None:
+        self._ask("assist", value=None if follow else self.assist.value() / 100)
+
+    def _connect(self) -> None:
+        self.learning.toggled.connect(lambda on: self._ask("learning", on=on))
+        self.rate.valueChanged.connect(lambda value: self._ask("learning_rate", value=value))
+        self.assist.valueChanged.connect(lambda percent: self._ask("assist", value=percent / 100))
+        self.follow.toggled.connect(self._follow)
+        for letter, knob in self.gains.items():
+            knob.valueChanged.connect(lambda value, letter=letter: self._ask("gain", axis=letter, value=value))
+        self.updates.itemSelectionChanged.connect(lambda: self.undo.setEnabled(self.updates.currentItem() is not None))
+        self.undo.clicked.connect(self.ask_to_undo)
+        self.save.clicked.connect(lambda: self.ask_for_file("save_weights"))
+        self.load.clicked.connect(lambda: self.ask_for_file("load_weights"))
+
+    def _arrange(self) -> None:
+        assist = QHBoxLayout()
+        assist.addWidget(self.assist, 1)
+        assist.addWidget(self.follow)
+        form = QFormLayout()
+        form.setVerticalSpacing(5)
+        form.addRow("Learning", self.learning)
+        form.addRow("Rate", self.rate)
+        form.addRow("Assist", assist)
+        gains = QHBoxLayout()
+        for knob in self.gains.values():
+            gains.addWidget(knob, 1)
+        form.addRow(f"Gain {', '.join(self.gains)}", gains)
+        files = QHBoxLayout()
+        files.addWidget(self.save)
+        files.addWidget(self.load)
+        knobs = QVBoxLayout()
+        knobs.addLayout(form)
+        knobs.addLayout(files)
+        knobs.addStretch(1)
+        listed = QVBoxLayout()
+        listed.addWidget(self.updates, 1)
+        listed.addWidget(self.undo)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.addLayout(knobs, 1)
+        layout.addLayout(listed, 1)
+        for column, width_px in enumerate((66, 46, 88)):
+            self.updates.setColumnWidth(column, width_px)
+
+
+def _number(least: float, most: float, decimals: int) -> QDoubleSpinBox:
+    """Return a field that asks when it is left or Enter is pressed, not at each digit."""
+    field = QDoubleSpinBox()
+    field.setRange(least, most)
+    field.setDecimals(decimals)
+    field.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+    field.setKeyboardTracking(False)
+    field.setMinimumWidth(70)
+    return field
+
+
+def _row(change: WeightChange) -> QTreeWidgetItem:
+    size = f"{change.norm:.4g}{' rejected' if change.is_rejected else ''}"
+    trial = f"{change.trial + 1}" if change.trial >= 0 else "–"
+    row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size])
+    row.setData(0, _TICK, change.tick)
+    if change.is_rejected or not np.isfinite(change.norm) or change.cause == "start":
+        row.setDisabled(True)  # nothing there that could be undone
+    return row

@@ -1,0 +1,70 @@
+"""Make every panel of a session, and what they share."""
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from bmi_app.gui.curves_panel import CurvesPanel
+from bmi_app.gui.decoder_panel import DecoderPanel
+from bmi_app.gui.feed import Fresh, Panel
+from bmi_app.gui.learning_panel import LearningPanel
+from bmi_app.gui.populations import populations_of
+from bmi_app.gui.raster_panel import RasterPanel
+from bmi_app.gui.timing_panel import TimingPanel
+from bmi_app.gui.trajectories_panel import TrajectoriesPanel
+from bmi_app.gui.trial_table import TrialTable
+from bmi_app.gui.trials import Trials
+from bmi_app.gui.tuning_panel import TuningPanel
+from bmi_app.gui.unit_selection import UnitSelection
+from bmi_app.gui.unit_statistics import UnitStatistics
+from bmi_app.gui.weight_changes import WeightChanges
+from bmi_app.session.attach import Attachment
+from bmi_app.session.observe import Figures
+
+
+class LivePanels(QObject):
+    """Hold the panels; `columns` is how they are put beside and behind each other at first.
+
+    Signals: `command_asked(request)`, from any of them.
+    """
+
+    command_asked = pyqtSignal(dict)
+
+    def __init__(
+        self, attachment: Attachment, figures: Callable[[], Figures], parent: QObject | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        protocol, tick_s = attachment.protocol, float(attachment.arrays["config"][0]["tick_s"])
+        self.selection = UnitSelection(attachment, populations_of(protocol), self)
+        self.statistics = UnitStatistics(protocol.units.count, tick_s)
+        self.changes = WeightChanges(attachment.arrays["weights"].size)
+        self.trials = Trials(tick_s)
+        self.raster = RasterPanel(self.selection, self.statistics, tick_s)
+        self.tuning = TuningPanel(self.selection, self.statistics)
+        self.decoder = DecoderPanel(attachment, self.selection, self.changes)
+        self.learning = LearningPanel(attachment, self.changes)
+        self.table = TrialTable(self.trials)
+        self.curves = CurvesPanel(self.trials)
+        self.trajectories = TrajectoriesPanel(protocol, self.trials)
+        self.timing = TimingPanel(figures, tick_s)
+        self.columns: list[dict[str, Panel]] = [
+            {"Spikes": self.raster, "Tuning": self.tuning, "Trials": self.table, "Timing": self.timing},
+            {
+                "Decoder": self.decoder,
+                "Learning": self.learning,
+                "Curves": self.curves,
+                "Trajectories": self.trajectories,
+            },
+        ]
+        self.selection.command_asked.connect(self.command_asked)
+        self.learning.command_asked.connect(self.command_asked)
+
+    def take(self, fresh: Fresh) -> None:
+        """Bring up to date what several panels show."""
+        self.statistics.take(fresh.frames, fresh.counts)
+        self.changes.take(fresh)
+        self.trials.take(fresh)
+
+    def end(self) -> None:
+        """Offer no command any more."""
+        self.learning.setEnabled(False)

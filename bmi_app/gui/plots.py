@@ -1,0 +1,80 @@
+"""Make plots of one appearance, which follow the system's from light to dark and back."""
+
+from typing import Any
+
+import pyqtgraph as pg
+from PyQt6.QtCore import QEvent, pyqtSignal
+from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPen
+from PyQt6.QtWidgets import QWidget
+
+from bmi_app.gui.theme import Theme, theme_of
+
+
+class Plot(pg.PlotWidget):  # type: ignore[misc]
+    """Show curves or images over two named axes; nothing of it is dragged or zoomed by accident.
+
+    Parameters
+    ----------
+    title : str
+    left, bottom : str
+        What the axes show, with the unit.
+
+    Signals: `pressed(x, y, event)`, in the units of the axes.
+    """
+
+    pressed = pyqtSignal(float, float, object)
+
+    def __init__(self, title: str, left: str, bottom: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._texts = (title, left, bottom)
+        item = self.getPlotItem()
+        item.hideButtons()
+        item.setMenuEnabled(False)
+        item.setMouseEnabled(False, False)
+        small = QFont(self.font())
+        small.setPointSizeF(8.0)
+        for side in ("left", "bottom"):
+            axis = item.getAxis(side)
+            axis.setStyle(tickFont=small, tickLength=-4, autoExpandTextSpace=True)
+            axis.enableAutoSIPrefix(False)
+        self.setMinimumSize(90, 70)
+        self.restyle()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Tell where in the plot a button was pressed."""
+        assert event is not None
+        at = self.getViewBox().mapSceneToView(self.mapToScene(event.pos()))
+        self.pressed.emit(at.x(), at.y(), event)
+
+    @property
+    def theme(self) -> Theme:
+        """Return the theme of the present palette."""
+        return theme_of(self.palette())
+
+    def restyle(self) -> None:
+        """Take the colours of the present palette."""
+        theme = self.theme
+        title, left, bottom = self._texts
+        self.setBackground(theme.workspace)
+        text = QColor(theme.muted)
+        item = self.getPlotItem()
+        for side, name in (("left", left), ("bottom", bottom)):
+            axis = item.getAxis(side)
+            axis.setPen(QPen(theme.border))
+            axis.setTextPen(text)
+            if name:
+                axis.setLabel(name, **{"color": text.name(), "font-size": "8pt"})
+        if title:
+            item.setTitle(title, color=text.name(), size="9pt")
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the system from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self.restyle()
+        super().changeEvent(event)
+
+
+def line(colour: QColor) -> QPen:
+    """Return a pen of one pixel: wider ones are drawn many times more slowly."""
+    pen: QPen = pg.mkPen(colour, width=1)
+    return pen

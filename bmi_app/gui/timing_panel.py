@@ -1,0 +1,145 @@
+"""Show whether the session keeps time: latency, missed ticks, late and dropped spikes, age of the data, the journal."""
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
+
+from bmi_app.gui.feed import Fresh
+from bmi_app.gui.plots import Plot
+from bmi_app.session.observe import Figures, age_text, size_text
+
+_SPAN_S = 60.0
+_KEPT = 60_000  # latencies: the last minute at 1 kHz
+_EDGES_US = np.geomspace(1.0, 1e6, 61)
+_NAMES = (
+    "p50",
+    "p99",
+    "p99.9",
+    "worst",
+    "missed ticks",
+    "late spikes",
+    "dropped spikes",
+    "age of data",
+    "journal",
+    "last sync",
+)
+_TIPS = {
+    "missed ticks": "Frames published after the next tick was due",
+    "late spikes": "Counted in a later bin than their own",
+    "dropped spikes": "Lost because the ring was full",
+    "age of data": "Since the source last gave anything",
+    "last sync": "Since the journal was last safe against a loss of power",
+}
+
+
+class TimingPanel(QWidget):
+    """Show the last minute. `figures` gives the present totals."""
+
+    period_s = 0.5
+
+    def __init__(self, figures: Callable[[], Figures], tick_s: float, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._figures = figures
+        self._latencies_us = np.zeros(min(_KEPT, round(_SPAN_S / tick_s)))
+        self._n_latencies = 0
+        self._journal: deque[tuple[float, float]] = deque()
+        self.histogram = Plot("latency, last minute", "frames", "from due to published (µs)")
+        self.histogram.setToolTip("From the moment at which a frame could have been made to its publication")
+        self.histogram.setAccessibleName("latency histogram")
+        axis = self.histogram.getAxis("bottom")
+        axis.setTicks([[(power, f"{10**power:,}") for power in range(7)]])
+        self.histogram.getViewBox().setXRange(0, 6, padding=0)
+        self._bars = pg.PlotDataItem(stepMode="center", fillLevel=0)
+        self._marks = [pg.InfiniteLine(angle=90) for _ in range(3)]
+        for item in (self._bars, *self._marks):
+            self.histogram.addItem(item)
+        self.journal = Plot("journal", "MB", "session time (s)")
+        self.journal.setAccessibleName("size of the journal")
+        self._growth = self.journal.plot()
+        self.values: dict[str, QLabel] = {}
+        words = QGridLayout()
+        words.setHorizontalSpacing(10)
+        words.setVerticalSpacing(1)
+        for row, name in enumerate(_NAMES):
+            label, value = QLabel(name), QLabel("–")
+            for each in (label, value):
+                each.setToolTip(_TIPS.get(name, ""))
+            value.setAlignment(Qt.AlignmentFlag.AlignRight)
+            words.addWidget(label, row, 0)
+            words.addWidget(value, row, 1)
+            self.values[name] = value
+        words.setRowStretch(len(_NAMES), 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 4, 8, 4)
+        layout.addWidget(self.histogram, 5)
+        layout.addWidget(self.journal, 3)
+        layout.addLayout(words)
+        self._restyle()
+
+    def take(self, fresh: Fresh) -> None:
+        """Keep the latencies of the last minute."""
+        timed = fresh.health[fresh.health["published_s"] > 0]
+        if len(timed) == 0:
+            return
+        took_s = timed["published_s"] - np.maximum(timed["due_s"], timed["arrival_s"])
+        took_us = took_s[-len(self._latencies_us) :] * 1e6
+        at = (self._n_latencies + np.arange(len(took_us))) % len(self._latencies_us)
+        self._latencies_us[at] = took_us
+        self._n_latencies += len(took_us)
+
+    def redraw(self) -> None:
+        """Show histogram, percentiles and totals."""
+        figures = self._figures()
+        seen_us = self._latencies_us[: self._n_latencies]
+        if len(seen_us):
+            counts, _ = np.histogram(np.clip(seen_us, _EDGES_US[0], _EDGES_US[-1]), _EDGES_US)
+            self._bars.setData(np.log10(_EDGES_US), counts)
+            self.histogram.getViewBox().setYRange(0, float(counts.max()) * 1.05, padding=0)
+            found_us = np.percentile(seen_us, (50, 99, 99.9, 100))
+            for name, value_us in zip(_NAMES[:4], found_us, strict=True):
+                self.values[name].setText(f"{value_us:,.0f} µs")
+            for mark, value_us in zip(self._marks, found_us[:3], strict=True):
+                mark.setValue(np.log10(max(value_us, 1.0)))
+        for name, count in (
+            ("missed ticks", figures.missed_ticks),
+            ("late spikes", figures.late_spikes),
+            ("dropped spikes", figures.dropped_spikes),
+        ):
+            self.values[name].setText(f"{count:,}")
+            wrong = f"color: {self.histogram.theme.failed.name()}; font-weight: 700" if count else ""
+            if self.values[name].styleSheet() != wrong:
+                self.values[name].setStyleSheet(wrong)
+        self.values["age of data"].setText(age_text(figures.data_age_s))
+        self.values["last sync"].setText(
+            "not yet" if figures.sync_age_s is None else f"{age_text(figures.sync_age_s)} ago"
+        )
+        self._show_journal(figures)
+
+    def _show_journal(self, figures: Figures) -> None:
+        points = self._journal
+        if not points or figures.elapsed_s > points[-1][0]:
+            points.append((figures.elapsed_s, figures.saved_bytes / 1e6))
+        while points[0][0] < figures.elapsed_s - _SPAN_S:
+            points.popleft()
+        lasted_s = points[-1][0] - points[0][0]
+        growth = f", {(points[-1][1] - points[0][1]) / lasted_s * 1e3:,.0f} kB/s" if lasted_s > 1 else ""
+        self.values["journal"].setText(f"{size_text(figures.saved_bytes)}{growth}")
+        self._growth.setData([time_s for time_s, _ in points], [size_mb for _, size_mb in points])
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the system from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._restyle()
+        super().changeEvent(event)
+
+    def _restyle(self) -> None:
+        theme = self.histogram.theme
+        self._bars.setBrush(pg.mkBrush(theme.cursor))
+        self._bars.setPen(pg.mkPen(theme.cursor))
+        for mark in self._marks:
+            mark.setPen(pg.mkPen(theme.target, width=1))
+        self._growth.setPen(pg.mkPen(theme.held, width=1))
