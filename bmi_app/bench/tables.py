@@ -51,7 +51,11 @@ def speed(report: dict[str, Any]) -> None:
 def learning(report: dict[str, Any]) -> None:
     """Show the report of `bmi_app.bench.learning.measure`."""
     minutes = report["minutes"]
-    table = Table(title=f"Success with a scrambled tool, {report['seeds']} seeds: mean, least-most", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(
+        title=f"Success with a scrambled tool, {report['seeds']} seeds: mean, least-most",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("rule, scramble", no_wrap=True)
     heads = (
         f"first {report['bin_min']:g} min",
