@@ -29,20 +29,14 @@ class NumberEditor(QDoubleSpinBox):
         inner, _ = inner_type(info.annotation)
         self._is_whole = inner is int
         self._none = info.default is None
-        least = next(
-            (b for e in info.metadata for b in (getattr(e, "ge", None), getattr(e, "gt", None)) if b is not None), None
-        )
-        most = next(
-            (b for e in info.metadata for b in (getattr(e, "le", None), getattr(e, "lt", None)) if b is not None), None
-        )
-        low = float(least) if least is not None else -_FARTHEST
+        least, most = _bound(info, "ge", "gt"), _bound(info, "le", "lt")
+        low = least if least is not None else -_FARTHEST
         self.setDecimals(0 if self._is_whole else 9)
-        self.setRange(low - 1 if self._none else low, min(float(most or _FARTHEST), 2.0**53))
+        self.setRange(low - 1 if self._none else low, min(most if most is not None else _FARTHEST, 2.0**53))
         if self._none:
             self.setSpecialValueText("none")
-        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
-        if self._is_whole or low >= 0 and most is not None and most >= 1000:
-            self.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
+        if not self._is_whole:
+            self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         unit = info.json_schema_extra.get("unit") if isinstance(info.json_schema_extra, dict) else None
         if unit:
             self.setSuffix(f" {unit}")
@@ -97,7 +91,7 @@ class ChoiceEditor(QComboBox):
         if self._optional:
             self.addItem("none", None)
         for word in words:
-            self.addItem(word.replace("_", " ") if self._optional is False else word, word)
+            self.addItem(word, word)
         self.show_value(kept)
 
     def show_value(self, value: Any) -> None:
@@ -121,7 +115,7 @@ class SwitchEditor(QCheckBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.clicked.connect(self.edited)
+        self.clicked.connect(lambda on: self.edited.emit(on))
 
     def show_value(self, value: Any) -> None:
         """Show a value."""
@@ -168,6 +162,12 @@ class TextEditor(QLineEdit):
                 self.edited.emit(text)  # a text where none is allowed: the check says what is
         else:
             self.edited.emit(text)
+
+
+def _bound(info: FieldInfo, *names: str) -> float | None:
+    """Return the bound of a field that goes by one of these names."""
+    bounds = (getattr(entry, name, None) for entry in info.metadata for name in names)
+    return next((float(bound) for bound in bounds if bound is not None), None)
 
 
 def editor_of(key: str, info: FieldInfo) -> NumberEditor | ChoiceEditor | SwitchEditor | TextEditor:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
+from PyQt6.QtGui import QPainter, QPen, QPixmap, QPolygonF
 
 from bmi_app.gui.theme import Theme
 from bmi_app.record import reading
@@ -50,7 +50,7 @@ def thumbnail(curve: list[float], theme: Theme, ratio: float) -> QPixmap:
     """Draw a curve from 0 at the bottom to 1 at the top, with a line at one half."""
     picture = QPixmap(THUMBNAIL * ratio)
     picture.setDevicePixelRatio(ratio)
-    picture.fill(QColor(0, 0, 0, 0))
+    picture.fill(theme.workspace)  # read on a selected row as well
     if not curve:
         return picture
     painter = QPainter(picture)

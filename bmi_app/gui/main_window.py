@@ -10,6 +10,7 @@ from PyQt6.QtCore import QEvent, QObject, QSettings, QTimer
 from PyQt6.QtGui import QCloseEvent
 from PyQt6.QtWidgets import QApplication, QMainWindow, QTabWidget
 
+from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.sessions_page import SessionsPage
 from bmi_app.gui.start_page import StartPage
@@ -51,11 +52,17 @@ class MainWindow(QMainWindow):
         self.sessions_page = SessionsPage(self._reads, self._computes, cache)
         self.sessions_page.root = lambda: Path(self.start_page.form.request()["out"]).expanduser()
         self.pages.addTab(self.sessions_page, "Sessions")
+        self._edits = Worker("edits", self)
+        self.editor_page = EditorPage(self._edits)
+        self.pages.addTab(self.editor_page, "Protocol")
         self.setCentralWidget(self.pages)
         self.setWindowTitle("bmi")
         self.setMinimumSize(960, 600)
         self.resize(1240, 700)
         self.start_page.start_asked.connect(self.begin_session)
+        self.start_page.form.edit_asked.connect(self._edit)
+        self.editor_page.saved.connect(lambda _: self.start_page.form.reload())
+        self.editor_page.run_asked.connect(self._choose_protocol)
         self.start_page.attach_asked.connect(self.open_session)
         self.sessions_page.attach_asked.connect(self.open_session)
         self.start_page.result.recover_asked.connect(self._recover)
@@ -111,7 +118,7 @@ class MainWindow(QMainWindow):
         self._remember()
         self.start_page.close_page()
         self._reaper.stop()
-        for worker in (self._launches, self._checks, self._reads, self._computes):
+        for worker in (self._launches, self._checks, self._reads, self._edits, self._computes):
             worker.close()
         super().closeEvent(event)
         QApplication.quit()
@@ -151,6 +158,15 @@ class MainWindow(QMainWindow):
             summary = None
         self.start_page.result.show_result(folder, summary, status(folder) == "running")
         self.start_page.look()
+
+    def _edit(self, path: str) -> None:
+        self.pages.setCurrentWidget(self.editor_page)
+        if Path(path) != self.editor_page.path:
+            self.editor_page.ask_to_open(Path(path))
+
+    def _choose_protocol(self, path: Path) -> None:
+        self.start_page.form.reload(choose=str(path))
+        self.pages.setCurrentWidget(self.start_page)
 
     def _recover(self, folder: Path) -> None:
         from bmi_app.session import catalogue

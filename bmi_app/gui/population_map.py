@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from bmi_app.gui.theme import population_colours, theme_of
@@ -40,14 +40,13 @@ class PopulationMap(QWidget):
             for unit in units:
                 if unit < n_units:
                     self._of[unit] = index
-        self.updateGeometry()
+        self._fit()
         self.update()
 
-    def sizeHint(self) -> QSize:
-        """Return a size in which every unit can be hit."""
-        columns = self._columns()
-        side = max(min(430 // columns, 24), 6)
-        return QSize(side * columns, side * -(-self._n_units // columns) + 2)
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Be as high as the units need at this width."""
+        self._fit()
+        super().resizeEvent(event)
 
     def unit_centre(self, unit: int) -> QPointF:
         """Return where a unit is drawn."""
@@ -69,7 +68,7 @@ class PopulationMap(QWidget):
                 continue
             painter.fillRect(square, colours[population + 1])
             if side >= 20:
-                painter.setPen(theme.workspace)
+                painter.setPen(_readable_on(colours[population + 1]))
                 painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(unit))
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
@@ -113,6 +112,10 @@ class PopulationMap(QWidget):
         self._at = unit
         self.update()
 
+    def _fit(self) -> None:
+        rows = -(-self._n_units // self._columns())
+        self.setFixedHeight(max(round(rows * self._square(0).height()), 1) + 2)
+
     def _columns(self) -> int:
         columns = _LEAST_COLUMNS
         while columns < _MOST_COLUMNS and columns * columns < self._n_units * 2:
@@ -129,6 +132,12 @@ class PopulationMap(QWidget):
         column, row = int(position.x() // side), int(position.y() // side)
         unit = row * self._columns() + column
         return unit if 0 <= column < self._columns() and 0 <= unit < self._n_units else -1
+
+
+def _readable_on(colour: QColor) -> QColor:
+    """Return black or white, whichever is read better on a colour (ITU-R BT.601 luma)."""
+    luma = 0.299 * colour.redF() + 0.587 * colour.greenF() + 0.114 * colour.blueF()
+    return QColor("#202428" if luma > 0.5 else "#ffffff")
 
 
 def reassigned(

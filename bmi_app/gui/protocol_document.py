@@ -120,6 +120,7 @@ def _append(table: Any, key: str, value: Any) -> None:
     last = max((at for at, (name, _) in enumerate(body) if name is not None), default=None)
     if isinstance(table, Table) and last is not None and last + 1 < len(body):
         before = body[last][0]
+        assert before is not None
         table.value._insert_after(before, key, value)
     else:
         table.append(key, value)

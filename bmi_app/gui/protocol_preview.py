@@ -66,12 +66,12 @@ class ProtocolPreview(QWidget):
         for turn, place in enumerate(self._sequence_cm, 1):
             turns.setdefault(place, []).append(turn)
         for (x_cm, y_cm), at in turns.items():
-            place = centre + QPointF(x_cm * scale, -y_cm * scale)
+            spot = centre + QPointF(x_cm * scale, -y_cm * scale)
             painter.setPen(QPen(theme.target, 2))
             painter.setBrush(fill)
-            painter.drawEllipse(place, radius, radius)
+            painter.drawEllipse(spot, radius, radius)
             painter.setPen(self.palette().windowText().color())
-            box = QRectF(place.x() - 40, place.y() - 10, 80, 20)
+            box = QRectF(spot.x() - 40, spot.y() - 10, 80, 20)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, ", ".join(map(str, at[:2])))
         painter.setBrush(theme.cursor)
         painter.setPen(Qt.PenStyle.NoPen)

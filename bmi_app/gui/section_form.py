@@ -6,7 +6,7 @@ from typing import Any
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QToolButton, QWidget
 
-from bmi_app.gui.field_editors import ChoiceEditor, editor_of
+from bmi_app.gui.field_editors import ChoiceEditor, TextEditor, editor_of
 from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.theme import theme_of
 from protocols.section import Section
@@ -40,6 +40,7 @@ class SectionForm(QGroupBox):
         grid = QGridLayout(self)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
+        grid.setColumnMinimumWidth(2, 30)  # of the reset, which comes and goes
         for name, info in model.model_fields.items():
             inner, _ = inner_type(info.annotation)
             if (isinstance(inner, type) and issubclass(inner, Section)) or name in ("format", "populations"):
@@ -48,6 +49,9 @@ class SectionForm(QGroupBox):
             label = QLabel(_spoken(name))
             editor = editor_of(name, info)
             label.setBuddy(editor)
+            extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+            if isinstance(editor, TextEditor) and "unit" in extra:  # other fields show theirs
+                label.setText(f"{label.text()} ({extra['unit']})")
             allowed = describe_allowed(info)
             tip = (
                 f"<p>{info.description}</p>"
@@ -88,7 +92,7 @@ class SectionForm(QGroupBox):
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
         """Show what is wrong at each field; return the keys that have one here."""
-        shown = set()
+        shown: set[str] = set()
         for key, wrong in self._wrongs.items():
             here = {at: text for at, text in problems.items() if at == key or at.startswith(f"{key}.")}
             shown |= here.keys()

@@ -141,7 +141,10 @@ class SessionsPage(QWidget):
             row = next((row for row, session in enumerate(self._listed) if session.folder == folder), None)
             item = self.table.item(row, _CURVE) if row is not None else None
             if item is not None:
-                item.setIcon(QIcon(thumbnail(curve, theme_of(self.palette()), self.devicePixelRatioF())))
+                picture = thumbnail(curve, theme_of(self.palette()), self.devicePixelRatioF())
+                icon = QIcon(picture)
+                icon.addPixmap(picture, QIcon.Mode.Selected)  # else it is tinted beyond reading
+                item.setIcon(icon)
                 item.setToolTip("Success over the trials: of the ten that end there" if curve else "no trials")
 
         self._reads.submit(lambda: success_curve(folder, self._cache), show, lambda _: None)

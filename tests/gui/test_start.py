@@ -113,7 +113,7 @@ def test_streams_are_ticked_or_red_with_the_reason(main: Any, qtbot: Any, keep_p
     form.protocol.setCurrentIndex(form.protocol.findText("center_out", Qt.MatchFlag.MatchStartsWith))
     form.driver.setCurrentIndex(form.driver.findData("lsl"))
     qtbot.waitUntil(
-        lambda: page.streams.rowCount() == 3 and "2 LSL streams match" in page.reasons.text(), timeout=20000
+        lambda: page.streams.rowCount() == 3 and "2 LSL streams match" in page.reasons.text(), timeout=60_000
     )
     rows = {page.streams.item(row, 1).text(): row for row in range(3)}
     assert page.streams.item(rows["Blackrock"], 0).text() == "✕"

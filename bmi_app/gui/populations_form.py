@@ -1,0 +1,132 @@
+"""Edit the populations: their names, the units of each as text, and the map of units beside it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QLineEdit, QPushButton, QRadioButton, QToolButton, QWidget
+
+from bmi_app.gui.population_map import PopulationMap, reassigned
+from bmi_app.gui.protocol_document import ABSENT
+from bmi_app.gui.theme import population_colours, theme_of
+from protocols.units import resolve_populations
+
+
+class PopulationsForm(QGroupBox):
+    """Show the `[populations]` table; the population that is ticked takes the units that the mouse runs over.
+
+    Signals: `edited(key, value)`; `renamed(old, new)`.
+    """
+
+    edited = pyqtSignal(str, object)
+    renamed = pyqtSignal(str, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Populations", parent)
+        self.map = PopulationMap()
+        self.map.assigned.connect(self._assign)
+        self.add = QPushButton("Add population")
+        self.add.clicked.connect(self._add)
+        self.wrong = QLabel()
+        self.wrong.setWordWrap(True)
+        self.wrong.setTextFormat(Qt.TextFormat.PlainText)
+        self._specs: dict[str, Any] = {}
+        self._populations: dict[str, tuple[int, ...]] = {}
+        self._n_units = 0
+        self._rows: list[QWidget] = []
+        self.brushes: dict[str, QRadioButton] = {}
+        self.names: dict[str, QLineEdit] = {}
+        self.units: dict[str, QLineEdit] = {}
+        self._grid = QGridLayout(self)
+        self._grid.setColumnStretch(2, 1)
+        hint = QLabel('Tick a population, then click or drag over units. Or write "0-31", "0-3, 8" or "rest".')
+        hint.setWordWrap(True)
+        self._grid.addWidget(hint, 0, 0, 1, 4)
+        self._grid.addWidget(self.map, 1, 0, 1, 4)
+        self._grid.addWidget(self.wrong, 2, 0, 1, 4)
+        self._grid.addWidget(self.add, 3, 0, 1, 4)
+
+    def show_values(self, get: Callable[[str], Any]) -> None:
+        """Show the table and the map; a population that cannot be read keeps the map as it was."""
+        specs, count = get("populations"), get("units.count")
+        specs = specs if isinstance(specs, dict) else {}
+        if list(specs) != list(self._specs):
+            self._rebuild(list(specs))
+        self._specs = specs
+        for name, spec in specs.items():
+            text = spec if isinstance(spec, str) else ", ".join(map(str, spec)) if isinstance(spec, list) else str(spec)
+            if self.units[name].text() != text:
+                self.units[name].setText(text)
+        if isinstance(count, int) and 0 < count <= 16384:
+            self._n_units = count
+        try:
+            readable = {name: tuple(s) if isinstance(s, list) else s for name, s in specs.items()}
+            self._populations = resolve_populations(readable, self._n_units)
+        except (ValueError, TypeError, AttributeError):
+            return
+        self.map.show_populations(self._n_units, self._populations)
+
+    def show_problems(self, problems: dict[str, str]) -> set[str]:
+        """Show what is wrong with populations; return the keys that have something here."""
+        here = {key: text for key, text in problems.items() if key.partition(".")[0] == "populations"}
+        self.wrong.setText("\n".join(f"{key.partition('.')[2] or key}: {text}" for key, text in here.items()))
+        self.wrong.setStyleSheet(f"color: {theme_of(self.palette()).failed.name()}")
+        self.wrong.setVisible(bool(here))
+        return set(here)
+
+    def _rebuild(self, names: list[str]) -> None:
+        for widget in self._rows:
+            self._grid.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self._rows.clear()
+        self.brushes.clear()
+        self.names.clear()
+        self.units.clear()
+        colours = population_colours(len(names), theme_of(self.palette()).is_dark)
+        for row, name in enumerate(names, 4):
+            brush, title, units, remove = QRadioButton(), QLineEdit(name), QLineEdit(), QToolButton()
+            brush.setStyleSheet(f"QRadioButton {{ background: {colours[row - 3].name()}; padding: 3px; }}")
+            brush.setToolTip(f"Units that the mouse runs over go to {name}")
+            brush.setAccessibleName(f"assign to {name}")
+            title.setAccessibleName(f"name of {name}")
+            units.setAccessibleName(f"populations.{name}")
+            title.setMaximumWidth(130)
+            remove.setText("✕")
+            remove.setToolTip(f"Remove the population {name}")
+            brush.toggled.connect(lambda on, name=name: self._choose(name) if on else None)
+            title.editingFinished.connect(lambda name=name, title=title: self._rename(name, title.text().strip()))
+            units.editingFinished.connect(lambda name=name, units=units: self._write(name, units.text().strip()))
+            remove.clicked.connect(lambda _, name=name: self.edited.emit(f"populations.{name}", ABSENT))
+            for column, widget in enumerate((brush, title, units, remove)):
+                self._grid.addWidget(widget, row, column)
+                self._rows.append(widget)
+            self.brushes[name], self.names[name], self.units[name] = brush, title, units
+        if names:
+            self.brushes[self.map.brush if self.map.brush in names else names[0]].setChecked(True)
+        self._grid.addWidget(self.add, 4 + len(names), 0, 1, 4)
+
+    def _choose(self, name: str) -> None:
+        self.map.brush = name
+
+    def _rename(self, old: str, new: str) -> None:
+        if new and new != old and new not in self._specs:
+            self.renamed.emit(old, new)
+        else:
+            self.names[old].setText(old)
+
+    def _write(self, name: str, text: str) -> None:
+        if (text != self._specs.get(name) and not isinstance(self._specs.get(name), list)) or (
+            isinstance(self._specs.get(name), list) and text != ", ".join(map(str, self._specs[name]))
+        ):
+            self.edited.emit(f"populations.{name}", text)
+
+    def _assign(self, units: list[int], to: str) -> None:
+        for name, text in reassigned(self._specs, self._populations, units, to).items():
+            self.edited.emit(f"populations.{name}", text)
+
+    def _add(self) -> None:
+        number = 1
+        while f"population_{number}" in self._specs:
+            number += 1
+        self.edited.emit(f"populations.population_{number}", "")

@@ -1,0 +1,120 @@
+"""Lay out the whole form of a protocol, in tabs that follow the order in which one is thought up."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QCheckBox, QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from bmi_app.gui.entries_form import EntriesForm
+from bmi_app.gui.populations_form import PopulationsForm
+from bmi_app.gui.protocol_document import ABSENT
+from bmi_app.gui.section_form import SectionForm
+from protocols.rig import Driver, Output, Safety, Session, Subject
+from protocols.schema import Protocol
+from protocols.signal import Axis, Decoder, Learning, Tick, Units, Workspace
+from protocols.task import Block, Task
+
+
+class ProtocolForm(QTabWidget):
+    """Show every key of a protocol.
+
+    Signals: `edited(key, value)`; `renamed(old, new)`, of a population; `entry_added(list)`,
+    `entry_removed(list, index)`, `entry_moved(list, index, to)`.
+    """
+
+    edited = pyqtSignal(str, object)
+    renamed = pyqtSignal(str, str)
+    entry_added = pyqtSignal(str)
+    entry_removed = pyqtSignal(str, int)
+    entry_moved = pyqtSignal(str, int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setDocumentMode(True)
+        self.setUsesScrollButtons(True)
+        general = SectionForm("Protocol", Protocol, "")
+        self.populations = PopulationsForm()
+        self.x_axis, self.y_axis = SectionForm("x axis", Axis, "axes.x"), SectionForm("y axis", Axis, "axes.y")
+        self.has_y = QCheckBox("The cursor moves along y, too")
+        self.has_y.clicked.connect(lambda on: self.edited.emit("axes.y", {} if on else ABSENT))
+        self.blocks = EntriesForm("block", Block, "blocks")
+        self.outputs = EntriesForm("output", Output, "outputs")
+        self.pages: list[tuple[str, list[Any]]] = [
+            ("General", [general, SectionForm("Session", Session, "session"), _form(Workspace), _form(Tick)]),
+            ("Units", [self.populations, _form(Units)]),
+            ("Axes", [self.x_axis, self.has_y, self.y_axis, _form(Decoder)]),
+            ("Learning", [_form(Learning)]),
+            ("Task", [_form(Task)]),
+            ("Blocks", [self.blocks]),
+            ("Rig", [_form(Driver), _form(Subject), _form(Safety), self.outputs]),
+        ]
+        for title, forms in self.pages:
+            self.addTab(_scrolled(forms), title)
+            for form in forms:
+                if isinstance(form, SectionForm | PopulationsForm | EntriesForm):
+                    form.edited.connect(self.edited)
+        self.populations.renamed.connect(self.renamed)
+        for name, entries in (("blocks", self.blocks), ("outputs", self.outputs)):
+            entries.added.connect(lambda name=name: self.entry_added.emit(name))
+            entries.removed.connect(lambda index, name=name: self.entry_removed.emit(name, index))
+            entries.moved.connect(lambda index, to, name=name: self.entry_moved.emit(name, index, to))
+
+    def editor(self, key: str) -> Any:
+        """Return the editor of a key."""
+        for _, forms in self.pages:
+            for form in forms:
+                for section in form.forms if isinstance(form, EntriesForm) else [form]:
+                    if isinstance(section, SectionForm) and key in section.editors:
+                        return section.editors[key]
+        raise KeyError(key)
+
+    def show_values(self, get: Callable[[str], Any]) -> None:
+        """Show what the file says."""
+        populations = get("populations")
+        names = list(populations) if isinstance(populations, dict) else []
+        for axis in (self.x_axis, self.y_axis):
+            for key in ("population", "push", "pull"):
+                axis.offer(key, names)
+        has_y = get("axes.y") is not ABSENT
+        self.has_y.setChecked(has_y)
+        self.y_axis.setVisible(has_y)
+        for _, forms in self.pages:
+            for form in forms:
+                if isinstance(form, EntriesForm):
+                    entries = get(form.path)
+                    form.show_values(get, len(entries) if isinstance(entries, list) else 0)
+                elif isinstance(form, SectionForm | PopulationsForm):
+                    form.show_values(get)
+
+    def show_problems(self, problems: dict[str, str]) -> set[str]:
+        """Show mistakes at their fields, and which tabs have some; return the keys that have a place."""
+        shown = set()
+        for index, (title, forms) in enumerate(self.pages):
+            here = set()
+            for form in forms:
+                if isinstance(form, SectionForm | PopulationsForm | EntriesForm):
+                    here |= form.show_problems(problems)
+            self.setTabText(index, f"{title} ✕" if here else title)
+            shown |= here
+        return shown
+
+
+def _form(model: Any) -> SectionForm:
+    return SectionForm(model.__name__, model, model.__name__.lower())
+
+
+def _scrolled(forms: list[QWidget]) -> QScrollArea:
+    inside = QWidget()
+    column = QVBoxLayout(inside)
+    column.setContentsMargins(6, 8, 10, 8)
+    column.setSpacing(12)
+    for form in forms:
+        column.addWidget(form)
+    column.addStretch(1)
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+    area.setWidget(inside)
+    return area
