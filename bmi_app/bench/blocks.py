@@ -145,6 +145,7 @@ def _engine(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, 
         f"units.count={plan.n_units}",
         f"tick.period_ms={plan.period_s * 1e3:g}",
         f"tick.grace_ms={plan.grace_s * 1e3:g}",
+        f"session.duration_s={plan.block_s + _PATIENCE_S:g}",  # ends by itself when this process is killed
         "driver.kind=lsl",
         f"driver.stream={name}",
     ]
