@@ -8,7 +8,6 @@ from PyQt6.QtWidgets import QDockWidget, QMainWindow, QMenu, QTabWidget, QWidget
 from bmi_app.gui.feed import Fresh, Panel
 
 _LAYOUT_VERSION = 1  # a layout of another version is forgotten: it names other docks
-_BUDGET_S = 0.004  # of one refresh, for panels that are redrawn more seldom than the display
 
 
 class Docks(QObject):
@@ -19,18 +18,27 @@ class Docks(QObject):
     window : QMainWindow
     side : QWidget
         What stands at the right of the task and is no panel: status, controls, log.
-    columns : list of dict
-        The panels below, by their titles; those of one column lie behind each other, as tabs.
+    panels : dict
+        The panels below, by their titles.
+    tabs, grid : list of list of str
+        The titles of each column, behind each other as tabs, or all to be seen.
     """
 
-    def __init__(self, window: QMainWindow, side: QWidget, columns: list[dict[str, Panel]]) -> None:
+    def __init__(
+        self,
+        window: QMainWindow,
+        side: QWidget,
+        panels: dict[str, Panel],
+        tabs: list[list[str]],
+        grid: list[list[str]],
+    ) -> None:
         super().__init__(window)
-        self._window, self._columns = window, columns
-        self.panels: dict[str, Panel] = {title: panel for column in columns for title, panel in column.items()}
+        self._window, self._tabs, self._grid = window, tabs, grid
+        self.panels = panels
         self.docks: dict[str, QDockWidget] = {"Session": self._dock("Session", side)}
         self.docks |= {title: self._dock(title, panel) for title, panel in self.panels.items()}  # type: ignore[arg-type]
         self._due_s = dict.fromkeys(self.panels, 0.0)
-        self._share = 0.0
+        self._sized, self._share = tabs, 0.0
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._resize)
@@ -48,12 +56,13 @@ class Docks(QObject):
             for title, panel in self.panels.items()
             if self._due_s[title] <= began_s and is_seen(panel)
         ]
-        # One slow panel at most beside those of every frame, unless there is time left: so no frame is held up by all.
+        is_slow_done = False
         for _, title in sorted(due):
             panel = self.panels[title]
-            if panel.period_s > 0 and time.monotonic() - began_s > _BUDGET_S:
-                continue
+            if panel.period_s > 0 and is_slow_done:
+                continue  # one of them a frame, so that no frame is held up by all
             panel.redraw()
+            is_slow_done |= panel.period_s > 0
             self._due_s[title] = began_s + panel.period_s
 
     def redraw_all(self) -> None:
@@ -65,20 +74,18 @@ class Docks(QObject):
     def arrange_tabs(self) -> None:
         """Put the docks where they are at first: a column of tabs for each kind, below the task."""
         self._reset()
-        firsts = []
-        for column in self._columns:
-            titles = list(column)
-            firsts.append(self.docks[titles[0]])
-            self._window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, firsts[-1])
+        for titles in self._tabs:
+            first = self.docks[titles[0]]
+            self._window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, first)
             for title in titles[1:]:
-                self._window.tabifyDockWidget(firsts[-1], self.docks[title])
-            firsts[-1].raise_()
-        self._size(0.42)
+                self._window.tabifyDockWidget(first, self.docks[title])
+            first.raise_()
+        self._size(self._tabs, 0.42)
 
     def arrange_all(self) -> None:
         """Show every panel at once, for a large screen."""
         self._reset()
-        for column in self._columns:
+        for column in self._grid:
             above = None
             for title in column:
                 dock = self.docks[title]
@@ -87,7 +94,7 @@ class Docks(QObject):
                 else:
                     self._window.splitDockWidget(above, dock, Qt.Orientation.Vertical)
                 above = dock
-        self._size(0.66)
+        self._size(self._grid, 0.7)
 
     def fill_menu(self, menu: QMenu) -> None:
         """Offer each dock, and the two arrangements."""
@@ -113,24 +120,28 @@ class Docks(QObject):
 
     def _reset(self) -> None:
         for dock in self.docks.values():
-            self._window.removeDockWidget(dock)
             dock.setFloating(False)
         self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.docks["Session"])
         self._window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         for dock in self.docks.values():
             dock.show()
 
-    def _size(self, share: float) -> None:
+    def _size(self, columns: list[list[str]], share: float) -> None:
         """Give the panels below a share of the window's height; again once the window has its size."""
-        self._share = share
+        self._sized, self._share = columns, share
         self._resize()
         self._settle.start(0)
 
     def _resize(self) -> None:
         height_px = round(self._window.height() * self._share)
-        docks = [self.docks[next(iter(column))] for column in self._columns]
-        self._window.resizeDocks(docks, [height_px] * len(docks), Qt.Orientation.Vertical)
-        self._window.resizeDocks(docks, [10] * len(docks), Qt.Orientation.Horizontal)
+        firsts = [self.docks[titles[0]] for titles in self._sized]
+        self._window.resizeDocks(firsts, [10] * len(firsts), Qt.Orientation.Horizontal)
+        if self._sized is self._tabs:
+            self._window.resizeDocks(firsts, [height_px] * len(firsts), Qt.Orientation.Vertical)
+            return
+        for titles in self._sized:
+            docks = [self.docks[title] for title in titles]
+            self._window.resizeDocks(docks, [height_px // len(docks)] * len(docks), Qt.Orientation.Vertical)
 
     def _dock(self, title: str, content: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self._window)

@@ -21,9 +21,13 @@ from bmi_app.gui.weight_changes import WeightChanges
 from bmi_app.session.attach import Attachment
 from bmi_app.session.observe import Figures
 
+# The columns of docks below the task: as tabs behind each other, and all at once.
+TABS = [["Spikes", "Tuning", "Trials", "Timing"], ["Decoder", "Learning", "Curves", "Trajectories"]]
+GRID = [["Spikes", "Tuning", "Trials"], ["Decoder", "Learning", "Timing"], ["Trajectories", "Curves"]]
+
 
 class LivePanels(QObject):
-    """Hold the panels; `columns` is how they are put beside and behind each other at first.
+    """Hold the panels, `by_title` too.
 
     Signals: `command_asked(request)`, from any of them.
     """
@@ -47,15 +51,16 @@ class LivePanels(QObject):
         self.curves = CurvesPanel(self.trials)
         self.trajectories = TrajectoriesPanel(protocol, self.trials)
         self.timing = TimingPanel(figures, tick_s)
-        self.columns: list[dict[str, Panel]] = [
-            {"Spikes": self.raster, "Tuning": self.tuning, "Trials": self.table, "Timing": self.timing},
-            {
-                "Decoder": self.decoder,
-                "Learning": self.learning,
-                "Curves": self.curves,
-                "Trajectories": self.trajectories,
-            },
-        ]
+        self.by_title: dict[str, Panel] = {
+            "Spikes": self.raster,
+            "Tuning": self.tuning,
+            "Decoder": self.decoder,
+            "Learning": self.learning,
+            "Trials": self.table,
+            "Curves": self.curves,
+            "Trajectories": self.trajectories,
+            "Timing": self.timing,
+        }
         self.selection.command_asked.connect(self.command_asked)
         self.learning.command_asked.connect(self.command_asked)
 

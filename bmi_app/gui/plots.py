@@ -66,6 +66,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
                 axis.setLabel(name, **{"color": text.name(), "font-size": "8pt"})
         if title:
             item.setTitle(title, color=text.name(), size="9pt")
+            item.titleLabel.setMinimumWidth(0)  # else a long title pushes the plot out of its widget
+
+    def retitle(self, title: str) -> None:
+        """Give the plot another title, which may hold colours."""
+        self._texts = (title, *self._texts[1:])
+        self.restyle()
 
     def changeEvent(self, event: Any) -> None:
         """Follow the system from light to dark and back."""

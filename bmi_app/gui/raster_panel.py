@@ -144,6 +144,7 @@ class RasterPanel(QWidget):
             if len(units)
         ]
         self.flags.setText(" · ".join(parts))
+        self.flags.setVisible(bool(parts))
         colour = self.raster.theme.failed
         spots = [
             {"pos": (self._most_hz * 1.03, self.row_of(int(unit))), "symbol": symbol, "brush": colour, "pen": colour}
@@ -157,7 +158,7 @@ class RasterPanel(QWidget):
         for chosen in self._lines:
             chosen.setVisible(unit is not None)
         if unit is None:
-            self.chosen.setText("Click a unit to select it")
+            self.chosen.setText("click a unit")
             return
         row = self.row_of(unit)
         for chosen in self._lines:
@@ -193,10 +194,11 @@ class RasterPanel(QWidget):
 
     def _arrange(self) -> None:
         words = QHBoxLayout()
-        words.setSpacing(14)
-        for label in (self.legend, self.flags, self.chosen):
+        words.setSpacing(10)
+        words.addWidget(self.legend)
+        words.addWidget(self.chosen, 1)
+        for label in (self.flags, self.chosen):
             label.setMinimumWidth(1)
-            words.addWidget(label, 1)
         self.chosen.setAlignment(Qt.AlignmentFlag.AlignRight)
         plots = QHBoxLayout()
         plots.setSpacing(2)
@@ -206,4 +208,5 @@ class RasterPanel(QWidget):
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(2)
         layout.addLayout(words)
+        layout.addWidget(self.flags)
         layout.addLayout(plots, 1)

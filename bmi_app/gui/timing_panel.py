@@ -47,11 +47,11 @@ class TimingPanel(QWidget):
         self._latencies_us = np.zeros(min(_KEPT, round(_SPAN_S / tick_s)))
         self._n_latencies = 0
         self._journal: deque[tuple[float, float]] = deque()
-        self.histogram = Plot("latency, last minute", "frames", "from due to published (µs)")
+        self.histogram = Plot("latency, last minute", "ticks", "from due to published")
         self.histogram.setToolTip("From the moment at which a frame could have been made to its publication")
         self.histogram.setAccessibleName("latency histogram")
         axis = self.histogram.getAxis("bottom")
-        axis.setTicks([[(power, f"{10**power:,}") for power in range(7)]])
+        axis.setTicks([list(enumerate(("1 µs", "10", "100", "1 ms", "10", "100", "1 s")))])
         self.histogram.getViewBox().setXRange(0, 6, padding=0)
         self._bars = pg.PlotDataItem(stepMode="center", fillLevel=0)
         self._marks = [pg.InfiniteLine(angle=90) for _ in range(3)]

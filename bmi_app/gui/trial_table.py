@@ -84,6 +84,8 @@ class TrialTable(QWidget):
         rows.setDefaultSectionSize(22)
         columns.setDefaultSectionSize(66)
         columns.setMinimumSectionSize(40)
+        for at, width_px in enumerate((48, 58, 88, 64, 52)):
+            self.table.setColumnWidth(at, width_px)
         columns.setStretchLastSection(True)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         layout = QVBoxLayout(self)

@@ -11,14 +11,14 @@ from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.unit_selection import UnitSelection
 from bmi_app.gui.unit_statistics import UnitStatistics
 
-_NAMES = {"velocity": "with cursor velocity", "target": "with target direction"}
+_NAMES = {"velocity": "cursor velocity", "target": "target direction"}
 _NEAR = 0.12  # of a correlation: how far from a dot a click may be
 
 
 class TuningPanel(QWidget):
     """Show a dot for each unit: to the right where it fires more for rightward movement, up for upward."""
 
-    period_s = 0.5
+    period_s = 1.0
 
     def __init__(self, selection: UnitSelection, statistics: UnitStatistics, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,24 +26,25 @@ class TuningPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         self.plots: dict[str, Plot] = {}
-        self.dots: dict[str, pg.ScatterPlotItem] = {}
+        self.dots: dict[str, list[pg.ScatterPlotItem]] = {}  # one a population
+        self._cross: list[list[pg.InfiniteLine]] = []
         self._rings: dict[str, pg.ScatterPlotItem] = {}
         for name, title in _NAMES.items():
-            plot = Plot(title, "correlation, y", "correlation, x")
+            plot = Plot(title, "correlation with y", "with x")
             plot.setToolTip(
                 "Correlation of each unit's rate over the last two minutes of trials. Click a unit to select it."
             )
-            self.dots[name] = pg.ScatterPlotItem(size=7, pxMode=True)
+            self.dots[name] = [
+                pg.ScatterPlotItem(size=7, pxMode=True, pen=None) for _ in range(len(selection.populations.names) + 1)
+            ]
             self._rings[name] = pg.ScatterPlotItem(size=14, pxMode=True, brush=None)
-            for item in (
-                pg.InfiniteLine(0, angle=0), pg.InfiniteLine(0, angle=90), self.dots[name], self._rings[name]
-            ):  # fmt: skip
-                if isinstance(item, pg.InfiniteLine):
-                    item.setPen(line(plot.theme.border))
+            self._cross.append([pg.InfiniteLine(0, angle=0), pg.InfiniteLine(0, angle=90)])
+            for item in (*self._cross[-1], *self.dots[name], self._rings[name]):
                 plot.addItem(item)
             plot.pressed.connect(lambda x, y, event, name=name: self._press(name, x, y, event))
             self.plots[name] = plot
             layout.addWidget(plot, 1)
+        self._restyle()
         selection.changed.connect(self.redraw)
 
     def take(self, fresh: Fresh) -> None:
@@ -51,25 +52,32 @@ class TuningPanel(QWidget):
 
     def redraw(self) -> None:
         """Show the present correlations."""
-        colours = self._selection.populations.colours(next(iter(self.plots.values())).theme.is_dark)
-        brushes = [pg.mkBrush(colour) for colour in colours]
         population = self._selection.unit_population + 1
         for name, plot in self.plots.items():
             along_x, along_y = self._places(name)
             limit = max(0.2, float(np.abs([along_x, along_y]).max()) * 1.15)
             plot.getViewBox().setRange(xRange=(-limit, limit), yRange=(-limit, limit), padding=0)
-            self.dots[name].setData(along_x, along_y, brush=[brushes[at] for at in population], pen=None)
+            for at, dots in enumerate(self.dots[name]):
+                dots.setData(along_x[population == at], along_y[population == at])
             unit = self._selection.unit
             shown = [] if unit is None else [unit]
-            self._rings[name].setData(
-                along_x[shown], along_y[shown], pen=pg.mkPen(self.palette().text().color(), width=2)
-            )
+            self._rings[name].setData(along_x[shown], along_y[shown])
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the system from light to dark and back."""
         if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
-            self.redraw()
+            self._restyle()
         super().changeEvent(event)
+
+    def _restyle(self) -> None:
+        theme = next(iter(self.plots.values())).theme
+        for cross in self._cross:
+            for each in cross:
+                each.setPen(line(theme.border))
+        for name, dots_of_all in self.dots.items():
+            for dots, colour in zip(dots_of_all, self._selection.populations.colours(theme.is_dark), strict=True):
+                dots.setBrush(pg.mkBrush(colour))
+            self._rings[name].setPen(pg.mkPen(self.palette().text().color(), width=2))
 
     def _places(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         along = self._statistics.correlation(name)

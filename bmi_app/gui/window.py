@@ -13,7 +13,7 @@ from bmi_app.gui.control_bar import ControlBar
 from bmi_app.gui.docks import Docks
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.feed import Feed
-from bmi_app.gui.live_panels import LivePanels
+from bmi_app.gui.live_panels import GRID, TABS, LivePanels
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.narration import Narrator
 from bmi_app.gui.notice_strip import NoticeStrip
@@ -264,7 +264,7 @@ class OperatorWindow(QMainWindow):
         self.setCentralWidget(whole)
         self.setMinimumSize(900, 560)
         self.resize(1280, 720)
-        self.docks = Docks(self, scrolled, self.live.columns)
+        self.docks = Docks(self, scrolled, self.live.by_title, TABS, GRID)
         self.docks.restore()
         self._fill_menus()
 

@@ -1,0 +1,154 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtWidgets import QFileDialog
+
+from bmi_app.gui.window import OperatorWindow
+from bmi_app.rt.records import CommandKind, Outcome
+from bmi_app.session.attach import Attachment
+from bmi_app.session.observe import Phase
+
+LEARNS = ("session.duration_s=90", "learning.when=trial", "learning.rule=lms", "blocks.0.duration_s=1")
+
+
+@pytest.fixture(autouse=True)
+def _not_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bmi_app.session.priority.lower_view", lambda: None)
+
+
+@pytest.fixture
+def running(engine: Any, window: Callable[..., OperatorWindow], qtbot: Any) -> OperatorWindow:
+    _, folder = engine(*LEARNS)
+    shown = window(folder)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=20_000)
+    return shown
+
+
+def click_unit(
+    shown: OperatorWindow, qtbot: Any, unit: int, button: Qt.MouseButton = Qt.MouseButton.LeftButton
+) -> None:
+    plot = shown.live.raster.raster
+    place = plot.getViewBox().mapViewToScene(QPointF(-5.0, shown.live.raster.row_of(unit)))
+    qtbot.mouseClick(plot.viewport(), button, pos=plot.mapFromScene(place))
+
+
+def show(shown: OperatorWindow, title: str) -> None:
+    shown.docks.docks[title].raise_()
+
+
+def test_units_are_moved_by_keys_and_by_the_menu(running: OperatorWindow, qtbot: Any) -> None:
+    shown, attachment = running, running._attachment
+    names = list(attachment.protocol.population_indices())
+    click_unit(shown, qtbot, 5)
+    assert shown.live.selection.unit == 5
+    for key, name in ((Qt.Key.Key_C, "control"), (Qt.Key.Key_Y, "vertical"), (Qt.Key.Key_X, "horizontal")):
+        qtbot.keyClick(shown, key)
+        qtbot.waitUntil(lambda name=name: attachment.arrays["unit_population"][5] == names.index(name))
+        qtbot.waitUntil(lambda name=name: f"move unit 5 to {name} · tick " in shown.log.toPlainText())
+        qtbot.waitUntil(lambda name=name: f"unit 5 · {name}" in shown.live.raster.chosen.text())
+    click_unit(shown, qtbot, 40, Qt.MouseButton.RightButton)
+    menu = shown.live.selection.menu
+    assert menu is not None
+    offered = {action.text(): action for action in menu.actions() if not action.isSeparator()}
+    assert list(offered) == ["horizontal (x)", "vertical (y)", "control (c)"]
+    assert not offered["vertical (y)"].isEnabled()  # it is there already
+    offered["control (c)"].trigger()
+    menu.close()
+    qtbot.waitUntil(lambda: attachment.arrays["unit_population"][40] == names.index("control"))
+    qtbot.waitUntil(lambda: shown.live.raster.row_of(40) > 63)  # the raster groups it anew
+    click_unit(shown, qtbot, 40)
+    assert shown.live.selection.unit == 40
+
+
+def test_learning_is_steered_undone_and_saved(
+    running: OperatorWindow, qtbot: Any, tmp_path: Path, keep_picture: Callable[[Any, str], Path]
+) -> None:
+    shown, attachment, learning = running, running._attachment, running.live.learning
+    state = attachment.arrays["state"]
+    show(shown, "Learning")
+    qtbot.waitUntil(lambda: learning.updates.topLevelItemCount() >= 3, timeout=20_000)  # start and two trials
+    learning.learning.click()
+    qtbot.waitUntil(lambda: state[0]["learning_on"] == 0)
+    qtbot.waitUntil(lambda: "learning off · tick " in shown.log.toPlainText())
+    oldest = learning.updates.topLevelItem(learning.updates.topLevelItemCount() - 2)
+    assert oldest.text(2) == "trial"
+    assert float(oldest.text(3)) > 0
+    qtbot.mouseClick(
+        learning.updates.viewport(), Qt.MouseButton.LeftButton, pos=learning.updates.visualItemRect(oldest).center()
+    )
+    before = attachment.arrays["weights_rows"][0][: attachment.arrays["weights"].size]
+    assert not np.array_equal(attachment.arrays["weights"].ravel(), before)
+    learning.undo.click()
+    qtbot.waitUntil(lambda: np.array_equal(attachment.arrays["weights"].ravel(), before))
+    qtbot.waitUntil(lambda: learning.updates.topLevelItem(0).text(2) == "undo or load")
+    learning.rate.setValue(0.05)
+    qtbot.waitUntil(lambda: state[0]["learning_rate"] == 0.05)
+    qtbot.keyClick(shown, Qt.Key.Key_L)
+    qtbot.waitUntil(lambda: state[0]["learning_on"] == 1)
+    qtbot.waitUntil(lambda: learning.learning.isChecked())
+    learning.assist.setValue(30)
+    qtbot.waitUntil(lambda: state[0]["assist_override"] == 0.3)
+    qtbot.waitUntil(lambda: not learning.follow.isChecked())
+    learning.follow.click()
+    qtbot.waitUntil(lambda: state[0]["assist_override"] < 0)
+    learning.gains["y"].setValue(0.1)
+    qtbot.waitUntil(lambda: attachment.arrays["gain"].tolist() == [0.08, 0.1])
+    qtbot.waitUntil(lambda: "gain y 0.1 · tick " in shown.log.toPlainText())
+    keep_picture(shown, "learning")
+    file = tmp_path / "kept.npz"
+    learning.save.click()
+    assert isinstance(learning.dialog, QFileDialog)
+    learning.dialog.fileSelected.emit(str(file))
+    learning.dialog.reject()
+    qtbot.waitUntil(file.exists)
+    qtbot.waitUntil(lambda: f"weights saved to {file}" in shown.log.toPlainText())
+    learning.gains["y"].setValue(0.2)
+    qtbot.waitUntil(lambda: attachment.arrays["gain"][1] == 0.2)
+    learning.load.click()
+    learning.dialog.fileSelected.emit(str(file))
+    learning.dialog.reject()
+    qtbot.waitUntil(lambda: attachment.arrays["gain"][1] == 0.1)
+
+
+def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: OperatorWindow, qtbot: Any) -> None:
+    shown, attachment = running, running._attachment
+    done = attachment.arrays["commands_done"]
+    qtbot.mouseClick(shown.controls.plain["reward"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: CommandKind.REWARD in done["kind"][done["id"] > 0])
+    qtbot.waitUntil(lambda: "reward by the operator · tick " in shown.log.toPlainText())
+    qtbot.waitUntil(lambda: int(attachment.latest()["state"]) == 2, timeout=10_000)
+    qtbot.keyClick(shown, Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: any(trial.outcome == Outcome.OPERATOR for trial in shown.live.trials.ended))
+    qtbot.keyClick(shown, Qt.Key.Key_N)
+    assert shown.focusWidget() is shown.controls.note
+    qtbot.keyClicks(shown.controls.note, "xylophone, k")  # keys of the window are letters here
+    qtbot.keyClick(shown.controls.note, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "note: xylophone, k · tick " in shown.log.toPlainText())
+    assert shown.controls.note.text() == ""
+    show(shown, "Trials")
+    qtbot.waitUntil(lambda: "skipped" in reasons(shown))
+    qtbot.mouseClick(shown.controls.plain["next_block"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "next block · tick " in shown.log.toPlainText())
+    qtbot.waitUntil(lambda: shown.phase == Phase.ENDED, timeout=15_000)  # it was the last
+    assert not shown.live.learning.isEnabled()
+    assert not shown.controls.plain["reward"].isEnabled()
+
+
+def reasons(shown: OperatorWindow) -> list[str]:
+    model = shown.live.table.model
+    return [model.index(row, 5).data() for row in range(model.rowCount())]
+
+
+def test_a_second_window_sees_what_the_first_commanded(
+    running: OperatorWindow, window: Callable[..., OperatorWindow], qtbot: Any
+) -> None:
+    click_unit(running, qtbot, 3)
+    qtbot.keyClick(running, Qt.Key.Key_C)
+    qtbot.waitUntil(lambda: running._attachment.arrays["unit_population"][3] == 2)
+    other = window(running._attachment.folder)
+    assert "move unit 3 to control · tick " in other.log.toPlainText()
+    assert Attachment(running._attachment.folder).arrays["unit_population"][3] == 2
