@@ -43,15 +43,27 @@ def sessions_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_behind(sessions_folder: Path) -> Iterator[None]:
+def live_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the live files of this test's engines lie: in shared memory, as a user's do, but apart from everyone's."""
+    if not _SHARED_MEMORY.is_dir():
+        monkeypatch.setenv("BMI_LIVE_FOLDER", str(tmp_path))
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(prefix="bmi-tests-", dir=_SHARED_MEMORY))
+    monkeypatch.setenv("BMI_LIVE_FOLDER", str(folder))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(sessions_folder: Path, live_folder: Path) -> Iterator[None]:
     threads_before = set(threading.enumerate())
-    memory_before = _live_files()
     yield
     give_up_at = time.monotonic() + _PATIENCE_S
     while left := [
         *(f"thread {thread.name}" for thread in set(threading.enumerate()) - threads_before if not thread.daemon),
         *_processes_of(sessions_folder),
-        *(f"shared memory {path}" for path in _live_files() - memory_before if not _is_mapped(path)),
+        *(f"shared memory {path}" for path in live_folder.glob("bmi-*")),
     ]:
         if time.monotonic() > give_up_at:
             pytest.fail("the test left behind: " + ", ".join(left))
@@ -85,20 +97,3 @@ def _processes_of(sessions_folder: Path) -> Iterator[str]:
             continue
         if ours and state != "Z" and "multiprocessing.resource_tracker" not in command:
             yield f"process {folder.name} ({command})"
-
-
-def _live_files() -> set[Path]:
-    return set(_SHARED_MEMORY.glob("bmi-*"))
-
-
-def _is_mapped(path: Path) -> bool:
-    """Tell whether a living process has `path` mapped: then another test, or somebody else, is still using it."""
-    needle = f"{path}\n".encode()
-    for maps in _PROCESSES.glob("[0-9]*/maps"):
-        if maps.parent.name != str(os.getpid()):
-            try:
-                if needle in maps.read_bytes():
-                    return True
-            except OSError:  # ended meanwhile, or somebody else's
-                continue
-    return False

@@ -21,7 +21,7 @@ def test_orphan():
     subprocess.run([sys.executable, "-c", starter], check=True)
 
 def test_memory():
-    Path("/dev/shm/bmi-left-by-test").touch()
+    Path(os.environ["BMI_LIVE_FOLDER"], "bmi-left-by-test").touch()
 
 def test_clean():
     done = threading.Thread(target=time.sleep, args=(0.2,))
@@ -33,13 +33,10 @@ def test_clean():
 def test_what_is_left_behind_fails_the_test(tmp_path: Path) -> None:
     (tmp_path / "test_leaky.py").write_text(LEAKY)
     (tmp_path / "conftest.py").write_bytes((Path(__file__).parent / "conftest.py").read_bytes())
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rE", "--rootdir", tmp_path, tmp_path],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    finally:
-        Path("/dev/shm/bmi-left-by-test").unlink(missing_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rE", "--rootdir", tmp_path, tmp_path],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     errors = {line.split("::")[1].split(" ")[0]: line for line in done.stdout.splitlines() if line.startswith("ERROR ")}
     assert errors.keys() == {"test_thread", "test_child", "test_orphan", "test_memory"}, done.stdout
     assert "5 passed, 4 errors" in done.stdout

@@ -29,7 +29,10 @@ class LiveFileError(Exception):
 
 
 def folder() -> Path:
-    """Return where live files lie: shared memory where there is such a folder, else that of temporary files."""
+    """Return where live files lie: $BMI_LIVE_FOLDER, or shared memory where there is, else that of temporary files."""
+    named = os.environ.get("BMI_LIVE_FOLDER")
+    if named:
+        return Path(named)
     shared = Path("/dev/shm")
     return shared if sys.platform == "linux" and shared.is_dir() else Path(tempfile.gettempdir())
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bmi_app.record.reading import Recording, read
+from bmi_app.rt import livefile
 from bmi_app.session.attach import Attachment
 from bmi_app.session.launch import launch
 
@@ -117,7 +118,7 @@ def traces(pid: int) -> set[Path]:
     """Return what the engine of a process number has left outside of its session's folder: live file and socket."""
     sockets = [Path("/tmp") / f"bmi-{os.getuid()}", Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "bmi"]
     return {
-        *Path("/dev/shm").glob(f"bmi-{pid}-*"),
+        *livefile.folder().glob(f"bmi-{pid}-*"),
         *(path for folder in sockets for path in folder.glob(f"*-{pid}.sock")),
     }
 
