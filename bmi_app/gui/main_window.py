@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QApplication, QMainWindow, QTabWidget
 
 from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.replay_page import ReplayPage
 from bmi_app.gui.sessions_page import SessionsPage
 from bmi_app.gui.start_page import StartPage
 from bmi_app.gui.window import OperatorWindow
@@ -55,6 +56,8 @@ class MainWindow(QMainWindow):
         self._edits = Worker("edits", self)
         self.editor_page = EditorPage(self._edits)
         self.pages.addTab(self.editor_page, "Protocol")
+        self.replay_page = ReplayPage(self._reads, self._computes)
+        self.pages.addTab(self.replay_page, "Replay")
         self.setCentralWidget(self.pages)
         self.setWindowTitle("bmi")
         self.setMinimumSize(960, 600)
@@ -64,6 +67,7 @@ class MainWindow(QMainWindow):
         self.editor_page.saved.connect(lambda _: self.start_page.form.reload())
         self.editor_page.run_asked.connect(self._choose_protocol)
         self.start_page.attach_asked.connect(self.open_session)
+        self.sessions_page.replay_asked.connect(self._replay)
         self.sessions_page.attach_asked.connect(self.open_session)
         self.start_page.result.recover_asked.connect(self._recover)
         self._reaper = QTimer(self)
@@ -167,6 +171,10 @@ class MainWindow(QMainWindow):
     def _choose_protocol(self, path: Path) -> None:
         self.start_page.form.reload(choose=str(path))
         self.pages.setCurrentWidget(self.start_page)
+
+    def _replay(self, folder: Path) -> None:
+        self.pages.setCurrentWidget(self.replay_page)
+        self.replay_page.open(folder)
 
     def _recover(self, folder: Path) -> None:
         from bmi_app.session import catalogue
