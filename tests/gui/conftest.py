@@ -143,6 +143,8 @@ def window(qtbot: Any) -> Callable[..., OperatorWindow]:
         window.resize(1280, 720)
         window.show()
         qtbot.waitExposed(window)
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow)
         return window
 
     return show

@@ -1,0 +1,248 @@
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtWidgets import QApplication
+
+from bmi_app.gui.docks import is_seen
+from bmi_app.gui.feed import Feed
+from bmi_app.gui.shortcuts import SHORTCUTS
+from bmi_app.gui.trials import Trials, smoothed
+from bmi_app.gui.unit_statistics import UnitStatistics
+from bmi_app.gui.window import OperatorWindow
+from bmi_app.rt.records import FRAME, EventKind, TaskState, UpdateCause
+from bmi_app.session.attach import Attachment
+
+
+@pytest.fixture(params=["#efefef", "#2b2f36"], ids=["light", "dark"])
+def appearance(request: Any, qapp: QApplication) -> Iterator[str]:
+    before = qapp.palette()
+    qapp.setPalette(QPalette(QColor(request.param)))
+    yield request.node.callspec.id
+    qapp.setPalette(before)
+
+
+def refresh(shown: OperatorWindow, times: int = 40) -> None:
+    """Redraw every panel that is seen: some are due only every second."""
+    for panel in shown.docks.panels:
+        shown.docks._due_s[panel] = 0.0
+    for _ in range(times):
+        shown.refresh()
+        QApplication.processEvents()
+
+
+def test_every_panel_is_shown_in_both_appearances(
+    stepped: Any, window: Callable[..., OperatorWindow], appearance: str, keep_picture: Callable[[Any, str], Any]
+) -> None:
+    session = stepped("center_out", "learning.when=trial", "decoder.scramble=0.3", "session.duration_s=120")
+    session.time_health(120.0, 0.0)
+    session.step(3900)
+    session.event(EventKind.UPDATE_REJECTED, UpdateCause.TRIAL)
+    shown = window(session.folder)
+    shown._timer.stop()
+    for title in shown.docks.panels:
+        for width, height in ((1280, 720), (1400, 900)):
+            shown.resize(width, height)
+            shown.docks.docks[title].raise_()
+            refresh(shown)
+            assert is_seen(shown.docks.panels[title])
+            keep_picture(shown, f"{title.lower()}_{appearance}_{height}")
+    shown.docks.arrange_all()
+    QApplication.processEvents()
+    refresh(shown)
+    assert all(is_seen(panel) for panel in shown.docks.panels.values())
+    keep_picture(shown, f"all_{appearance}_900")
+
+
+def test_spikes_stand_where_and_when_they_were(stepped: Any, window: Callable[..., OperatorWindow]) -> None:
+    session = stepped("center_out")
+    session.step(1100)
+    shown = window(session.folder)
+    shown._timer.stop()
+    session.step(300)
+    refresh(shown)
+    panel = shown.live.raster
+    image = panel._spike_image.image
+    frames_head = int(session.ctl[0])
+    counts = session.core.arrays["counts"][(np.arange(frames_head - 200, frames_head)) & 4095]
+    columns = counts.reshape(-1, 2, counts.shape[1]).sum(axis=1).T  # two ticks of 10 ms a column
+    assert np.array_equal(image[:, -100:] > 0, columns[panel._order] > 0)
+    assert panel.rates.isVisible()
+
+
+def test_a_silent_and_a_noisy_unit_are_flagged() -> None:
+    rng = np.random.default_rng(1)
+    statistics = UnitStatistics(40, 0.01)
+    frames = np.zeros(1500, FRAME)
+    frames["tick"] = np.arange(1500)
+    counts = rng.poisson(0.2, (1500, 40)).astype(np.float32)
+    counts[:, 7] = 0
+    counts[:, 9] = rng.poisson(3.0, 1500)
+    for begin in range(0, 1500, 37):
+        statistics.take(frames[begin : begin + 37], counts[begin : begin + 37])
+    assert statistics.silent().tolist() == [7]
+    assert statistics.unusual().tolist() == [9]
+    assert statistics.rates_hz[9] == pytest.approx(300, rel=0.15)
+
+
+def test_correlations_find_what_a_unit_follows() -> None:
+    rng = np.random.default_rng(2)
+    statistics = UnitStatistics(3, 0.05)
+    frames = np.zeros(2000, FRAME)
+    frames["tick"] = np.arange(2000)
+    frames["state"] = TaskState.MOVE
+    slow = np.repeat(rng.normal(size=(50, 2)), 40, axis=0)
+    frames["velocity_x_cm_s"], frames["velocity_y_cm_s"] = slow.T
+    frames["target_x_cm"], frames["target_y_cm"] = -slow.T
+    counts = np.stack((5 + 2 * slow[:, 0], 5 - 2 * slow[:, 1], np.full(2000, 4.0)), axis=1).astype(np.float32)
+    statistics.take(frames, counts)
+    velocity, target = statistics.correlation("velocity"), statistics.correlation("target")
+    assert velocity[0, 0] > 0.9
+    assert velocity[1, 1] < -0.9
+    assert abs(velocity[0, 1]) < 0.5
+    assert target[0, 0] < -0.6
+    assert (velocity[:, 2] == 0).all()
+
+
+def test_trials_are_what_the_session_counts(stepped: Any) -> None:
+    session = stepped("center_out", "blocks.0.duration_s=1")
+    feed, trials = Feed(Attachment(session.folder)), Trials(0.01)
+    for _ in range(40):
+        session.step(50)
+        trials.take(feed.fresh())
+    state = session.core.state[0]
+    assert len(trials.ended) == state["trials_done"] > 3
+    assert sum(trial.is_success for trial in trials.ended) == state["successes"]
+    for trial in trials.ended:
+        assert 0.3 < trial.efficiency <= 1.0
+        assert 0.2 < trial.time_s < 6.0
+        end_cm = np.array(session.protocol.target_positions_cm()[trial.target])
+        assert np.hypot(*(trial.path_cm[-1] - end_cm)) < 1.6
+
+
+def test_means_of_the_last_trials_leave_out_what_is_not_known() -> None:
+    found = smoothed(np.array([1.0, np.nan, 3.0, 5.0]), 2)
+    assert found.tolist() == [1.0, 1.0, 3.0, 4.0]
+    assert np.isnan(smoothed(np.array([np.nan]), 2)).all()
+
+
+def test_a_panel_that_is_not_seen_is_not_redrawn(
+    stepped: Any, window: Callable[..., OperatorWindow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = stepped()
+    session.step(800)
+    shown = window(session.folder)
+    shown._timer.stop()
+    drawn: list[str] = []
+    for title, panel in shown.docks.panels.items():
+        monkeypatch.setattr(panel, "redraw", lambda title=title: drawn.append(title))
+    shown.docks.docks["Tuning"].raise_()
+    shown.docks.docks["Decoder"].close()
+    QApplication.processEvents()
+    drawn.clear()
+    refresh(shown)
+    assert "Tuning" in drawn
+    assert not {"Spikes", "Decoder", "Trials"} & set(drawn)
+
+
+def test_the_layout_is_remembered(stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any) -> None:
+    session = stepped()
+    session.step(10)
+    first = window(session.folder)
+    first.docks.docks["Timing"].close()
+    first.leave()
+    second = window(session.folder)
+    assert second.docks.docks["Timing"].isHidden()
+    assert not second.docks.docks["Spikes"].isHidden()
+    second.docks.arrange_tabs()
+    assert not second.docks.docks["Timing"].isHidden()
+
+
+def test_the_subject_sees_the_task_and_the_photodiode_each_target(
+    stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any, keep_picture: Callable[[Any, str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    beeps: list[bool] = []
+    monkeypatch.setattr(QApplication, "beep", lambda: beeps.append(True))
+    session = stepped("center_out", "blocks.0.duration_s=1")
+    session.step(50)
+    shown = window(session.folder)
+    shown._timer.stop()
+    shown.refresh()
+    qtbot.keyClick(shown, Qt.Key.Key_F11)
+    subject = shown.subject
+    assert subject is not None
+    shown.sound.trigger()
+    assert subject.beep
+    flips = []
+    monkeypatch.setattr(subject.patch, "flip", lambda: flips.append(True))
+    for _ in range(60):
+        session.step(25)
+        shown.refresh()
+    assert len(flips) == int(session.last["trial"]) + 1
+    assert len(beeps) == session.core.state[0]["successes"] > 2
+    monkeypatch.undo()
+    subject.patch.flip()
+    keep_picture(subject, "subject")
+    assert subject.grab().toImage().pixelColor(5, subject.height() - 5).name() == "#ffffff"
+    qtbot.keyClick(subject, Qt.Key.Key_F11)
+    assert subject.isFullScreen()
+    qtbot.keyClick(subject, Qt.Key.Key_Escape)
+    assert not subject.isFullScreen()
+    subject.close()
+    assert shown.subject is None
+
+
+def test_every_key_is_listed(
+    stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any, keep_picture: Callable[[Any, str], Any]
+) -> None:
+    session = stepped()
+    session.step(10)
+    shown = window(session.folder)
+    qtbot.keyClick(shown, "?")
+    assert shown.keys is not None
+    assert shown.keys.isVisible()
+    keep_picture(shown.keys, "keys")
+    assert {"Space", "Ctrl+Q", "F11", "?"} <= set(SHORTCUTS)
+
+
+def test_timing_is_measured_and_what_is_wrong_stands_out(
+    stepped: Any, window: Callable[..., OperatorWindow], keep_picture: Callable[[Any, str], Any]
+) -> None:
+    session = stepped("center_out", "session.duration_s=60")
+    session.step(1000)
+    session.core.arrays["health"]["missed_ticks"] = 3
+    session.time_health(150.0, time.monotonic())
+    shown = window(session.folder)
+    shown._timer.stop()
+    shown.docks.docks["Timing"].raise_()
+    shown._refresh_figures()
+    refresh(shown)
+    values = {name: label.text() for name, label in shown.live.timing.values.items()}
+    assert values["p50"] == values["p99.9"] == "150 µs"
+    assert values["missed ticks"] == "3"
+    assert "700" in shown.live.timing.values["missed ticks"].styleSheet()
+    assert shown.live.timing.values["late spikes"].styleSheet() == ""
+    assert values["journal"].startswith("12.3 MB")
+    assert values["last sync"].endswith(" ago")
+    keep_picture(shown, "timing_late")
+
+
+def test_a_dot_of_the_tuning_selects_its_unit(stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any) -> None:
+    session = stepped("center_out", "blocks.0.duration_s=1")
+    session.step(2000)
+    shown = window(session.folder)
+    shown._timer.stop()
+    shown.docks.docks["Tuning"].raise_()
+    refresh(shown)
+    along = shown.live.statistics.correlation("velocity")
+    assert np.abs(along).max() > 0.2
+    unit = int(np.argmax(along[0]))
+    plot = shown.live.tuning.plots["velocity"]
+    at = plot.mapFromScene(plot.getViewBox().mapViewToScene(QPointF(*along[:, unit])))
+    qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert shown.live.selection.unit == unit
