@@ -11,6 +11,11 @@ from bmi_app.gui.trials import Trials, smoothed
 from bmi_app.rt.records import Outcome
 
 _SMOOTH_TRIALS = 20
+_TIPS = {
+    "success": "Whether the target was reached and held",
+    "time": "Time to the target of trials that succeeded",
+    "efficiency": "Straight way divided by the way taken",
+}
 _UNJUDGED = (Outcome.BLOCK_ENDED, Outcome.OPERATOR)  # say nothing about the subject
 
 
@@ -28,13 +33,13 @@ class CurvesPanel(QWidget):
         layout.setSpacing(4)
         self.plots = {
             "success": Plot("success", "", "trial"),
-            "time": Plot("time to target (s)", "", "trial"),
-            "efficiency": Plot("path efficiency", "", "trial"),
+            "time": Plot("time (s)", "", "trial"),
+            "efficiency": Plot("efficiency", "", "trial"),
         }
         self.lines: dict[str, pg.PlotDataItem] = {}
         self.dots: dict[str, pg.ScatterPlotItem] = {}
         for name, plot in self.plots.items():
-            plot.setToolTip(f"A dot a trial, and the mean of the last {_SMOOTH_TRIALS}")
+            plot.setToolTip(f"{_TIPS[name]}: a dot a trial, and the mean of the last {_SMOOTH_TRIALS}")
             plot.setAccessibleName(f"learning curve: {name}")
             self.dots[name] = pg.ScatterPlotItem(size=4, pxMode=True, pen=None)
             self.lines[name] = pg.PlotDataItem(connect="finite")

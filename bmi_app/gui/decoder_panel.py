@@ -53,7 +53,7 @@ class DecoderPanel(QWidget):
         self.lines = {letter: self.velocity.plot() for letter in self._axes}
         self.change = Plot("weight change", "norm", "updates ago")
         self.change.setToolTip("Frobenius norm of each change of the weights; ✕: refused by the guard")
-        self.change.getViewBox().setXRange(-_SHOWN_CHANGES, 0, padding=0.03)
+        self.change.getViewBox().setXRange(-_SHOWN_CHANGES, 2, padding=0)
         self.change.setAccessibleName("weight changes")
         self.norms = pg.ScatterPlotItem(size=6, pxMode=True, pen=None)
         self.rejected = pg.ScatterPlotItem(size=9, pxMode=True, symbol="x")

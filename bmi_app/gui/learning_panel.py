@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QAbstractItemView,
@@ -20,6 +19,7 @@ from PyQt6.QtWidgets import (
 )
 
 from bmi_app.gui.feed import Fresh
+from bmi_app.gui.theme import Theme, theme_of
 from bmi_app.gui.weight_changes import WeightChange, WeightChanges
 from bmi_app.rt.state import LearnWhen
 from bmi_app.session.attach import Attachment
@@ -55,6 +55,8 @@ class LearningPanel(QWidget):
         self.updates = QTreeWidget()
         self.updates.setHeaderLabels(["tick", "trial", "cause", "change"])
         self.updates.setRootIsDecorated(False)
+        self.updates.setIndentation(0)
+        self.updates.setToolTip("What changed the weights, and by how much (Frobenius norm); ✕: refused by the guard")
         self.updates.setUniformRowHeights(True)
         self.updates.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.updates.setAccessibleName("updates")
@@ -91,7 +93,7 @@ class LearningPanel(QWidget):
         fresh = self._changes.listed[max(self._listed, len(self._changes.listed) - _LISTED) :]
         self._listed = len(self._changes.listed)
         if fresh:
-            self.updates.insertTopLevelItems(0, [_row(change) for change in reversed(fresh)])
+            self.updates.insertTopLevelItems(0, [_row(change, theme_of(self.palette())) for change in reversed(fresh)])
         while self.updates.topLevelItemCount() > _LISTED:
             self.updates.takeTopLevelItem(self.updates.topLevelItemCount() - 1)
 
@@ -173,7 +175,7 @@ class LearningPanel(QWidget):
         layout.setContentsMargins(8, 6, 8, 6)
         layout.addLayout(knobs, 1)
         layout.addLayout(listed, 1)
-        for column, width_px in enumerate((66, 46, 88)):
+        for column, width_px in enumerate((52, 38, 78)):
             self.updates.setColumnWidth(column, width_px)
 
 
@@ -188,11 +190,14 @@ def _number(least: float, most: float, decimals: int) -> QDoubleSpinBox:
     return field
 
 
-def _row(change: WeightChange) -> QTreeWidgetItem:
-    size = f"{change.norm:.4g}{' rejected' if change.is_rejected else ''}"
+def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
+    size = f"{'✕ ' if change.is_rejected else ''}{change.norm:.3g}"
     trial = f"{change.trial + 1}" if change.trial >= 0 else "–"
     row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size])
     row.setData(0, _TICK, change.tick)
-    if change.is_rejected or not np.isfinite(change.norm) or change.cause == "start":
-        row.setDisabled(True)  # nothing there that could be undone
+    if change.is_rejected or change.cause == "start":  # nothing there that could be undone
+        row.setFlags(row.flags() & ~Qt.ItemFlag.ItemIsSelectable)
+    if change.is_rejected:
+        for column in range(row.columnCount()):
+            row.setForeground(column, theme.failed)
     return row

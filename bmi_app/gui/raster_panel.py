@@ -63,6 +63,9 @@ class RasterPanel(QWidget):
         self.flags.setToolTip(
             f"Silent: no spike for {SILENT_S:g} s. Unusual: a rate far from the other units' (robust z of its square root above 5)."
         )
+        self.words = QWidget()
+        for plot in (self.raster, self.rates):
+            plot.setToolTip("Click a unit to select it; x, y, c or the right button move it to another population")
         self._arrange()
         self._restyle()
         selection.changed.connect(self._show_chosen)
@@ -144,7 +147,7 @@ class RasterPanel(QWidget):
             if len(units)
         ]
         self.flags.setText(" · ".join(parts))
-        self.flags.setVisible(bool(parts))
+        self._show_words()
         colour = self.raster.theme.failed
         spots = [
             {"pos": (self._most_hz * 1.03, self.row_of(int(unit))), "symbol": symbol, "brush": colour, "pen": colour}
@@ -158,7 +161,8 @@ class RasterPanel(QWidget):
         for chosen in self._lines:
             chosen.setVisible(unit is not None)
         if unit is None:
-            self.chosen.setText("click a unit")
+            self.chosen.setText("")
+            self._show_words()
             return
         row = self.row_of(unit)
         for chosen in self._lines:
@@ -166,6 +170,11 @@ class RasterPanel(QWidget):
         populations = self._selection.populations
         name = populations.name(int(self._unit_population[unit]))
         self.chosen.setText(f"unit {unit} · {name} · {self._statistics.rates_hz[unit]:.1f} Hz")
+        self._show_words()
+
+    def _show_words(self) -> None:
+        """Give the line of words room only while there are some."""
+        self.words.setVisible(bool(self.chosen.text() or self.flags.text()))
 
     def _press(self, x: float, y: float, event: QMouseEvent) -> None:
         self._selection.select(self.unit_at(y))
@@ -193,13 +202,13 @@ class RasterPanel(QWidget):
         self.flags.setStyleSheet(f"color: {theme.failed.name()}")
 
     def _arrange(self) -> None:
-        words = QHBoxLayout()
-        words.setSpacing(10)
-        words.addWidget(self.legend)
-        words.addWidget(self.chosen, 1)
-        for label in (self.flags, self.chosen):
+        self.legend.setMinimumWidth(1)
+        words = QHBoxLayout(self.words)
+        words.setContentsMargins(0, 0, 0, 0)
+        for label in (self.chosen, self.flags):
             label.setMinimumWidth(1)
-        self.chosen.setAlignment(Qt.AlignmentFlag.AlignRight)
+            words.addWidget(label, 1)
+        self.words.hide()
         plots = QHBoxLayout()
         plots.setSpacing(2)
         plots.addWidget(self.raster, 3)
@@ -207,6 +216,6 @@ class RasterPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(2)
-        layout.addLayout(words)
-        layout.addWidget(self.flags)
+        layout.addWidget(self.legend)
+        layout.addWidget(self.words)
         layout.addLayout(plots, 1)

@@ -51,7 +51,7 @@ class TimingPanel(QWidget):
         self.histogram.setToolTip("From the moment at which a frame could have been made to its publication")
         self.histogram.setAccessibleName("latency histogram")
         axis = self.histogram.getAxis("bottom")
-        axis.setTicks([list(enumerate(("1 µs", "10", "100", "1 ms", "10", "100", "1 s")))])
+        axis.setTicks([[(0, "1 µs"), (2, "100"), (4, "10 ms"), (6, "1 s")]])
         self.histogram.getViewBox().setXRange(0, 6, padding=0)
         self._bars = pg.PlotDataItem(stepMode="center", fillLevel=0)
         self._marks = [pg.InfiniteLine(angle=90) for _ in range(3)]
@@ -128,6 +128,8 @@ class TimingPanel(QWidget):
         lasted_s = points[-1][0] - points[0][0]
         growth = f", {(points[-1][1] - points[0][1]) / lasted_s * 1e3:,.0f} kB/s" if lasted_s > 1 else ""
         self.values["journal"].setText(f"{size_text(figures.saved_bytes)}{growth}")
+        last_s = points[-1][0]
+        self.journal.getViewBox().setXRange(max(last_s - _SPAN_S, 0.0), max(last_s, 1.0), padding=0)
         self._growth.setData([time_s for time_s, _ in points], [size_mb for _, size_mb in points])
 
     def changeEvent(self, event: QEvent | None) -> None:
