@@ -1,5 +1,6 @@
 """Edit a protocol as a form and as text, both ways, with a preview; save it where it can be run at once."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,20 @@ class EditorPage(QWidget):
         yes = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
         self._add_refusal(box, "&Keep editing")
         box.buttonClicked.connect(lambda button: self.open(path) if button is yes else None)
+        box.open()
+
+    def ask_to_leave(self, leave: Callable[[], object]) -> None:
+        """Ask what becomes of changes that are not saved; `leave` is called unless the operator stays."""
+        box = self._ask("Save the changes?", f"{self.path.name} was changed and not saved.")
+        save = box.addButton("&Save", QMessageBox.ButtonRole.AcceptRole)
+        discard = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
+        self._add_refusal(box, "&Cancel")
+
+        def act(button: object) -> None:
+            if button is discard or (button is save and self._save()):
+                leave()
+
+        box.buttonClicked.connect(act)
         box.open()
 
     def open(self, path: Path) -> None:

@@ -50,9 +50,10 @@ def thumbnail(curve: list[float], theme: Theme, ratio: float) -> QPixmap:
     """Draw a curve from 0 at the bottom to 1 at the top, with a line at one half."""
     picture = QPixmap(THUMBNAIL * ratio)
     picture.setDevicePixelRatio(ratio)
-    picture.fill(theme.workspace)  # read on a selected row as well
     if not curve:
+        picture.fill(Qt.GlobalColor.transparent)
         return picture
+    picture.fill(theme.workspace)  # read on a selected row as well
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     width, height = THUMBNAIL.width() - 6, THUMBNAIL.height() - 8

@@ -44,6 +44,7 @@ class MainWindow(QMainWindow):
         self._reads = Worker("reads", self)
         self._computes = Worker("computes", self)
         self._engines: list[subprocess.Popen[bytes]] = []
+        self._may_close = False
         self.live: OperatorWindow | None = None
         self._live_folder: Path | None = None
         self.start_page = StartPage(self._checks, self._computes)
@@ -119,6 +120,12 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Remember the choices, and end the program; no session depends on it."""
+        assert event is not None
+        if self.editor_page.is_dirty and not self._may_close:
+            event.ignore()
+            self.pages.setCurrentWidget(self.editor_page)
+            self.editor_page.ask_to_leave(self.leave)
+            return
         self._remember()
         self.start_page.close_page()
         self._reaper.stop()
@@ -133,6 +140,7 @@ class MainWindow(QMainWindow):
             self.live.removeEventFilter(self)
             self.live.leave()
             self.live = None
+        self._may_close = True
         self.close()
 
     def _launched(self, process: "subprocess.Popen[bytes]", folder: Path) -> None:

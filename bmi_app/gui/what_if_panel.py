@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PyQt6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from bmi_app import plugins
 from bmi_app.gui.plots import Plot, line
@@ -38,6 +38,11 @@ class WhatIfPanel(QWidget):
         self.rate.setSpecialValueText(_AS_RECORDED)
         self.rate.setValue(-1.0)
         self.score.setWordWrap(True)
+        self.other = QLineEdit()
+        self.other.setPlaceholderText('or change another key: axes.x.gain=0.1   populations.vertical="32-47"')
+        self.other.setToolTip(
+            "Keys of axes, decoder, learning and populations, as for `bmi replay --set`; several: with ;"
+        )
         self.plots = [Plot("", f"decoded {axis} (cm/s)", "time (s)" if axis == "y" else "") for axis in "xy"]
         theme = self.plots[0].theme
         self._recorded = [plot.plot(pen=line(theme.cursor)) for plot in self.plots]
@@ -50,10 +55,11 @@ class WhatIfPanel(QWidget):
             grid.addWidget(widget, 0, 2 * column + 1)
             grid.setColumnStretch(2 * column + 1, 1)
         grid.addWidget(self.compute, 0, 6)
-        for row, plot in enumerate(self.plots, 1):
+        grid.addWidget(self.other, 1, 0, 1, 7)
+        for row, plot in enumerate(self.plots, 2):
             grid.addWidget(plot, row, 0, 1, 7)
             grid.setRowStretch(row, 1)
-        grid.addWidget(self.score, 3, 0, 1, 7)
+        grid.addWidget(self.score, 4, 0, 1, 7)
         self.compute.clicked.connect(self._ask)
 
     def show_session(self, session: RecordedSession) -> None:
@@ -82,7 +88,9 @@ class WhatIfPanel(QWidget):
     def _overrides(self) -> list[str]:
         chosen = {"learning.rule": self.rule.currentData(), "learning.when": self.when.currentData()}
         overrides = [f"{key}={value}" for key, value in chosen.items() if value]
-        return [*overrides, f"learning.rate={self.rate.value():g}"] if self.rate.value() >= 0 else overrides
+        if self.rate.value() >= 0:
+            overrides.append(f"learning.rate={self.rate.value():g}")
+        return [*overrides, *(part.strip() for part in self.other.text().split(";") if part.strip())]
 
     def _ask(self) -> None:
         session = self._session
@@ -108,7 +116,7 @@ class WhatIfPanel(QWidget):
         self._changed = found.frames
         before, after = found.recorded, found.changed
         self.score.setText(
-            f"Blue: recorded. Red: with {', '.join(overrides) or 'nothing changed'}. Error "
+            f"Blue: recorded. Orange: with {', '.join(overrides) or 'nothing changed'}. Error "
             f"{before['rmse_cm_s']:.2f} → {after['rmse_cm_s']:.2f} cm/s, angle {before['angle_deg']:.0f}° → "
             f"{after['angle_deg']:.0f}°, {found.weight_updates:,} updates. The subject's spikes do not react to the change."
         )

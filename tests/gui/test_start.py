@@ -153,6 +153,46 @@ def test_a_running_session_is_attached_to_and_left(main: Any, engine: Any, qtbot
     qtbot.waitUntil(lambda: page.result.verify.isVisible(), timeout=20_000)
 
 
+def test_an_edited_protocol_is_run_and_played_back(
+    main: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep_picture: Any
+) -> None:
+    own = tmp_path / "protocols"
+    # The user's folder, in this process and in the engine's.
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for module in ("protocols.load", "bmi_app.gui.editor_page", "bmi_app.gui.session_form"):
+        monkeypatch.setattr(f"{module}.user_folder", lambda: own)
+    shown = main()
+    page, editor = shown.start_page, shown.editor_page
+    page.form.protocol.setCurrentIndex(page.form.protocol.findText("center_out", Qt.MatchFlag.MatchStartsWith))
+    qtbot.mouseClick(page.form.edit, Qt.MouseButton.LeftButton)
+    assert shown.pages.currentWidget() is editor
+    assert editor.path.stem == "center_out"
+    target_radius = editor.form.editor("task.target_radius_cm")
+    target_radius.setFocus()
+    target_radius.selectAll()
+    qtbot.keyClicks(target_radius, "3")
+    qtbot.keyClick(target_radius, Qt.Key.Key_Return)
+    shown.close()  # not without a question
+    assert shown.isVisible()
+    next(button for button in editor.question.buttons() if button.text() == "&Cancel").click()
+    keep_picture(shown, "editor_in_window")
+    qtbot.mouseClick(editor.run, Qt.MouseButton.LeftButton)
+    assert shown.pages.currentWidget() is page
+    assert page.form.protocol.currentText() == "my_center_out   (yours)"
+    page.form.duration_s.setValue(2)
+    folder = start(qtbot, shown)
+    qtbot.waitUntil(lambda: shown.live is None and shown.isVisible(), timeout=20_000)
+    assert "target_radius_cm = 3" in (folder / "protocol.toml").read_text()
+    shown.pages.setCurrentWidget(shown.sessions_page)
+    qtbot.waitUntil(lambda: shown.sessions_page.table.rowCount() == 1)
+    shown.sessions_page.table.selectRow(0)
+    qtbot.mouseClick(shown.sessions_page.buttons["Replay"], Qt.MouseButton.LeftButton)
+    assert shown.pages.currentWidget() is shown.replay_page
+    qtbot.waitUntil(lambda: shown.replay_page.session is not None)
+    assert shown.replay_page.session.folder == folder
+    shown._engines[-1].wait(10)
+
+
 def test_choices_are_remembered(main: Any, qtbot: Any) -> None:
     shown = main()
     form = shown.start_page.form
