@@ -51,7 +51,8 @@ class Ticker:
         recorded["edge_s"] = (self.state["tick"] + 1) * self._tick_s
         recorded["flags"] = Flag.SOURCE_LOST if lost else 0
         run_recorded(self.core.decode, self.core.learn, self.core.session, recorded, given)
-        return self.frames()[-1]
+        newest = int(self.arrays["ctl"][cells.FRAMES_HEAD]) - 1
+        return self.arrays["frames"][newest % len(self.arrays["frames"])].copy()
 
     def ticks(self, n: int, counts: Any = None) -> np.ndarray:
         """Make `n` ticks with the same counts in each; return their frames."""
