@@ -14,7 +14,6 @@ from bmi_app.session.replay import verify
 
 from .conftest import Live, wait_until
 
-pytestmark = pytest.mark.realtime
 Start = Callable[..., Live]
 
 LEARNING = ("learning.when=tick", "learning.rate=0.001")
@@ -163,6 +162,7 @@ def flood(connection: socket.socket, what: bytes) -> None:
         connection.sendall(what)
 
 
+@pytest.mark.realtime
 def test_no_view_disturbs_another_or_the_session(engine: Start) -> None:
     live = engine()
     address = live.view.session["engine"]["socket"]

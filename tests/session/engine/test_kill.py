@@ -22,8 +22,6 @@ from bmi_app.session.replay import verify
 
 from .conftest import PATIENCE_S, Live, bmi, children, facts, request, traces, wait_until
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(240)]
-
 N_KILLS = 21
 N_AT_ONCE = 3
 MOST_LOST_MS = 150.0
@@ -71,6 +69,8 @@ def kill_one(number: int, out: Path) -> Killed:
     return Killed(live.folder, live.process.pid, published, chance.random() < 0.5, acted)
 
 
+@pytest.mark.realtime
+@pytest.mark.timeout(240)
 def test_a_kill_at_any_moment_loses_at_most_150_ms_and_nothing_with_the_live_file(tmp_path, record_property) -> None:
     with ThreadPoolExecutor(N_AT_ONCE) as pool:
         killed = list(pool.map(lambda number: kill_one(number, tmp_path / "sessions"), range(N_KILLS)))
