@@ -3,11 +3,13 @@
 from typing import Any
 
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent, pyqtSignal
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPen
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from bmi_app.gui.theme import Theme, theme_of
+
+_TITLE_PX = 18
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
@@ -38,6 +40,16 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             axis.setStyle(tickFont=small, tickLength=-4, autoExpandTextSpace=True)
             axis.enableAutoSIPrefix(False)
         self.setMinimumSize(90, 70)
+        # pyqtgraph's own title pushes the plot out of its widget where it is longer than that is wide.
+        self._title = QLabel()
+        self._title.setMinimumWidth(1)
+        self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._title.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        above = QVBoxLayout(self)
+        above.setContentsMargins(2, 2, 2, 0)
+        above.addWidget(self._title, 0, Qt.AlignmentFlag.AlignTop)
+        if not title:
+            self._title.hide()
         self.restyle()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
@@ -65,8 +77,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             if name:
                 axis.setLabel(name, **{"color": text.name(), "font-size": "8pt"})
         if title:
-            item.setTitle(title, color=text.name(), size="9pt")
-            item.titleLabel.setMinimumWidth(0)  # else a long title pushes the plot out of its widget
+            self._title.setText(title)
+            self._title.setStyleSheet("font-size: 9pt; background: transparent")
+            item.layout.setContentsMargins(1, _TITLE_PX, 1, 1)
 
     def retitle(self, title: str) -> None:
         """Give the plot another title, which may hold colours."""

@@ -47,7 +47,7 @@ class TimingPanel(QWidget):
         self._latencies_us = np.zeros(min(_KEPT, round(_SPAN_S / tick_s)))
         self._n_latencies = 0
         self._journal: deque[tuple[float, float]] = deque()
-        self.histogram = Plot("latency, last minute", "ticks", "from due to published")
+        self.histogram = Plot("latency, last minute", "ticks", "due to published")
         self.histogram.setToolTip("From the moment at which a frame could have been made to its publication")
         self.histogram.setAccessibleName("latency histogram")
         axis = self.histogram.getAxis("bottom")
@@ -57,7 +57,7 @@ class TimingPanel(QWidget):
         self._marks = [pg.InfiniteLine(angle=90) for _ in range(3)]
         for item in (self._bars, *self._marks):
             self.histogram.addItem(item)
-        self.journal = Plot("journal", "MB", "session time (s)")
+        self.journal = Plot("journal", "MB", "session, s")
         self.journal.setAccessibleName("size of the journal")
         self._growth = self.journal.plot()
         self.values: dict[str, QLabel] = {}
