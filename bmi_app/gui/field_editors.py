@@ -115,7 +115,7 @@ class SwitchEditor(QCheckBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.clicked.connect(lambda on: self.edited.emit(on))
+        self.clicked.connect(self.edited.emit)
 
     def show_value(self, value: Any) -> None:
         """Show a value."""
@@ -184,4 +184,6 @@ def editor_of(key: str, info: FieldInfo) -> NumberEditor | ChoiceEditor | Switch
         return SwitchEditor()
     if container is None and inner in (int, float):
         return NumberEditor(info)
-    return TextEditor(not (container is None and inner is str), describe_allowed(info))
+    if container is None and inner is str:
+        return TextEditor(as_toml=False, hint="" if info.is_required() else "none")
+    return TextEditor(as_toml=True, hint=describe_allowed(info))

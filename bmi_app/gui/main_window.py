@@ -39,7 +39,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         cache = Path(platformdirs.user_cache_dir("bmi_app", appauthor=False)) / "learning_curves"
         # Made before the window lowers itself: an engine inherits the priority of the thread that starts it.
-        self._launches = Worker("launches", self)
+        self._launches = Worker("launches", self, lowered=False)
         self._checks = Worker("checks", self)
         self._reads = Worker("reads", self)
         self._computes = Worker("computes", self)

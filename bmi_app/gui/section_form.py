@@ -1,6 +1,6 @@
 """Make a form of a table of the schema: a row for each key, with its meaning, its unit and what is wrong with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -46,7 +46,7 @@ class SectionForm(QGroupBox):
             if (isinstance(inner, type) and issubclass(inner, Section)) or name in ("format", "populations"):
                 continue
             key = f"{path}.{name}" if path else name
-            label = QLabel(_spoken(name))
+            label = QLabel(_spoken(name, model.model_fields))
             editor = editor_of(name, info)
             label.setBuddy(editor)
             extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -110,10 +110,10 @@ class SectionForm(QGroupBox):
         editor.set_words(list(words))
 
 
-def _spoken(name: str) -> str:
-    """Return a key as a label; its unit stands in the field."""
+def _spoken(name: str, names: Collection[str]) -> str:
+    """Return a key as a label; its unit stands in the field, unless another key is told from it by the unit only."""
     for suffix in ("_cm_s", "_per_s", "_ms", "_cm", "_deg", "_s"):
-        if name.endswith(suffix):
+        if name.endswith(suffix) and name.removesuffix(suffix) not in names:
             name = name.removesuffix(suffix)
             break
     return name.replace("_", " ").capitalize()

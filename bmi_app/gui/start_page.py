@@ -66,6 +66,7 @@ class StartPage(QWidget):
         self.start.setMinimumSize(190, 46)
         self.start.setStyleSheet(
             "QPushButton:enabled { background: #0072B2; color: white; font-weight: 600; border-radius: 6px; }"
+            "QPushButton:disabled { color: #8a9099; }"
             "QPushButton:enabled:hover, QPushButton:enabled:focus { background: #005f96; }"
         )
         self._arrange()

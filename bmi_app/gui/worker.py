@@ -1,5 +1,7 @@
 """Do what takes long on a thread of its own, and come back to the window's thread with the result."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -9,20 +11,27 @@ from typing import Any, TypeVar
 from PyQt6.QtCore import QObject, pyqtSignal
 
 T = TypeVar("T")
+_NICE = 19
 _Job = Callable[[], None]
 
 
 class Worker(QObject):
     """Run one call after the other; nothing comes back after `close`.
 
-    The thread has the scheduling priority of the one that made it: made before a view lowers itself, it can start
-    engines that are not lowered.
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    lowered : bool
+        Whether it gives way to every engine, as all that a view computes should. The worker that starts engines must
+        not be lowered, and be made before the view lowers itself: an engine inherits the priority of its thread.
     """
 
     _came = pyqtSignal(object)
 
-    def __init__(self, name: str, parent: QObject | None = None) -> None:
+    def __init__(self, name: str, parent: QObject | None = None, *, lowered: bool = True) -> None:
         super().__init__(parent)
+        self._lowered = lowered
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = threading.Event()
         self._came.connect(self._act)
@@ -60,6 +69,8 @@ class Worker(QObject):
         self._thread.join(0.5)
 
     def _run(self) -> None:
+        if self._lowered and sys.platform == "linux":  # elsewhere it is the whole process that is nice
+            os.nice(_NICE)
         while (job := self._jobs.get()) is not None:
             if not self._closed.is_set():
                 job()
