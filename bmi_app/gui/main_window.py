@@ -196,12 +196,20 @@ class MainWindow(QMainWindow):
     def _remember(self) -> None:
         self.start_page.form.remember(self._settings)
         self._settings.setValue("window/geometry", self.saveGeometry())
+        self._settings.setValue("editor/split", self.editor_page.splitter.saveState())
+        self._settings.setValue("editor/protocol", str(self.editor_page.path))
 
     def _recall(self) -> None:
         self.start_page.form.recall(self._settings)
         geometry = self._settings.value("window/geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
+        split = self._settings.value("editor/split")
+        if split is not None:
+            self.editor_page.splitter.restoreState(split)
+        edited = Path(self._settings.value("editor/protocol", "", str))
+        if edited.is_file():
+            self.editor_page.open(edited)
 
 
 def run() -> int:

@@ -190,7 +190,8 @@ def test_an_edited_protocol_is_run_and_played_back(
     assert shown.pages.currentWidget() is shown.replay_page
     qtbot.waitUntil(lambda: shown.replay_page.session is not None)
     assert shown.replay_page.session.folder == folder
-    shown._engines[-1].wait(10)
+    for process in shown._engines:  # unless it has gone already
+        process.wait(10)
 
 
 def test_choices_are_remembered(main: Any, qtbot: Any) -> None:
