@@ -23,7 +23,7 @@ class CommandSender(QObject):
 
     def __init__(self, attachment: Attachment, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._attachment = attachment
+        self._folder = attachment.folder
         self._requests: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._closed = threading.Event()
         # A daemon: where the engine hangs, the thread does too, and the window must still be able to go.
@@ -41,9 +41,12 @@ class CommandSender(QObject):
         self._thread.join(0.5)
 
     def _run(self) -> None:
+        # An attachment of this thread's own, which goes with it: its socket is closed whoever still holds the window's.
+        attachment: Attachment | None = None
         while (request := self._requests.get()) is not None:
             try:
-                answer = self._attachment.send(request, _ANSWER_S)
+                attachment = attachment or Attachment(self._folder)
+                answer = attachment.send(request, _ANSWER_S)
             except (AttachError, ValueError) as error:
                 self._tell(self.failed, request, str(error))
                 continue
@@ -51,7 +54,8 @@ class CommandSender(QObject):
                 self._tell(self.answered, request, answer)
             else:
                 self._tell(self.failed, request, str(answer.get("error", "refused")))
-        self._attachment.close()
+        if attachment is not None:
+            attachment.close()
 
     def _tell(self, signal: Any, request: dict[str, Any], what: Any) -> None:
         if not self._closed.is_set():
