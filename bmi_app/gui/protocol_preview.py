@@ -39,7 +39,9 @@ class ProtocolPreview(QWidget):
         """Draw the workspace above and the blocks below."""
         painter = QPainter(self)
         if self._protocol is None:
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "no preview while the protocol has mistakes")
+            painter.drawText(
+                self.rect(), Qt.AlignmentFlag.AlignCenter, "The preview comes once the protocol is checked."
+            )
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setOpacity(1.0 if self._is_current else 0.35)
