@@ -26,7 +26,7 @@ from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QApplication
 from bmi_app.gui.window import run
 application = QApplication(["bmi"])
-QTimer.singleShot(1500, lambda: QGuiApplication.primaryScreen().grabWindow(0).save(sys.argv[2]))
+QTimer.singleShot(5000, lambda: QGuiApplication.primaryScreen().grabWindow(0).save(sys.argv[2]))
 sys.exit(run(Path(sys.argv[1]), close_at_end=True))
 """
 
