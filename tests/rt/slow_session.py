@@ -52,7 +52,9 @@ class SlowSession:
     def _ticks(self, duration_ms: float) -> int:
         return round(duration_ms / self.p.tick.period_ms)
 
-    def tick(self, counts: np.ndarray, lost: bool, commands: list[tuple[CommandKind, int, int, float]]) -> dict[str, Any]:
+    def tick(
+        self, counts: np.ndarray, lost: bool, commands: list[tuple[CommandKind, int, int, float]]
+    ) -> dict[str, Any]:
         self.now += 1
         self.reward, self.outcome, self.norm, self.updated, self.rejected = 0.0, O.NONE, 0.0, False, False
         for command in commands:
@@ -281,7 +283,13 @@ class SlowSession:
 
     def _learn(self, fresh: bool) -> None:
         when, n = self.p.learning.when, len(self.samples)
-        if when == "off" or not self.learning_on or self.held or self.block < 0 or not self.p.blocks[self.block].learning:
+        if (
+            when == "off"
+            or not self.learning_on
+            or self.held
+            or self.block < 0
+            or not self.p.blocks[self.block].learning
+        ):
             return
         judged = self.outcome not in (O.NONE, O.BLOCK_ENDED, O.OPERATOR)
         if when == "tick" and fresh:

@@ -42,7 +42,9 @@ def test_the_mixer_is_splitmix64() -> None:
     assert found == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
 
 
-@pytest.mark.parametrize("draws", [draw_uniform(1, 6, 0, N, 0), draw_lanes(1, 6, 99, N), draw_uniform(7, 4, 10**9, N, 5)])
+@pytest.mark.parametrize(
+    "draws", [draw_uniform(1, 6, 0, N, 0), draw_lanes(1, 6, 99, N), draw_uniform(7, 4, 10**9, N, 5)]
+)
 def test_uniform_numbers_are_uniform(draws: np.ndarray) -> None:
     assert draws.min() >= 0
     assert draws.max() < 1

@@ -44,21 +44,24 @@ class Ticker:
 
     def tick(self, counts: Any = None, lost: bool = False) -> np.void:
         """Make one tick; return its frame."""
-        given = np.zeros((1, self.n_units), np.float32)
-        if counts is not None:
-            given[0] = counts
-        recorded = np.zeros(1, FRAME)
-        recorded["edge_s"] = (self.state["tick"] + 1) * self._tick_s
-        recorded["flags"] = Flag.SOURCE_LOST if lost else 0
-        run_recorded(self.core.decode, self.core.learn, self.core.session, recorded, given)
-        newest = int(self.arrays["ctl"][cells.FRAMES_HEAD]) - 1
-        return self.arrays["frames"][newest % len(self.arrays["frames"])].copy()
+        frame: np.void = self.run(np.broadcast_to(0 if counts is None else counts, (1, self.n_units)), lost)[0]
+        return frame
 
     def ticks(self, n: int, counts: Any = None) -> np.ndarray:
         """Make `n` ticks with the same counts in each; return their frames."""
-        for _ in range(n):
-            self.tick(counts)
-        return self.frames()[-n:]
+        return self.run(np.broadcast_to(0 if counts is None else counts, (n, self.n_units)))
+
+    def run(self, counts: np.ndarray, lost: bool = False) -> np.ndarray:
+        """Make a tick of each row of counts, as many as the ring holds at most; return their frames."""
+        n, frames = len(counts), self.arrays["frames"]
+        assert n <= len(frames)
+        recorded = np.zeros(n, FRAME)
+        recorded["edge_s"] = (self.state["tick"] + 1 + np.arange(n)) * self._tick_s
+        recorded["flags"] = Flag.SOURCE_LOST if lost else 0
+        first = int(self.arrays["ctl"][cells.FRAMES_HEAD])
+        given = np.array(counts, np.float32, order="C")  # a copy, since a broadcast one may not be written to
+        run_recorded(self.core.decode, self.core.learn, self.core.session, recorded, given)
+        return frames[np.arange(first, first + n) % len(frames)]
 
     def frames(self) -> np.ndarray:
         """Return every frame so far."""
