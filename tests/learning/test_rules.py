@@ -1,0 +1,183 @@
+"""Each rule against its equation in whole matrices, at one unit and at 2048, and where it is stable."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bmi_app.learning import lms, reinforcement, reward_gated
+from bmi_app.rt.contracts import CHANGED, NOTHING
+from bmi_app.rt.memory import length, named_parts
+from tests.rt.slow_rules import RULES
+
+MODULES = {"lms": lms, "reward_gated": reward_gated, "reinforcement": reinforcement}
+
+
+class Rule:
+    """A rule's kernel with its memory."""
+
+    def __init__(self, name: str, n_units: int, n_axes: int, **settings: float) -> None:
+        module = MODULES[name]
+        given = module.Settings(**settings)
+        layout = module.layout(given, n_units, n_axes)
+        self.memory = np.zeros(length(layout))
+        self.named = named_parts(self.memory, layout)
+        module.start(given, self.named)
+        self.kernel = module.LEARN
+
+    def __call__(self, weights, bias, mask, x, intent, noise, rate, reward=1.0):
+        """Return the result, and the weights that the rule makes of `weights`."""
+        new = weights.copy()
+        result = self.kernel(new, bias, mask, self.memory, x, intent, noise, rate, reward)
+        return result, new
+
+
+def draw(seed: int, n_units: int, n_axes: int, n_samples: int):
+    """Draw weights, bias, mask, features, intentions and noise."""
+    generator = np.random.default_rng(seed)
+    mask = (generator.random((n_axes, n_units)) < 0.7).astype(float)
+    return (
+        generator.normal(0, 1, (n_axes, n_units)) * mask,
+        generator.normal(0, 1, n_axes),
+        mask,
+        generator.normal(0, 5, (n_samples, n_units)),
+        generator.normal(0, 20, (n_samples, n_axes)),
+        generator.normal(0, 3, (n_samples, n_axes)),
+    )
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("n_units", [1, 13, 2048])
+@settings(max_examples=15)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_axes=st.integers(1, 2),
+    n_samples=st.integers(1, 40),
+    rate=st.sampled_from([1e-3, 0.3, 1.5]),
+    epsilon=st.sampled_from([0.1, 1.0, 100.0]),
+    rewards=st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=1, max_size=4),
+)
+def test_a_rule_follows_its_equation(name, n_units, seed, n_axes, n_samples, rate, epsilon, rewards) -> None:
+    fast, slow = Rule(name, n_units, n_axes, epsilon=epsilon), RULES[name]({"epsilon": epsilon})
+    weights, bias, mask, x, intent, noise = draw(seed, n_units, n_axes, n_samples)
+    expected = weights
+    for reward in rewards:  # reinforcement remembers what to expect
+        before = [part.copy() for part in (bias, mask, x, intent, noise)]
+        result, weights = fast(weights, bias, mask, x, intent, noise, rate, reward)
+        learnt = slow.learn(expected, bias, mask, x, intent, noise, rate, reward)
+        assert result == (NOTHING if learnt is None else CHANGED)
+        expected = expected if learnt is None else learnt
+        np.testing.assert_allclose(weights, expected, rtol=1e-9, atol=1e-9 * max(np.abs(expected).max(), 1))
+        for part, kept in zip((bias, mask, x, intent, noise), before, strict=True):
+            np.testing.assert_array_equal(part, kept)
+        assert (weights[mask == 0] == 0).all()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_rate_of_zero_and_a_trial_without_samples_change_nothing(name: str) -> None:
+    weights, bias, mask, x, intent, noise = draw(1, 5, 2, 10)
+    rule = Rule(name, 5, 2)
+    for result, new in (
+        rule(weights, bias, mask, x, intent, noise, 0.0),
+        rule(weights, bias, mask, x[:0], intent[:0], noise[:0], 0.1),
+    ):
+        assert result == NOTHING
+        np.testing.assert_array_equal(new, weights)
+
+
+def identify(rate: float, n_samples: int = 400) -> float:
+    """Let LMS learn a known linear tool; return the error left, relative to the first."""
+    generator = np.random.default_rng(8)
+    true = generator.normal(0, 1, (2, 20))
+    x = generator.normal(0, 3, (n_samples, 20))
+    _, learnt = Rule("lms", 20, 2, epsilon=1e-9)(
+        np.zeros((2, 20)), np.zeros(2), np.ones((2, 20)), x, x @ true.T, np.zeros((n_samples, 2)), rate
+    )
+    return float(np.linalg.norm(learnt - true) / np.linalg.norm(true))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 1.0, 1.5, 1.9])
+def test_lms_is_stable_below_a_rate_of_two(rate: float) -> None:
+    assert identify(rate) < 0.5
+    assert identify(rate, 4000) < 1e-3
+
+
+@pytest.mark.parametrize("rate", [2.1, 3.0])
+def test_lms_is_unstable_above(rate: float) -> None:
+    assert identify(rate) > 1.5
+    assert identify(rate, 2000) > identify(rate)
+
+
+def test_one_sample_at_rate_one_is_met_exactly() -> None:
+    weights, bias, _, x, intent, noise = draw(2, 6, 2, 1)
+    _, new = Rule("lms", 6, 2, epsilon=1e-12)(weights, bias, np.ones((2, 6)), x, intent, noise, 1.0)
+    np.testing.assert_allclose(new @ x[0] + bias, intent[0], rtol=1e-9)
+
+
+def test_lms_and_reward_gated_agree_to_first_order() -> None:
+    weights, bias, mask, x, intent, noise = draw(3, 9, 2, 50)
+    steps = []
+    for name in ("lms", "reward_gated"):
+        _, new = Rule(name, 9, 2)(weights, bias, mask, x, intent, noise, 1e-7)
+        steps.append((new - weights) / 1e-7)
+    np.testing.assert_allclose(*steps, rtol=1e-4, atol=1e-4)
+
+
+def test_reward_gated_is_the_gradient_of_the_squared_error() -> None:
+    weights, bias, _, x, intent, noise = draw(4, 5, 2, 30)
+    epsilon = 1e6  # so that every sample has nearly the same weight
+    power = epsilon + (x**2).sum(axis=1)
+
+    def loss(w: np.ndarray) -> float:
+        return float((((intent - (x @ w.T + bias)) ** 2).sum(axis=1) / power).sum() / 2)
+
+    numeric = np.zeros_like(weights)
+    for at in np.ndindex(*weights.shape):
+        step = np.zeros_like(weights)
+        step[at] = 1e-3
+        numeric[at] = (loss(weights + step) - loss(weights - step)) / 2e-3
+    _, new = Rule("reward_gated", 5, 2, epsilon=epsilon)(weights, bias, np.ones((2, 5)), x, intent, noise, 1.0)
+    np.testing.assert_allclose(new - weights, -numeric, rtol=1e-5)
+
+
+def test_reward_gated_waits_for_the_reward() -> None:
+    weights, bias, mask, x, intent, noise = draw(5, 5, 2, 10)
+    result, new = Rule("reward_gated", 5, 2)(weights, bias, mask, x, intent, noise, 0.5, reward=0.0)
+    assert result == NOTHING
+    np.testing.assert_array_equal(new, weights)
+
+
+def test_reinforcement_expects_what_it_gets() -> None:
+    weights, bias, mask, x, intent, noise = draw(6, 5, 2, 10)
+    rule, expected = Rule("reinforcement", 5, 2), 0.0
+    for reward in (1.0, 1.0, 0.0, 1.0, 0.0):
+        rule(weights, bias, mask, x, intent, noise, 0.1, reward)
+        expected = 0.8 * expected + 0.2 * reward
+        assert rule.named["expected"][0] == pytest.approx(expected)
+
+
+def test_reinforcement_turns_toward_rewarded_noise_and_away_from_what_failed() -> None:
+    weights, bias, _, x, intent, noise = draw(7, 5, 1, 1)
+    mask = np.ones((1, 5))
+    toward = noise[0, 0] * x[0]
+    rule = Rule("reinforcement", 5, 1)
+    _, rewarded = rule(weights, bias, mask, x, intent, noise, 0.1, 1.0)
+    rule.named["expected"][0] = 0.9
+    _, failed = rule(weights, bias, mask, x, intent, noise, 0.1, 0.0)
+    assert toward @ (rewarded - weights)[0] > 0 > toward @ (failed - weights)[0]
+
+
+def test_reinforcement_keeps_the_length_of_every_axis() -> None:
+    weights, bias, mask, x, intent, noise = draw(8, 30, 2, 100)
+    lengths = np.linalg.norm(weights, axis=1)
+    rule = Rule("reinforcement", 30, 2)
+    for _ in range(200):
+        _, weights = rule(weights, bias, mask, x, intent, noise, 0.5, 1.0)
+        rule.named["expected"][0] = 0.0
+    np.testing.assert_allclose(np.linalg.norm(weights, axis=1), lengths, rtol=1e-9)
+
+
+def test_reinforcement_without_exploration_changes_no_bit() -> None:
+    weights, bias, mask, x, intent, _ = draw(9, 30, 2, 100)
+    _, new = Rule("reinforcement", 30, 2)(weights, bias, mask, x, intent, np.zeros((100, 2)), 0.5, 1.0)
+    assert (new == weights).all()
