@@ -128,8 +128,10 @@ class Attachment:
     def close(self) -> None:
         """Close the command socket; the session goes on."""
         if self._connection is not None:
+            if self._answers is not None:
+                self._answers.close()
             self._connection.close()
-            self._connection = None
+            self._connection = self._answers = None
 
 
 def connect(address: str, timeout_s: float) -> socket.socket:
