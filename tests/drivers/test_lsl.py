@@ -290,7 +290,6 @@ def test_a_stream_that_does_not_fit_is_refused(
     driver = lsl.Driver(protocol(units, tick, stream=name), lsl.Settings.model_validate(settings))
     with pytest.raises(SourceError, match=message):
         driver.open(PATIENCE_S)
-        driver.begin(0.0, False)
     assert Ring().poll(driver) == SOURCE_LOST
     del source
 
