@@ -1,0 +1,158 @@
+"""The simulated rig delivers the rates that the subject asks for, the same whenever it is polled, and no future."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from bmi_app.rt import cells, random
+from bmi_app.rt.contracts import act_signature
+from bmi_app.rt.jit import kernel
+from bmi_app.rt.records import FRAME, SPIKE
+from bmi_app.subject.simulate import spikes_of, time_of
+from drivers import simulated
+from protocols.load import load
+
+SLOTS = 1 << 20
+
+
+@kernel(act_signature)
+def STEADY(memory, key, seen, rates_out):
+    """Ask of unit u for u Hz."""
+    for u in range(rates_out.shape[0]):
+        rates_out[u] = u
+
+
+@kernel(act_signature)
+def SHOWS_X(memory, key, seen, rates_out):
+    """Ask every unit for as many Hz as the cursor's x says."""
+    for u in range(rates_out.shape[0]):
+        rates_out[u] = seen[0, 1]
+
+
+class Rig:
+    """A simulated driver on a manual clock, its rings, and frames to be seen."""
+
+    def __init__(self, *overrides: str, act=STEADY, start_s: float = 0.0) -> None:
+        protocol = load("center_out", [*overrides])
+        self.driver = simulated.Driver(protocol, simulated.Settings())
+        self.driver.open(0.0)
+        self.driver.begin(start_s, True)
+        self.spikes, self.ctl = np.zeros(SLOTS, SPIKE), np.zeros(cells.N_WORDS, np.int64)
+        self.frames, self.act = np.zeros(1 << 12, FRAME), act
+
+    def poll(self, until_s: float) -> int:
+        return int(simulated.POLL(self.act, self.driver.memory, self.spikes, self.ctl, self.frames, until_s))
+
+    def show(self, edge_s: float, x_cm: float) -> None:
+        head = int(self.ctl[cells.FRAMES_HEAD])
+        frame = self.frames[head % len(self.frames)]
+        frame["edge_s"], frame["cursor_x_cm"] = edge_s, x_cm
+        self.ctl[cells.FRAMES_HEAD] = head + 1
+
+    def sent(self) -> np.ndarray:
+        return self.spikes[: int(self.ctl[cells.SPIKES_HEAD])]
+
+
+def test_the_rate_requested_is_the_rate_delivered() -> None:
+    rig, duration_s = Rig("units.count=100", 'populations={horizontal="0",vertical="1"}'), 100.0
+    published = rig.poll(duration_s)
+    sent = rig.sent()
+    assert published == len(sent)
+    assert rig.ctl[cells.DROPPED] == 0
+    counts = np.bincount(sent["unit"], minlength=100)
+    expected = np.arange(100) * duration_s
+    assert counts.sum() == pytest.approx(expected.sum(), rel=0.01)
+    assert counts[0] == 0
+    np.testing.assert_array_less(np.abs(counts - expected)[1:] / np.sqrt(expected[1:]), 4.5)
+    assert counts[50:].sum() == pytest.approx(expected[50:].sum(), rel=0.01)
+
+
+def test_spikes_are_poisson_and_lie_evenly_in_their_step() -> None:
+    rig, n_steps = Rig("units.count=96"), 5000
+    rig.poll(n_steps * 0.01)
+    fast = rig.sent()[rig.sent()["unit"] == 95]
+    per_step = np.bincount((fast["stamp_s"] / 0.01).astype(int), minlength=n_steps)
+    assert per_step.var() / per_step.mean() == pytest.approx(1.0, abs=0.06)
+    assert per_step.max() >= 4
+    within = fast["stamp_s"] / 0.01 % 1
+    assert within.mean() == pytest.approx(0.5, abs=0.03)
+    assert within.std() == pytest.approx(12**-0.5, abs=0.02)
+    assert abs(np.corrcoef(per_step[:-1], per_step[1:])[0, 1]) < 0.07
+
+
+@njit
+def draw_counts(expected, n):
+    return np.array([spikes_of(random.key(1, random.SPIKES, k), 3, expected) for k in range(n)])
+
+
+@pytest.mark.parametrize("expected", [0.0, 0.05, 1.0, 8.0])
+def test_the_number_of_spikes_in_a_step_is_poisson(expected: float) -> None:
+    n = 100_000
+    counts = draw_counts(expected, n)
+    assert counts.mean() == pytest.approx(expected, abs=5 * np.sqrt(expected / n))
+    assert counts.var() == pytest.approx(expected, rel=0.05)
+
+
+@njit
+def draw_times(unit, nth, n):
+    return np.array([time_of(random.key(1, random.SPIKES, k), unit, nth, 0.0, 1.0) for k in range(n)])
+
+
+def test_times_of_different_spikes_are_independent_up_to_the_most_units() -> None:
+    first = draw_times(5, 0, 20_000)
+    for unit, nth in [(5, 1), (6, 0), (5 + 4096, 0), (16_383, 0), (5, 40)]:
+        assert abs(np.corrcoef(first, draw_times(unit, nth, 20_000))[0, 1]) < 0.04, (unit, nth)
+
+
+@settings(max_examples=20)
+@given(until_s=st.lists(st.floats(0.0, 1.0), max_size=12))
+def test_when_it_is_polled_changes_no_spike(until_s: list[float]) -> None:
+    once, often = Rig(start_s=5.0), Rig(start_s=5.0)
+    once.poll(6.0)
+    n = sum(often.poll(5.0 + t) for t in [*sorted(until_s), 1.0])
+    assert n == len(once.sent())
+    np.testing.assert_array_equal(once.sent(), often.sent())
+
+
+def test_one_seed_is_one_session_and_another_is_another() -> None:
+    rigs = [Rig(f"session.seed={seed}") for seed in (3, 3, 4)]
+    for rig in rigs:
+        rig.poll(1.0)
+    np.testing.assert_array_equal(rigs[0].sent(), rigs[1].sent())
+    assert not np.array_equal(rigs[0].sent()["stamp_s"][:50], rigs[2].sent()["stamp_s"][:50])
+
+
+@pytest.mark.parametrize("period_ms", [1, 10, 45, 100])
+def test_stamps_lie_in_steps_that_are_over_and_ticks_hold_whole_steps(period_ms: float) -> None:
+    rig = Rig(f"tick.period_ms={period_ms}", "blocks=[{kind='rest',duration_s=9},{kind='closed_loop'}]",
+              "task.hold_ms=900", "task.timeout_ms=9000", "task.inter_trial_ms=900", "task.reward_ms=900",
+              "task.failed_ms=900", f"learning.sample_ms={period_ms}")  # fmt: skip
+    tick_s = period_ms / 1e3
+    for k in range(1, 30):
+        rig.poll(k * tick_s)
+        assert rig.driver.memory.view(np.int64)[1] * rig.driver.memory[5] == pytest.approx(k * tick_s)
+    sent = rig.sent()
+    assert (sent["stamp_s"] < sent["arrival_s"]).all()
+    assert (sent["stamp_s"] >= 0).all()
+    assert sent["arrival_s"].max() == pytest.approx(29 * tick_s)
+
+
+def test_the_subject_sees_the_cursor_late() -> None:
+    rig = Rig(
+        "subject.settings.delay_ms=100", "units.count=50", 'populations={horizontal="0",vertical="1"}', act=SHOWS_X
+    )
+    for k in range(60):
+        rig.show(edge_s=(k + 1) * 0.01, x_cm=90.0 if k >= 20 else 0.0)  # it moves in the frame of 0.21 s
+        rig.poll((k + 1) * 0.01)
+    first_s = rig.sent()["stamp_s"].min()
+    assert 0.31 <= first_s < 0.33
+
+
+def test_a_full_ring_counts_what_it_drops() -> None:
+    rig = Rig()
+    rig.spikes = np.zeros(1 << 8, SPIKE)
+    published = rig.poll(1.0)
+    assert published == 1 << 8
+    assert rig.ctl[cells.DROPPED] > 1000
