@@ -256,7 +256,6 @@ def test_without_any_key_the_one_stream_of_spikes_is_taken(name: str) -> None:
     spikes, other = outlet(name, 2), outlet(f"{name}-eeg", 8, "float32", 100.0, "EEG")
     driver = lsl.Driver(protocol({"count": 1}), lsl.Settings())
     info = driver.open(PATIENCE_S)
-    driver.begin(0.0, False)
     driver.close()
     assert (info.name, info.kind, info.rate_hz, info.channel_format) == (name, "events", 0.0, "int32")
     assert f"<name>{name}</name>" in info.description
@@ -285,8 +284,7 @@ def test_a_stream_that_does_not_fit_is_refused(
     settings: dict[str, str],
     message: str,
 ) -> None:
-    n_channels, channel_format, rate_hz, stream_type = stream
-    source = outlet(name, n_channels, channel_format, rate_hz, stream_type)
+    source = outlet(name, *stream)
     driver = lsl.Driver(protocol(units, tick, stream=name), lsl.Settings.model_validate(settings))
     with pytest.raises(SourceError, match=message):
         driver.open(PATIENCE_S)
