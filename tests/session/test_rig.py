@@ -201,4 +201,5 @@ def test_it_tells_what_it_does_and_ctrl_c_ends_it_without_a_traceback(source_id)
         process.kill()
         process.wait()
     assert said == f"rig 'BMI-Rig' (source_id {source_id}): sees no session and rests\n"
-    assert (out, err, process.returncode) == ("True\n", "", 0)
+    assert (out, process.returncode) == ("True\n", 0)
+    assert err in ("", said), "rich writes a line again where the signal falls between its writing and its forgetting"
