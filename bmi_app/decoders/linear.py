@@ -24,7 +24,9 @@ class Settings(BaseModel):
 
     file: str | None = Field(default=None, description="NumPy archive (.npz) with M2, and where wanted M1 and m0")
     m1: tuple[tuple[float, ...], ...] | None = Field(default=None, description="M1, axes x axes; default 0")
-    m2: tuple[tuple[float, ...], ...] | None = Field(default=None, description="M2, axes x units")
+    m2: tuple[tuple[float, ...], ...] | None = Field(
+        default=None, description="M2, axes x units; 0 where populations leave a unit out of an axis"
+    )
     m0: tuple[float, ...] | None = Field(default=None, description="m0, one per axis; default 0")
 
     @model_validator(mode="after")

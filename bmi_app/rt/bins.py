@@ -95,7 +95,8 @@ def smooth(core, features, frame_rings):
         for u in range(rates.shape[0]):
             rates[u] = keep * rates[u] + (1.0 - keep) * (counts[u] * config.rate_scale)
     else:  # boxcar: the running sum is one of whole counts, and so exact
-        oldest = boxcar[state.tick % config.smoothing_ticks]
+        oldest = boxcar[state.boxcar_row]
+        state.boxcar_row = (state.boxcar_row + 1) % config.smoothing_ticks
         total_counts = boxcar[config.smoothing_ticks]
         for u in range(rates.shape[0]):
             total_counts[u] += counts[u] - oldest[u]

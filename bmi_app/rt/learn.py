@@ -45,13 +45,14 @@ def sample(core, model, features, trial):
 
 
 @part
-def _within_limits(config, weights, bias):
-    """Tell whether every weight is finite and inside its limits."""
+def _within_limits(config, weights, bias, mask):
+    """Tell whether every weight that may change is finite and inside its limits, and every other one still 0."""
     for a in range(weights.shape[0]):
         if not math.isfinite(bias[a]):
             return False
         for u in range(weights.shape[1]):
-            if not (config.weight_min <= weights[a, u] <= config.weight_max):  # false for NaN too
+            least, most = (config.weight_min, config.weight_max) if mask[a, u] != 0.0 else (0.0, 0.0)
+            if not (least <= weights[a, u] <= most):  # false for NaN too
                 return False
     return True
 
@@ -68,7 +69,7 @@ def _update(rule, core, model, trial, logs, first, last, cause):
     if result == NOTHING:
         return
     norm = norm_of_change(weights, bias, before)
-    if result != CHANGED or not _within_limits(config, weights, bias):
+    if result != CHANGED or not _within_limits(config, weights, bias, mask):
         put_back(weights, bias, before)
         state.rejected = 1
         log_event(core, logs, _UPDATE_REJECTED, cause, norm)

@@ -104,6 +104,7 @@ STATE = np.dtype(
         ("inputs", "<i8"),  # input: Flag.SOURCE_LOST, Flag.REPLAYED
         ("n_commands", "<i8"),
         ("spikes", "<f8"),
+        ("boxcar_row", "<i8"),  # the oldest
         # control
         ("paused", "<i8"),
         ("held", "<i8"),  # paused or source lost: cursor frozen, clocks held

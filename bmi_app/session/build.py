@@ -205,7 +205,8 @@ def _fill_model(
     arrays["mask"][:] = signs != 0.0 if signs.any() else 1.0
     try:
         weights, bias = decoder.start(settings, signs, parts)
-        arrays["weights"][:], arrays["bias"][:] = weights, bias
+        # Control units drive nothing, whatever the decoder's matrices say.
+        arrays["weights"][:], arrays["bias"][:] = np.where(arrays["mask"] != 0.0, weights, 0.0), bias
         if protocol.decoder.start_from is not None:
             saved_decoder.load_into(protocol.decoder.start_from, protocol.decoder.kind, arrays, parts)
     except ValueError as error:

@@ -14,6 +14,7 @@ from bmi_app.rt.records import StopReason
 from bmi_app.session.build import Core
 
 _CHUNK_TICKS = 2048
+_EVENTS_A_TRIAL = 8
 _MOST_HZ = 200.0  # mean rate of a unit up to which no spike finds its ring full
 
 
@@ -50,6 +51,15 @@ def run(core: Core, driver: Any, poll: Any, drain: Callable[[], object], on_prog
 
 def _chunk(core: Core) -> int:
     """Return how many ticks to make at once: what two of them write must fit into the rings."""
-    sizes = core.sizes
+    sizes, config = core.sizes, core.config[0]
+    ending_ticks = min(config["hold_ticks"] + config["reward_ticks"], config["timeout_ticks"] + config["failed_ticks"])
+    trial_ticks = int(ending_ticks + config["inter_trial_ticks"] + 1)  # at least; each may store its weights
+    events_a_tick = 1 + _EVENTS_A_TRIAL / trial_ticks  # an update may be rejected in every tick
     spikes_a_tick = sizes.n_units * float(core.config[0]["tick_s"]) * _MOST_HZ + 1
-    return max(1, min(_CHUNK_TICKS, sizes.frame_slots // 2, int(sizes.spike_slots / 2 / spikes_a_tick)))
+    fitting = (
+        sizes.frame_slots // 2,
+        sizes.spike_slots / 2 / spikes_a_tick,
+        sizes.event_slots / 2 / events_a_tick,
+        sizes.weight_slots / 2 * trial_ticks,
+    )
+    return max(1, int(min(_CHUNK_TICKS, *fitting)))

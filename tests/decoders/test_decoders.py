@@ -94,6 +94,17 @@ def test_linear_takes_its_matrices_from_the_protocol() -> None:
     assert (core.arrays["mask"] == 1).all()  # without populations every unit may drive every axis
 
 
+def test_linear_leaves_control_units_at_zero_whatever_its_matrix_says() -> None:
+    overrides = [
+        "units.count=3",
+        'populations={horizontal="0",vertical="1",control="2"}',
+        'decoder.kind="linear"',
+        "decoder.settings={m2=[[1,2,3],[4,5,6]]}",
+    ]
+    weights = build(load("center_out", overrides), frame_slots=1 << 10).arrays["weights"]
+    np.testing.assert_array_equal(weights, [[1, 0, 0], [0, 5, 0]])
+
+
 def test_linear_takes_its_matrices_from_an_archive(tmp_path: Path) -> None:
     np.savez(tmp_path / "map.npz", M2=M2, m0=[0.5, -0.5])
     overrides = [*THREE_UNITS, f"decoder.settings.file={(tmp_path / 'map.npz').as_posix()!r}"]

@@ -36,7 +36,7 @@ class SlowSession:
         self.mask = self.weights != 0
         self.m1 = np.array(protocol.decoder.settings.get("m1") or np.zeros((self.n_axes, self.n_axes)), float)
         self.previous = np.zeros(self.n_axes)
-        self.rates, self.window = np.zeros(n_units), {}  # type: ignore[var-annotated]
+        self.rates, self.window = np.zeros(n_units), []  # type: ignore[var-annotated]
         self.x, self.baseline, self.rest_counts = np.zeros(n_units), np.zeros(n_units), []  # type: ignore[var-annotated]
         self.rule = RULES[protocol.learning.rule](protocol.learning.settings)
         self.rate = self.rule.default_rate if protocol.learning.rate is None else protocol.learning.rate
@@ -100,11 +100,11 @@ class SlowSession:
         decoder = self.p.decoder
         scale = 1 / self.dt_s if decoder.input == "rate_hz" else 1.0
         n = max(self._ticks(decoder.smoothing_ms), 1)
-        self.window[self.now % n] = counts  # a tick without source leaves its place as it was
+        self.window = [*self.window, counts][-n:]  # of the ticks that had a source
         if decoder.smoothing == "none":
             self.rates = counts * scale
         elif decoder.smoothing == "boxcar":
-            self.rates = np.sum(list(self.window.values()), axis=0) / n * scale
+            self.rates = np.sum(self.window, axis=0) / n * scale
         else:
             keep = math.exp(-self.p.tick.period_ms / decoder.smoothing_ms)
             self.rates = keep * self.rates + (1 - keep) * counts * scale
@@ -306,7 +306,8 @@ class SlowSession:
         if new is None:
             return
         learning = self.p.learning
-        if np.all((new >= learning.weight_min) & (new <= learning.weight_max)):
+        free = new[self.mask]
+        if np.all((free >= learning.weight_min) & (free <= learning.weight_max)):
             self.updated, self.norm, self.weights = True, float(np.linalg.norm(new - self.weights)), new
         else:
             self.rejected = True

@@ -183,6 +183,15 @@ def test_a_boxcar_of_whole_counts_is_exact() -> None:
     np.testing.assert_array_equal(made.arrays["boxcar"][-1], counts[-7:].sum(axis=0))
 
 
+def test_a_boxcar_goes_on_after_a_loss_with_what_came_before_it() -> None:
+    made = ticker([*QUICK, 'decoder.smoothing="boxcar"', "decoder.smoothing_ms=30", 'decoder.input="counts"'])
+    means = []
+    for count, lost in [(3, False), (6, False), (9, False), (99, True), (12, False), (15, False), (18, False)]:
+        made.tick(np.full(96, count), lost)
+        means.append(made.arrays["rates"][0])
+    np.testing.assert_allclose(means, [1, 3, 6, 6, 9, 12, 15])
+
+
 def test_rates_stand_still_while_the_source_is_lost() -> None:
     made = ticker(QUICK)
     made.ticks(5, np.ones(96))

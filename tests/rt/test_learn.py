@@ -89,6 +89,18 @@ def test_limits_belong_to_what_is_allowed() -> None:
         assert made.arrays["weights"][0, 1] == weight
 
 
+def test_limits_above_zero_leave_control_units_alone() -> None:
+    made = Scripted("tick", "learning.weight_min=0.1")
+    assert made.tick()["flags"] & Flag.UPDATED
+
+
+def test_a_rule_that_gives_a_control_unit_weight_is_refused() -> None:
+    made = Scripted("tick")
+    made.arrays["mask"][0, 1] = made.arrays["weights"][0, 1] = 0.0
+    assert made.tick()["flags"] & Flag.REJECTED
+    assert made.arrays["weights"][0, 1] == 0.0
+
+
 def test_a_rule_that_changes_nothing_leaves_no_trace() -> None:
     made = Scripted("tick")
     made.say(1.0, NOTHING)

@@ -73,6 +73,7 @@ def protocols(draw):
         f"learning.sample_ms={draw(st.sampled_from([20, 40]))}",
         f"learning.exploration_cm_s={exploration}",
         f"learning.rate={draw(st.sampled_from([0.05, 1.0]))}",
+        f"learning.weight_min={draw(st.sampled_from([-1.1, -10.0]))}",
         f"learning.weight_max={draw(st.sampled_from([1.2, 10.0]))}",
         f"safety.max_speed_cm_s={draw(st.sampled_from([6.0, 40.0]))}",
         f"blocks=[{','.join(blocks)}]",
