@@ -1,0 +1,74 @@
+"""State how a decoder is fitted to samples: one form for `bmi fit`, for calibration and for staged rules.
+
+A decoder that can be fitted defines in its module
+
+    fit(settings, samples: Samples, mask: f8[axis, unit]) -> Fitted
+
+It may use BLAS and allocate: it never runs in a tick. It is a function of its arguments alone, bit for bit, since a session
+at `--speed max` must be the same twice. Where `mask[axis, unit]` is 0 the weight of the fit is 0, and a unit whose column
+of the mask is 0 has no influence at all. Silent units, and one unit alone, must give finite numbers.
+
+A decoder whose `ADAPTABLE` has "model" begins its memory with the part `model`, f8[rows, unit], on which DECODE acts as it
+stands at each tick, and defines
+
+    from_model(settings, parts, mask, dt_s) -> Fitted
+
+which derives weights, bias and the other parts of the memory (a steady-state gain, say) from `parts`, its memory by name,
+the model included. Rules that adapt the model change `model` only. The rows of a velocity Kalman filter's model are: C of
+each axis, C of the constant, and the variances Q.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Hold what a decoder is fitted to: samples `dt_s` apart, in one or more unbroken pieces.
+
+    Attributes
+    ----------
+    features : f8[t, unit]
+        As DECODE takes them: rates less baselines, scaled.
+    velocity : f8[t, axis]
+        What DECODE should have made of them: intended, or that of the cursor or hand; cm/s divided by the axis's gain.
+    position : f8[t, axis]
+        Where the cursor stood before this velocity moved it, cm divided by the gain, so that velocity is its derivative.
+    piece : i8[t]
+        Equal for samples that follow on each other (a trial); lags and transitions never reach from one to the next.
+    dt_s : float
+        Time between two samples of a piece, s.
+    """
+
+    features: np.ndarray
+    velocity: np.ndarray
+    position: np.ndarray
+    piece: np.ndarray
+    dt_s: float
+
+    def follows(self) -> np.ndarray:
+        """Return bool[t - 1]: whether sample t + 1 continues the piece of sample t."""
+        continued: np.ndarray = self.piece[1:] == self.piece[:-1]
+        return continued
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Hold what a fit says.
+
+    Attributes
+    ----------
+    weights : f8[axis, unit]
+    bias : f8[axis]
+    parts : dict of ndarray
+        Parts of the decoder's memory by the names of its layout; those that are not named keep what stands.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    parts: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class FitError(ValueError):
+    """Tell in one line why samples do not suffice for a fit."""
