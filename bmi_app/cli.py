@@ -268,7 +268,9 @@ def protocols_show(protocol: str, overrides: Set = None) -> None:
 def protocols_check(file: str, overrides: Set = None) -> None:
     """Name every mistake in a protocol."""
     found = _load(file, overrides)
-    for warning in found.warnings():
+    from protocols.cautions import cautions
+
+    for warning in cautions(found):
         print(f"note: {warning}", file=sys.stderr)
     print(f"{file}: no mistake found")
 

@@ -3,7 +3,7 @@
 import copy
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +91,13 @@ def parse(text: str, file: str, overrides: Sequence[str] = (), folder: Path | No
         line = int(where[1]) if where else len(text.splitlines())  # else "at end of document"
         raise ProtocolError([Problem(file, "", line, f"is not valid TOML: {error}")]) from None
     overridden, problems = apply_overrides(document, overrides)
-    protocol, findings = _check(document)
-    if folder is not None:
-        begin = Path.cwd() if "decoder.start_from" in overridden else folder
+
+    def folder_of(key: str) -> Path | None:
+        return Path.cwd() if any(covers(other, key) for other in overridden) else folder
+
+    protocol, findings = _check(document, folder_of)
+    begin = folder_of("decoder.start_from")
+    if begin is not None:
         protocol, missing = _find_start(protocol, begin)
         findings += missing
     lines = find_key_lines(text)
@@ -116,7 +120,7 @@ def _place(finding: Finding, file: str, lines: dict[str, int], overridden: Seque
     return Problem(file, key, line_of(key, lines), finding.message)
 
 
-def _check(document: dict[str, Any]) -> tuple[Protocol, list[Finding]]:
+def _check(document: dict[str, Any], folder_of: Callable[[str], Path | None]) -> tuple[Protocol, list[Finding]]:
     """Return the resolved protocol and every mistake; with mistakes, the protocol is only a stand-in."""
     findings: list[Finding] = []
     wrong: list[str] = []
@@ -129,7 +133,7 @@ def _check(document: dict[str, Any]) -> tuple[Protocol, list[Finding]]:
         # With stand-ins for what is wrong, the checks below find what else is.
         protocol = Protocol.model_validate(_repair(document, places))
     protocol = fit_defaults(protocol)
-    plugin_findings, settings = check_plugins(protocol)
+    plugin_findings, settings = check_plugins(protocol, folder_of)
     findings += _trustworthy([*check_tables(protocol), *plugin_findings], wrong)
     return protocol if findings else _with_settings(protocol, settings), findings
 

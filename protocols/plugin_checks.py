@@ -1,7 +1,8 @@
 """Check the plugins that a protocol names: that they exist, take their settings, and fit each other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -57,8 +58,17 @@ def choices(protocol: Protocol) -> list[Choice]:
     ]
 
 
-def check_plugins(protocol: Protocol) -> tuple[list[Finding], dict[str, dict[str, Any]]]:
+def check_plugins(
+    protocol: Protocol, folder_of: Callable[[str], Path | None]
+) -> tuple[list[Finding], dict[str, dict[str, Any]]]:
     """Check the plugins of a protocol, and fill in their settings.
+
+    Parameters
+    ----------
+    protocol
+        The protocol.
+    folder_of
+        Tells where a relative path begins that stands at a dotted key; None: it is left as it is.
 
     Returns
     -------
@@ -88,7 +98,7 @@ def check_plugins(protocol: Protocol) -> tuple[list[Finding], dict[str, dict[str
         )
         model: type[BaseModel] = module.Settings
         try:
-            resolved = model(**{**choice.settings, **choice.passed_in})
+            resolved = model(**_with_whole_paths(choice, model, folder_of), **choice.passed_in)
         except ValidationError as error:
             findings.extend(_settings_findings(choice, model, error))
             continue
@@ -97,6 +107,19 @@ def check_plugins(protocol: Protocol) -> tuple[list[Finding], dict[str, dict[str
     findings.extend(_check_pair(protocol, modules))
     findings.extend(_check_map(protocol, modules))
     return findings, settings
+
+
+def _with_whole_paths(
+    choice: Choice, model: type[BaseModel], folder_of: Callable[[str], Path | None]
+) -> dict[str, Any]:
+    """Return a plugin's settings with absolute paths; a field is a path where its schema extra says `path`."""
+    settings = {key: value for key, value in choice.settings.items() if key not in choice.passed_in}
+    for key, field in model.model_fields.items():
+        extra, value = field.json_schema_extra, settings.get(key)
+        if isinstance(extra, dict) and extra.get("path") and isinstance(value, str):
+            folder = folder_of(f"{choice.path}.settings.{key}")
+            settings[key] = value if folder is None else str((folder / Path(value).expanduser()).resolve())
+    return settings
 
 
 def _settings_findings(choice: Choice, model: type[BaseModel], error: ValidationError) -> Iterator[Finding]:

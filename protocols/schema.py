@@ -102,23 +102,6 @@ class Protocol(Section):
         """Return the targets' centres in the order of their indices; none where they are drawn anew (`uniform`)."""
         return self.task.target_positions_cm()
 
-    def warnings(self) -> list[str]:
-        """Name what is allowed, but may not be what was meant."""
-        found = []
-        kinds = [block.kind for block in self.blocks]
-        driven = any(axis.populations for _, axis in self.axes.items())
-        if driven and "rest" not in kinds:
-            found.append(
-                'blocks: no block of kind "rest", so every baseline stays 0 Hz and rest itself moves the cursor'
-            )
-        elif driven and kinds[0] != "rest":
-            found.append('blocks: until the first block of kind "rest" is over, every baseline is 0 Hz')
-        if self.learning.when != "off" and not any(
-            block.learning for block in self.blocks if block.kind in ("observation", "closed_loop")
-        ):
-            found.append(f"learning.when: {self.learning.when!r}, but no block with targets has learning = true")
-        return found
-
     def to_toml(self) -> str:
         """Write the protocol as TOML text that loads back equal."""
         return tomlkit.dumps(self.model_dump(mode="json", exclude_none=True))

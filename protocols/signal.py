@@ -137,6 +137,7 @@ class Decoder(Section):
         None,
         min_length=1,
         description="File of a saved decoder to start from; relative to the protocol file.",
+        json_schema_extra={"path": True},
     )
     settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
 

@@ -22,7 +22,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    file: str | None = Field(default=None, description="NumPy archive (.npz) with M2, and where wanted M1 and m0")
+    file: str | None = Field(
+        default=None,
+        description="NumPy archive (.npz) with M2, and where wanted M1 and m0; relative to the protocol file",
+        json_schema_extra={"path": True},
+    )
     m1: tuple[tuple[float, ...], ...] | None = Field(default=None, description="M1, axes x axes; default 0")
     m2: tuple[tuple[float, ...], ...] | None = Field(
         default=None, description="M2, axes x units; 0 where populations leave a unit out of an axis"

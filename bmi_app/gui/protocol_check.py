@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bmi_app.session.target_sequence import first_targets_cm
+from protocols.cautions import cautions
 from protocols.load import parse
 from protocols.problems import Problem, ProtocolError
 from protocols.schema import Protocol
@@ -29,4 +30,4 @@ def check_text(text: str, file: str, folder: Path) -> Checked:
         return Checked(None, error.problems)
     n_targets = len(protocol.target_positions_cm())
     sequence_cm = first_targets_cm(protocol, min(n_targets or _MOST_PREVIEWED, _MOST_PREVIEWED))
-    return Checked(protocol, [], protocol.warnings(), sequence_cm)
+    return Checked(protocol, [], cautions(protocol), sequence_cm)

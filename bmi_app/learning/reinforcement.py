@@ -21,6 +21,11 @@ from bmi_app.rt.jit import kernel, part
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.1
+NEEDS_EXPLORATION = True
+POINTLESS = {
+    "tick": 'a sample alone carries no reward, so nothing is reinforced; take "trial"',
+    "reward": 'it learns from failures too, which it would never see; take "trial"',
+}
 
 
 class Settings(BaseModel):

@@ -14,6 +14,7 @@ from bmi_app.rt.jit import kernel
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.002
+POINTLESS = {"tick": 'the reward comes with one sample, so that the others of its trial teach nothing; take "reward"'}
 
 
 class Settings(BaseModel):

@@ -103,7 +103,7 @@ def _conditions(config, state):
 
 
 @part
-def _choose_target(config, state, targets, order):
+def choose_target(config, state, targets, order):
     """Choose the target of trial `state.trial`, as a function of seed and trial."""
     trial = state.trial
     if config.target_pattern != _LIST:
@@ -170,7 +170,7 @@ def _enter(core, task, logs, next_state, outcome):
         state.trial_ticks = 0
         state.entered = 0
         state.n_samples = 0
-        _choose_target(config, state, task[0], task[1])
+        choose_target(config, state, task[0], task[1])
         log_event(core, logs, _TRIAL_START, state.target, 0.0)
     if next_state == _INTER_TRIAL and config.start_at_centre:
         state.cursor_x_cm = 0.0

@@ -22,6 +22,7 @@ from bmi_app.session import inputs, priority, provenance
 from bmi_app.session.build import BuildError, Core, build
 from bmi_app.session.firing import Wired
 from drivers.contract import SourceError, SourceInfo
+from protocols.cautions import cautions
 from protocols.load import load
 from protocols.problems import ProtocolError
 from protocols.schema import Protocol
@@ -84,7 +85,7 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
         protocol = load(request["protocol"], request["overrides"])
     except ProtocolError as error:
         raise PrepareError([str(problem) for problem in error.problems]) from error
-    for warning in protocol.warnings():
+    for warning in cautions(protocol):
         say(f"note: {warning}")
     driver_module = plugins.load("drivers", protocol.driver.kind)
     driver = driver_module.Driver(protocol, driver_module.Settings(**protocol.driver.settings))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bmi_app.session.streams import Stream, StreamWatch, judge
+from protocols.cautions import cautions
 from protocols.load import load
 from protocols.problems import OVERRIDE_FILE, ProtocolError
 from protocols.schema import Protocol
@@ -52,7 +53,7 @@ def check(request: dict[str, Any], watch: StreamWatch) -> Readiness:
     obstacles += missing
     free_bytes, trouble = _space(Path(request["out"]).expanduser())
     obstacles += trouble
-    return Readiness(protocol, obstacles, protocol.warnings() if protocol else [], streams, free_bytes)
+    return Readiness(protocol, obstacles, cautions(protocol) if protocol else [], streams, free_bytes)
 
 
 def _space(folder: Path) -> tuple[int | None, list[str]]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bmi_app.rt.state import CONFIG, STATE, TargetOrder, TargetPattern
-from bmi_app.rt.task import _choose_target
+from bmi_app.rt.task import choose_target
 from protocols.schema import Protocol
 
 
@@ -23,6 +23,6 @@ def first_targets_cm(protocol: Protocol, n_trials: int) -> list[tuple[float, flo
     found = []
     for trial in range(n_trials):
         state["trial"] = trial
-        _choose_target(config[0], state[0], positions, order)
+        choose_target(config[0], state[0], positions, order)
         found.append((float(state["target_x_cm"][0]), float(state["target_y_cm"][0])))
     return found

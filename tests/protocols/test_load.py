@@ -2,6 +2,7 @@
 
 import pytest
 
+from protocols.cautions import cautions
 from protocols.load import SHIPPED_FOLDER, catalogue, load, parse
 from protocols.problems import Problem, ProtocolError
 
@@ -235,6 +236,19 @@ def test_a_saved_decoder_is_looked_for_beside_the_file_and_kept_by_its_full_path
     assert protocol.decoder.start_from == str((tmp_path / "here" / "other.npz").resolve())
 
 
+def test_a_file_that_a_plugin_reads_is_looked_for_beside_the_protocol(tmp_path, monkeypatch, real_plugins):
+    (tmp_path / "mine.toml").write_text(CENTER_OUT + '\n[decoder]\nkind = "linear"\nsettings.file = "matrices.npz"\n')
+    with pytest.raises(ProtocolError, match=r"matrices\.npz' does not exist"):
+        load(tmp_path / "mine.toml")
+    (tmp_path / "matrices.npz").touch()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "other.npz").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    assert load(tmp_path / "mine.toml").decoder.settings["file"] == str((tmp_path / "matrices.npz").resolve())
+    protocol = load(tmp_path / "mine.toml", ["decoder.settings.file=other.npz"])
+    assert protocol.decoder.settings["file"] == str((tmp_path / "here" / "other.npz").resolve())
+
+
 def test_the_settings_of_every_plugin_are_filled_in():
     protocol = load("center_out")
     assert protocol.subject.settings == {"visual_delay_ms": 100.0}
@@ -246,4 +260,4 @@ def test_a_decoder_that_weighs_all_units_needs_no_map():
     text = text.replace('population = "vertical"\ngain = 0.08\n', "")
     protocol = parse(text + '\n[decoder]\nkind = "linear"\n', "p.toml")
     assert [axis.gain for _, axis in protocol.axes.items()] == [1.0, 1.0]
-    assert protocol.warnings() == []
+    assert cautions(protocol) == []

@@ -205,22 +205,3 @@ def test_every_key_of_a_written_protocol_has_its_line(document):
         last = key.split(".")[-1]
         assert last.isdecimal() or last in lines[line - 1]
     assert {f"task.{key}" for key in document["task"]} <= set(find_key_lines(text))
-
-
-# Warnings
-
-
-def test_a_protocol_without_rest_warns():
-    (warning,) = load("center_out", ['blocks=[{kind="closed_loop"}]']).warnings()
-    assert 'no block of kind "rest"' in warning
-
-
-def test_a_protocol_that_rests_late_warns():
-    protocol = load("center_out", ['blocks=[{kind="closed_loop", trials=3}, {kind="rest", duration_s=3}]'])
-    (warning,) = protocol.warnings()
-    assert "until the first block" in warning
-
-
-def test_learning_that_no_block_allows_warns():
-    (warning,) = load("center_out", ["learning.when=trial", "blocks.1.learning=false"]).warnings()
-    assert "no block with targets" in warning

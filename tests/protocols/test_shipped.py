@@ -1,5 +1,6 @@
 import pytest
 
+from protocols.cautions import cautions
 from protocols.load import SHIPPED_FOLDER, load
 
 SHIPPED = sorted(path.stem for path in SHIPPED_FOLDER.glob("*.toml"))
@@ -15,7 +16,7 @@ def test_a_shipped_protocol_is_right_named_after_its_file_and_explained(name):
     assert protocol.name == name
     assert protocol.title
     assert protocol.description
-    assert protocol.warnings() == []
+    assert cautions(protocol) == []
     assert (SHIPPED_FOLDER / f"{name}.toml").read_text().startswith("# ")
 
 

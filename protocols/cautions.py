@@ -1,0 +1,47 @@
+"""Name what a protocol may say, but probably does not mean."""
+
+from collections.abc import Iterator
+
+from bmi_app import plugins
+from protocols.schema import Protocol
+
+_WITH_TARGETS = ("observation", "closed_loop")
+
+
+def cautions(protocol: Protocol) -> list[str]:
+    """Return one line for each thing that is allowed, but may not be what was meant, as `key: what and why`."""
+    return [*_baselines(protocol), *_learning(protocol)]
+
+
+def _baselines(protocol: Protocol) -> Iterator[str]:
+    kinds = [block.kind for block in protocol.blocks]
+    if not any(axis.populations for _, axis in protocol.axes.items()):
+        return
+    if "rest" not in kinds:
+        yield 'blocks: no block of kind "rest", so every baseline stays 0 Hz and rest itself moves the cursor'
+    elif kinds[0] != "rest":
+        yield 'blocks: until the first block of kind "rest" is over, every baseline is 0 Hz'
+
+
+def _learning(protocol: Protocol) -> Iterator[str]:
+    learning = protocol.learning
+    if learning.when == "off":
+        return
+    if not any(block.learning for block in protocol.blocks if block.kind in _WITH_TARGETS):
+        yield f"learning.when: {learning.when!r}, but no block with targets has learning = true"
+    rule = plugins.load("learning", learning.rule)
+    pointless: dict[str, str] = getattr(rule, "POINTLESS", {})
+    if learning.when in pointless:
+        yield f"learning.when: {learning.when!r} does not suit {learning.rule!r}: {pointless[learning.when]}"
+    if getattr(rule, "NEEDS_EXPLORATION", False) and learning.exploration_cm_s == 0.0:
+        yield (
+            f"learning.exploration_cm_s: 0, and {learning.rule!r} learns from this noise only, "
+            "so it learns nothing; 1.5 is a good start"
+        )
+    if protocol.decoder.kind == "groupweight" and not learning.weight_min <= -1.0 <= 1.0 <= learning.weight_max:
+        signed = protocol.decoder.scramble > 0.0 or any(axis.pull for _, axis in protocol.axes.items())
+        if signed or not learning.weight_min <= 1.0 <= learning.weight_max:
+            yield (
+                "learning.weight_min, learning.weight_max: weights start at 1 (or -1), outside of these limits, so that "
+                "every update will be rejected"
+            )

@@ -1,0 +1,39 @@
+"""Test that what is allowed but hardly meant is named, and nothing else."""
+
+import pytest
+
+from protocols.cautions import cautions
+from protocols.load import load
+
+pytestmark = pytest.mark.usefixtures("real_plugins")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (['blocks=[{kind="closed_loop"}]'], 'no block of kind "rest"'),
+        (['blocks=[{kind="closed_loop", trials=3}, {kind="rest", duration_s=3}]'], "until the first block"),
+        (["learning.when=trial", "blocks.1.learning=false"], "no block with targets"),
+        (["learning.rule=reinforcement", "learning.when=trial"], "learns nothing"),
+        (["learning.rule=reward_gated", "learning.when=tick"], 'take "reward"'),
+        (["learning.rule=reinforcement", "learning.when=reward", "learning.exploration_cm_s=1"], 'take "trial"'),
+        (["learning.when=tick", "learning.weight_max=0.5"], "every update will be rejected"),
+        (["learning.when=tick", "learning.weight_min=0", "decoder.scramble=0.1"], "every update will be rejected"),
+    ],
+)
+def test_it_warns(overrides: list[str], said: str) -> None:
+    (line,) = cautions(load("center_out", overrides))
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["learning.rule=reinforcement"],  # off: nothing is meant to be learnt
+        ["learning.rule=reinforcement", "learning.when=trial", "learning.exploration_cm_s=1.5"],
+        ["learning.rule=reward_gated", "learning.when=reward"],
+        ["learning.when=tick", "learning.weight_min=0"],  # weights may be kept from changing their sign
+    ],
+)
+def test_it_is_silent(overrides: list[str]) -> None:
+    assert cautions(load("center_out", overrides)) == []
