@@ -1,15 +1,18 @@
-"""Least mean squares, normalised: each sample pulls the decoded velocity toward the intended one.
+"""Least mean squares: each sample pulls the decoded velocity toward the intended one.
 
     e_t = v_int - (W x + b)
-    W  += rate * e_t x^T / (eps + |x|^2)          (Widrow and Hoff 1960; normalised: Haykin, Adaptive Filter Theory)
+    W  += rate * e_t x^T / (eps + |x|^2)          normalised (Haykin, Adaptive Filter Theory), the default
+    W  += rate * e_t x^T                          plain (Widrow and Hoff 1960), `normalised = false`
 
-Samples are taken one after the other, so each is judged with the weights that the one before has left. Stable for
-0 < rate < 2.
+Samples are taken one after the other, so each is judged with the weights that the one before has left. Normalised it
+is stable for 0 < rate < 2; plain, in the mean, for 0 < rate < 2 / lambda_max(E[x x^T]), so its rate has to be chosen for
+the number of units and their firing.
 """
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
 
@@ -22,17 +25,19 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    normalised: bool = Field(default=True, description="whether each step is divided by epsilon + |x|^2")
     epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
 
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
     """Return the named parts of the rule's memory."""
-    return {"epsilon": (1,)}
+    return {"epsilon": (1,), "normalised": (1,)}
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory."""
     memory["epsilon"][0] = settings.epsilon
+    memory["normalised"][0] = settings.normalised
 
 
 @kernel(learn_signature)
@@ -40,11 +45,8 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     """Pull the weights by every sample in turn; units outside the mask stay as they are."""
     if features.shape[0] == 0 or rate == 0.0:
         return NOTHING
-    epsilon = memory[0]
     for t in range(features.shape[0]):
-        power = epsilon
-        for u in range(weights.shape[1]):
-            power += features[t, u] * features[t, u]
+        power = divisor(features[t], memory[0], memory[1])
         for a in range(weights.shape[0]):
             predicted = bias[a]
             for u in range(weights.shape[1]):

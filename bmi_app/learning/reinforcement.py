@@ -9,6 +9,11 @@ nothing is learnt), R is 0 or 1 (node perturbation; Williams 1992, Legenstein et
 
 Each axis keeps the length of its weights: the rule turns them, the protocol's gain says how fast the cursor is. Without
 this the estimate's noise makes them longer and longer, and after half an hour of success the cursor is lost again.
+
+With `keep_length = false`, `normalised = false` and `discount = 1` it is the exploration-weighted Hebbian rule of a subject
+without a model (hypothesis 5 of the five): dTheta_ij = rate (R - Rbar) sum_t x_j (a_i - abar_i). Theta[unit, context] then
+stands in the place of the weights, the context (direction to the target) in that of the features, and a - abar in that of
+the noise.
 """
 
 import math
@@ -16,6 +21,7 @@ import math
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel, part
 
@@ -33,16 +39,19 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    normalised: bool = Field(default=True, description="whether each sample is divided by epsilon + |x|^2")
     epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
     discount: float = Field(
         default=0.995, gt=0, le=1, description="gamma: weight of a sample for each sample before the end"
     )
     keep: float = Field(default=0.8, ge=0, lt=1, description="share of the expected reward kept at each trial")
+    keep_length: bool = Field(default=True, description="whether each axis keeps the length of its weights")
 
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
     """Return the named parts of the rule's memory."""
-    return {"epsilon": (1,), "discount": (1,), "keep": (1,), "expected": (1,), "lengths": (n_axes,)}
+    words = ("epsilon", "discount", "keep", "expected", "normalised", "keep_length")
+    return {**dict.fromkeys(words, (1,)), "lengths": (n_axes,)}
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
@@ -50,6 +59,8 @@ def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     memory["epsilon"][0] = settings.epsilon
     memory["discount"][0] = settings.discount
     memory["keep"][0] = settings.keep
+    memory["normalised"][0] = settings.normalised
+    memory["keep_length"][0] = settings.keep_length
 
 
 @part
@@ -65,7 +76,8 @@ def _length(row):
 def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     """Reinforce, or weaken, what the exploration of this trial did."""
     epsilon, discount, keep, expected = memory[0], memory[1], memory[2], memory[3]
-    lengths = memory[4:]
+    normalised, keep_length = memory[4], memory[5]
+    lengths = memory[6:]
     obtained = 1.0 if reward > 0.0 else 0.0
     surprise = obtained - expected
     memory[3] = keep * expected + (1.0 - keep) * obtained
@@ -76,14 +88,14 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     weight = 1.0
     for back in range(features.shape[0]):
         t = features.shape[0] - 1 - back
-        power = epsilon
-        for u in range(weights.shape[1]):
-            power += features[t, u] * features[t, u]
+        power = divisor(features[t], epsilon, normalised)
         for a in range(weights.shape[0]):
             step = rate * surprise * weight * noise[t, a] / power
             for u in range(weights.shape[1]):
                 weights[a, u] += step * features[t, u] * mask[a, u]
         weight *= discount
+    if keep_length == 0.0:
+        return CHANGED
     for a in range(weights.shape[0]):
         length = _length(weights[a])
         if length > 0.0 and lengths[a] > 0.0:

@@ -4,11 +4,13 @@
 
 Every sample is judged with the weights of the trial, since nothing changes before the reward (hypothesis 4 of the
 five; Legenstein et al. 2010 on gating). It cannot start from success 0: begin with assist, or with few wrong signs.
+With `normalised = false` the sum is not divided, as in the plain `lms`.
 """
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
 
@@ -22,17 +24,19 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    normalised: bool = Field(default=True, description="whether each sample is divided by epsilon + |x|^2")
     epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
 
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
     """Return the named parts of the rule's memory."""
-    return {"epsilon": (1,), "gradient": (n_axes, n_units)}
+    return {"epsilon": (1,), "normalised": (1,), "gradient": (n_axes, n_units)}
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory."""
     memory["epsilon"][0] = settings.epsilon
+    memory["normalised"][0] = settings.normalised
 
 
 @kernel(learn_signature)
@@ -41,13 +45,10 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     if reward <= 0.0 or features.shape[0] == 0 or rate == 0.0:
         return NOTHING
     n_axes, n_units = weights.shape
-    epsilon = memory[0]
-    gradient = memory[1 : 1 + n_axes * n_units].reshape(n_axes, n_units)
+    gradient = memory[2 : 2 + n_axes * n_units].reshape(n_axes, n_units)
     gradient[:] = 0.0
     for t in range(features.shape[0]):
-        power = epsilon
-        for u in range(n_units):
-            power += features[t, u] * features[t, u]
+        power = divisor(features[t], memory[0], memory[1])
         for a in range(n_axes):
             predicted = bias[a]
             for u in range(n_units):

@@ -5,48 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bmi_app.learning import lms, reinforcement, reward_gated
 from bmi_app.rt.contracts import CHANGED, NOTHING
-from bmi_app.rt.memory import length, named_parts
+from tests.learning.called_rule import Rule, draw
 from tests.rt.slow_rules import RULES
 
-MODULES = {"lms": lms, "reward_gated": reward_gated, "reinforcement": reinforcement}
+GRADIENT = ("lms", "reward_gated", "reinforcement")
+ALL = (*GRADIENT, "regression", "batched")
 
 
-class Rule:
-    """A rule's kernel with its memory."""
-
-    def __init__(self, name: str, n_units: int, n_axes: int, **settings: float) -> None:
-        module = MODULES[name]
-        given = module.Settings(**settings)
-        layout = module.layout(given, n_units, n_axes)
-        self.memory = np.zeros(length(layout))
-        self.named = named_parts(self.memory, layout)
-        module.start(given, self.named)
-        self.kernel = module.LEARN
-
-    def __call__(self, weights, bias, mask, x, intent, noise, rate, reward=1.0):
-        """Return the result, and the weights that the rule makes of `weights`."""
-        new = weights.copy()
-        result = self.kernel(new, bias, mask, self.memory, x, intent, noise, rate, reward)
-        return result, new
-
-
-def draw(seed: int, n_units: int, n_axes: int, n_samples: int):
-    """Draw weights, bias, mask, features, intentions and noise."""
-    generator = np.random.default_rng(seed)
-    mask = (generator.random((n_axes, n_units)) < 0.7).astype(float)
-    return (
-        generator.normal(0, 1, (n_axes, n_units)) * mask,
-        generator.normal(0, 1, n_axes),
-        mask,
-        generator.normal(0, 5, (n_samples, n_units)),
-        generator.normal(0, 20, (n_samples, n_axes)),
-        generator.normal(0, 3, (n_samples, n_axes)),
-    )
-
-
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", GRADIENT)
 @pytest.mark.parametrize("n_units", [1, 13, 2048])
 @settings(max_examples=15)
 @given(
@@ -55,10 +22,15 @@ def draw(seed: int, n_units: int, n_axes: int, n_samples: int):
     n_samples=st.integers(1, 40),
     rate=st.sampled_from([1e-3, 0.3, 1.5]),
     epsilon=st.sampled_from([0.1, 1.0, 100.0]),
+    normalised=st.booleans(),
     rewards=st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=1, max_size=4),
 )
-def test_a_rule_follows_its_equation(name, n_units, seed, n_axes, n_samples, rate, epsilon, rewards) -> None:
-    fast, slow = Rule(name, n_units, n_axes, epsilon=epsilon), RULES[name]({"epsilon": epsilon})
+def test_a_rule_follows_its_equation(
+    name, n_units, seed, n_axes, n_samples, rate, epsilon, normalised, rewards
+) -> None:
+    chosen = {"epsilon": epsilon, "normalised": normalised}
+    rate = rate if normalised else rate / (25 * n_units)  # about as large a step, and below where it diverges
+    fast, slow = Rule(name, n_units, n_axes, **chosen), RULES[name](chosen)
     weights, bias, mask, x, intent, noise = draw(seed, n_units, n_axes, n_samples)
     expected = weights
     for reward in rewards:  # reinforcement remembers what to expect
@@ -73,7 +45,7 @@ def test_a_rule_follows_its_equation(name, n_units, seed, n_axes, n_samples, rat
         assert (weights[mask == 0] == 0).all()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_rate_of_zero_and_a_trial_without_samples_change_nothing(name: str) -> None:
     weights, bias, mask, x, intent, noise = draw(1, 5, 2, 10)
     rule = Rule(name, 5, 2)
@@ -85,12 +57,12 @@ def test_a_rate_of_zero_and_a_trial_without_samples_change_nothing(name: str) ->
         np.testing.assert_array_equal(new, weights)
 
 
-def identify(rate: float, n_samples: int = 400) -> float:
+def identify(rate: float, n_samples: int = 400, **settings: float) -> float:
     """Let LMS learn a known linear tool; return the error left, relative to the first."""
     generator = np.random.default_rng(8)
     true = generator.normal(0, 1, (2, 20))
     x = generator.normal(0, 3, (n_samples, 20))
-    _, learnt = Rule("lms", 20, 2, epsilon=1e-9)(
+    _, learnt = Rule("lms", 20, 2, epsilon=1e-9, **settings)(
         np.zeros((2, 20)), np.zeros(2), np.ones((2, 20)), x, x @ true.T, np.zeros((n_samples, 2)), rate
     )
     return float(np.linalg.norm(learnt - true) / np.linalg.norm(true))
@@ -106,6 +78,30 @@ def test_lms_is_stable_below_a_rate_of_two(rate: float) -> None:
 def test_lms_is_unstable_above(rate: float) -> None:
     assert identify(rate) > 1.5
     assert identify(rate, 2000) > identify(rate)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.9])
+def test_plain_lms_converges_below_its_bound_and_diverges_above(share: float) -> None:
+    # One feature vector over and over: the bound 2 / lambda_max(E[x x^T]) = 2 / |x|^2 is then sharp.
+    generator = np.random.default_rng(3)
+    x = np.tile(generator.normal(0, 3, 20), (1200, 1))
+    wanted = np.full((1200, 1), 7.0)
+    largest = np.linalg.eigvalsh(x.T @ x / len(x))[-1]
+    errors = []
+    for rate in (share * 2 / largest, (2 - share) * 2 / largest):
+        with np.errstate(over="ignore"):
+            _, learnt = Rule("lms", 20, 1, normalised=False)(
+                np.zeros((1, 20)), np.zeros(1), np.ones((1, 20)), x, wanted, np.zeros((1200, 1)), rate
+            )
+        errors.append(abs(float(x[0] @ learnt[0]) - 7.0))
+    assert errors[0] < 1e-9
+    assert not errors[1] < 1e9
+
+
+def test_plain_lms_on_varied_firing_needs_a_rate_well_below_the_mean_bound() -> None:
+    largest = 3.0**2  # of features of deviation 3 without correlation
+    assert identify(0.1 / (20 * largest), 20_000, normalised=False) < 1e-3
+    assert not identify(2.1 / largest, 2000, normalised=False) < 1e6
 
 
 def test_one_sample_at_rate_one_is_met_exactly() -> None:
@@ -181,3 +177,19 @@ def test_reinforcement_without_exploration_changes_no_bit() -> None:
     weights, bias, mask, x, intent, _ = draw(9, 30, 2, 100)
     _, new = Rule("reinforcement", 30, 2)(weights, bias, mask, x, intent, np.zeros((100, 2)), 0.5, 1.0)
     assert (new == weights).all()
+
+
+def test_reinforcement_can_be_the_exploration_weighted_hebbian_rule() -> None:
+    generator = np.random.default_rng(10)
+    n_units, n_contexts, n_samples = 40, 3, 50
+    theta, ones = generator.normal(0, 1, (n_units, n_contexts)), np.ones((n_units, n_contexts))
+    rule = Rule("reinforcement", n_contexts, n_units, normalised=False, keep_length=False, discount=1.0)
+    expected_reward = 0.0
+    for reward in (1.0, 0.0, 1.0, 1.0):
+        context = generator.normal(0, 1, (n_samples, n_contexts))
+        exploration = generator.normal(0, 2, (n_samples, n_units))  # a - abar
+        unused = np.zeros((n_samples, n_units))
+        _, new = rule(theta, np.zeros(n_units), ones, context, unused, exploration, 0.03, reward)
+        by_hand = theta + 0.03 * (reward - expected_reward) * np.einsum("tj,ti->ij", context, exploration)
+        np.testing.assert_allclose(new, by_hand, rtol=1e-9, atol=1e-12)
+        theta, expected_reward = new, 0.8 * expected_reward + 0.2 * reward

@@ -26,6 +26,7 @@ LEARNING = [
     ("reward_gated", "trial", 0.0),
     ("reinforcement", "trial", 4.0),
     ("reinforcement", "tick", 2.0),
+    ("batched", "trial", 0.0),
 ]
 TARGETS = [
     'task.pattern="ring"',

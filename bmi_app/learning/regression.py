@@ -1,0 +1,238 @@
+"""Recursive least squares: the linear regression on all samples so far, renewed with each; ridge where nothing is forgotten.
+
+    P <- F P F,   g = P x,   d = 1 + x^T g,   e = v_int - (W x + b)
+    W += rate * e g^T / d,   P -= g g^T / d            (Haykin, Adaptive Filter Theory, table 9.1, where F F = I / lambda)
+
+P starts at I / ridge. With `forgetting` (lambda) and rate at 1, W is after every sample exactly the minimum of
+sum |v_int - W x - b|^2 + ridge |W - W_0|^2, where W_0 are the weights of the beginning.
+
+Each axis regresses on its own units only (those in its mask), so each has a P of its own. The cost of a sample grows with
+the square of the units: at 1024 units on two axes it is milliseconds. Where all axes use the same units, `shared = true`
+keeps one P for all of them, which halves the cost; then the rule refuses masks that differ.
+
+Confidence: the posterior covariance of an axis's weights is sigma^2 P, with sigma^2 = squares / samples (both
+fade); see `confidence`.
+
+What the rule knows of a unit begins anew when the unit's weight is not the one it left there (undo, a loaded decoder, an
+update that the guard refused), or when the unit joined the axis. Nothing fades in silence, and what is known of a unit
+fades (f_u = lambda^-1/2) only while that leaves it no less certain than it began, else f_u = 1: a unit that never fires
+would blow up P.
+"""
+
+import math
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import stats
+
+from bmi_app.rt.contracts import CHANGED, NOTHING, REFUSED, learn_signature
+from bmi_app.rt.jit import kernel, part
+
+ADAPTS = "readout"
+DEFAULT_RATE = 1.0
+
+# Words at the head of the memory; the rest stands in the order of `layout`.
+_FORGETTING, _RIDGE, _SHARED = range(3)
+_HEAD = 3
+
+
+class Settings(BaseModel):
+    """Set the memory's length and the prior."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    forgetting: float = Field(
+        default=1.0,
+        gt=0.5,
+        le=1,
+        description="lambda: weight kept by a sample when the next one comes; 1: nothing fades",
+    )
+    ridge: float = Field(default=1e4, gt=0, description="strength of the prior toward the first weights, in |x|^2")
+    shared: bool = Field(default=False, description="one covariance for all axes; for decoders without populations")
+
+
+def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
+    """Return the named parts of the rule's memory.
+
+    `samples`, `squares` f8[axis]: number of samples and their residual sum of squares. `left` f8[axis, unit]: the weights
+    as the rule left them, NaN outside the mask. `fading`, `spread` f8[unit]: f and g. `covariance` f8[axis or 1, unit, unit]: P.
+    """
+    return {
+        "forgetting": (1,),
+        "ridge": (1,),
+        "shared": (1,),
+        "samples": (n_axes,),
+        "squares": (n_axes,),
+        "left": (n_axes, n_units),
+        "fading": (n_units,),
+        "spread": (n_units,),
+        "covariance": (1 if settings.shared else n_axes, n_units, n_units),
+    }
+
+
+def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
+    """Fill the rule's memory; a unit gets its prior when its first sample comes."""
+    memory["forgetting"][0] = settings.forgetting
+    memory["ridge"][0] = settings.ridge
+    memory["shared"][0] = settings.shared
+    memory["left"][:] = np.nan
+
+
+def confidence(memory: dict[str, np.ndarray], level: float = 0.95) -> np.ndarray:
+    """Return half the width of each weight's credible interval, f8[axis, unit]; infinite until there are samples.
+
+    Under Gaussian noise of unknown variance: Student's t, standard error sqrt(sigma^2 P_uu).
+
+    Parameters
+    ----------
+    memory
+        The rule's named parts.
+    level
+        Probability that the interval holds the weight.
+    """
+    n_axes, n_units = memory["left"].shape
+    samples: np.ndarray = memory["samples"]
+    if not samples.all():
+        return np.full((n_axes, n_units), np.inf)
+    variances = np.broadcast_to(np.einsum("auu->au", memory["covariance"]), (n_axes, n_units))
+    errors = np.sqrt((memory["squares"] / samples)[:, None] * variances)
+    quantiles = np.asarray(stats.t.ppf(0.5 + level / 2, samples))
+    return np.asarray(quantiles[:, None] * errors)
+
+
+@part
+def _parts(memory, n_axes, n_units):
+    """Name the parts of the memory, in the order of `layout`."""
+    squares_at = _HEAD + n_axes
+    left_at = squares_at + n_axes
+    fading_at = left_at + n_axes * n_units
+    spread_at = fading_at + n_units
+    first = spread_at + n_units
+    n_covariances = 1 if memory[_SHARED] != 0.0 else n_axes
+    end = first + n_covariances * n_units * n_units
+    return (
+        memory[_HEAD:squares_at],
+        memory[squares_at:left_at],
+        memory[left_at:fading_at].reshape(n_axes, n_units),
+        memory[fading_at:spread_at],
+        memory[spread_at:first],
+        memory[first:end].reshape(n_covariances, n_units, n_units),
+    )
+
+
+@part
+def _forget(covariance, unit):
+    """Forget what is known of a unit and its relation to others."""
+    for v in range(covariance.shape[0]):
+        covariance[unit, v] = 0.0
+        covariance[v, unit] = 0.0
+
+
+@part
+def _follow_outside_changes(weights, mask, left, covariance, ridge):
+    """Begin anew with the units whose weights are not as the rule left them, or that joined or left an axis."""
+    last = covariance.shape[0] - 1
+    for a in range(weights.shape[0]):
+        own = covariance[min(a, last)]
+        for u in range(weights.shape[1]):
+            active = mask[a, u] != 0.0
+            known = not math.isnan(left[a, u])
+            changed = known and weights[a, u] != left[a, u]
+            if known and (changed or not active):
+                _forget(own, u)
+            if active and (changed or not known):
+                own[u, u] = 1.0 / ridge
+
+
+@part
+def _remember_weights(weights, mask, left):
+    """Note the weights as they are now."""
+    for a in range(weights.shape[0]):
+        for u in range(weights.shape[1]):
+            left[a, u] = weights[a, u] if mask[a, u] != 0.0 else np.nan
+
+
+@part
+def _fade(covariance, forgetting, ridge, fading):
+    """Write F, f8[unit]: how much wider each unit's part of P becomes."""
+    wider = 1.0 / math.sqrt(forgetting)
+    for u in range(fading.shape[0]):
+        fading[u] = wider if covariance[u, u] <= forgetting / ridge else 1.0
+
+
+@part
+def _spread(covariance, mask, features, fading, spread):
+    """Write g = F P F x of the units in the mask into `spread`, f8[unit]; return x^T g."""
+    for v in range(spread.shape[0]):
+        spread[v] = 0.0
+    for u in range(spread.shape[0]):
+        x = features[u] * fading[u]
+        if mask[u] != 0.0 and x != 0.0:
+            for v in range(spread.shape[0]):  # P is symmetric: its rows instead of its columns
+                spread[v] += x * covariance[u, v]
+    total = 0.0
+    for u in range(spread.shape[0]):
+        spread[u] *= fading[u]
+        if mask[u] != 0.0:
+            total += features[u] * spread[u]
+    return total
+
+
+@part
+def _narrow(covariance, mask, spread, divisor, fading):
+    """Let P fade, and take off what a sample has said."""
+    scale = 1.0 / math.sqrt(divisor)
+    for u in range(spread.shape[0]):
+        if mask[u] != 0.0:
+            row = scale * spread[u]
+            wider = fading[u]
+            for v in range(
+                spread.shape[0]
+            ):  # a product does not depend on its order: P stays symmetric to the last bit
+                covariance[u, v] = covariance[u, v] * (wider * fading[v]) - row * (scale * spread[v])
+
+
+@part
+def _same_masks(mask):
+    """Tell whether all axes use the same units."""
+    for a in range(1, mask.shape[0]):
+        for u in range(mask.shape[1]):
+            if (mask[a, u] != 0.0) != (mask[0, u] != 0.0):
+                return False
+    return True
+
+
+@kernel(learn_signature)
+def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+    """Regress on every sample in turn; units outside the mask stay as they are."""
+    if features.shape[0] == 0 or rate == 0.0:
+        return NOTHING
+    n_axes, n_units = weights.shape
+    forgetting, ridge, shared = memory[_FORGETTING], memory[_RIDGE], memory[_SHARED] != 0.0
+    samples, squares, left, fading, spread, covariance = _parts(memory, n_axes, n_units)
+    if shared and not _same_masks(mask):
+        return REFUSED
+    _follow_outside_changes(weights, mask, left, covariance, ridge)
+    result = NOTHING
+    total = 0.0
+    for t in range(features.shape[0]):
+        for a in range(n_axes):
+            own = covariance[0 if shared else a]
+            if a == 0 or not shared:
+                _fade(own, forgetting, ridge, fading)
+                total = _spread(own, mask[a], features[t], fading, spread)
+            if not (total > 0.0 and math.isfinite(total)):  # silence says nothing, and nothing fades
+                continue
+            divisor = 1.0 + total
+            error = intent[t, a] - bias[a]
+            for u in range(n_units):
+                error -= weights[a, u] * features[t, u]
+            for u in range(n_units):
+                weights[a, u] += rate * error / divisor * spread[u] * mask[a, u]
+            samples[a] = forgetting * samples[a] + 1.0
+            squares[a] = forgetting * squares[a] + error * error / divisor
+            if not shared or a == n_axes - 1:
+                _narrow(own, mask[a], spread, divisor, fading)
+            result = CHANGED
+    _remember_weights(weights, mask, left)
+    return result
