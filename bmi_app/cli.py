@@ -81,14 +81,10 @@ def gui(
     from bmi_app.session.attach import AttachError
 
     _need_display()
-    if attach is None:
-        from bmi_app.gui import main_window
-
-        raise typer.Exit(main_window.run())
-    from bmi_app.gui import window
+    from bmi_app.gui import main_window
 
     try:
-        raise typer.Exit(window.run(_find(attach), close_at_end=False))
+        raise typer.Exit(main_window.run(None if attach is None else _find(attach)))
     except AttachError as error:
         _fail(str(error))
 
@@ -227,6 +223,29 @@ def sessions_stop(session: SessionName = "last") -> None:
             _fail(f"{attachment.folder.name}: the engine has not ended within 30 s; see engine.log there", code=1)
     except AttachError as error:
         _fail(str(error))
+
+
+@sessions_app.command("export")
+def sessions_export(
+    session: SessionName = "last",
+    out: Annotated[
+        Path | None, typer.Option(help="folder, or file ending in .nwb; default: the session's folder")
+    ] = None,
+    subject: Annotated[str, typer.Option(help="the subject's name in the file; default: the session's label")] = "",
+    species: Annotated[str, typer.Option(help="Latin name, such as 'Macaca mulatta'")] = "",
+    sex: Annotated[str, typer.Option(help="M, F, U (unknown) or O (other)")] = "",
+    age: Annotated[str, typer.Option(help="ISO 8601, such as P8Y for eight years")] = "",
+    as_json: Json = False,
+) -> None:
+    """Write a session as NWB: spikes, trials, cursor, decoder, commands, events."""
+    from bmi_app.record import nwb
+
+    try:
+        described = nwb.Subject(subject, species, sex, age)
+        path = nwb.export(_find(session), None if out is None else out.expanduser(), described)
+    except nwb.ExportError as error:
+        _fail(str(error))
+    _print({"file": str(path), "bytes": path.stat().st_size}, as_json)
 
 
 @sessions_app.command("remove")

@@ -8,10 +8,12 @@ from typing import Any
 import platformdirs
 from PyQt6.QtCore import QEvent, QObject, QSettings, QTimer
 from PyQt6.QtGui import QCloseEvent
-from PyQt6.QtWidgets import QApplication, QMainWindow, QTabWidget
+from PyQt6.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.log_panel import LogPanel
+from bmi_app.gui.recent_folders import RecentFolders
 from bmi_app.gui.replay_page import ReplayPage
 from bmi_app.gui.sessions_page import SessionsPage
 from bmi_app.gui.start_page import StartPage
@@ -23,6 +25,7 @@ from bmi_app.session.attach import AttachError, Attachment
 from bmi_app.session.launch import LaunchError, launch
 
 _REAP_MS = 500
+_LOG_HEIGHT_PX = 110
 
 
 class MainWindow(QMainWindow):
@@ -51,15 +54,23 @@ class MainWindow(QMainWindow):
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
         self.pages.addTab(self.start_page, "Start")
-        self.sessions_page = SessionsPage(self._reads, self._computes, cache)
-        self.sessions_page.root = lambda: Path(self.start_page.form.request()["out"]).expanduser()
+        self.folders = RecentFolders(settings)
+        self.sessions_page = SessionsPage(self._reads, self._computes, cache, self.folders)
         self.pages.addTab(self.sessions_page, "Sessions")
         self._edits = Worker("edits", self)
         self.editor_page = EditorPage(self._edits)
         self.pages.addTab(self.editor_page, "Protocol")
         self.replay_page = ReplayPage(self._reads, self._computes)
         self.pages.addTab(self.replay_page, "Replay")
-        self.setCentralWidget(self.pages)
+        self.log = LogPanel()
+        self.log.setMaximumHeight(_LOG_HEIGHT_PX)
+        self.log.hide()  # until there is a fault to show
+        whole = QWidget()
+        rows = QVBoxLayout(whole)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.pages, 1)
+        rows.addWidget(self.log)
+        self.setCentralWidget(whole)
         self.setWindowTitle("bmi")
         self.setMinimumSize(960, 600)
         self.resize(1240, 700)
@@ -88,12 +99,16 @@ class MainWindow(QMainWindow):
     def open_session(self, folder: Path) -> None:
         """Show the live window on a running session, instead of this one."""
         try:
-            attachment = Attachment(folder)
+            self.show_live(Attachment(folder))
         except (AttachError, JournalError):
             self._come_back(folder)  # it was so short that it has ended
-            return
-        self._live_folder = folder
+
+    def show_live(self, attachment: Attachment) -> None:
+        """Show the live window on a session that was attached to, instead of this one."""
+        self._live_folder = attachment.folder
+        self.folders.add(attachment.folder.parent)
         self.live = OperatorWindow(attachment, close_at_end=True)
+        self.live.recovered.connect(self.live.close)
         self.live.installEventFilter(self)
         self.live.show()
         self.hide()
@@ -110,13 +125,12 @@ class MainWindow(QMainWindow):
         return False
 
     def say_fault(self, text: str) -> None:
-        """Show a fault where the operator looks: in the live window's log, else here."""
+        """Show a fault where the operator looks: in the live window's log, else in one below the pages."""
         if self.live is not None:
             self.live.log.say(text)
         else:
-            bar = self.statusBar()
-            assert bar is not None
-            bar.showMessage(text)
+            self.log.show()
+            self.log.say(text)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Remember the choices, and end the program; no session depends on it."""
@@ -212,16 +226,24 @@ class MainWindow(QMainWindow):
             self.editor_page.open(edited)
 
 
-def run() -> int:
+def run(attach: Path | None = None) -> int:
     """Show the application until its window is closed; return the exit code.
+
+    Parameters
+    ----------
+    attach : Path, optional
+        A running session, to be shown before anything else.
 
     Raises
     ------
+    AttachError
+        If that session does not run.
     KeyboardInterrupt
         At Ctrl-C in the terminal; a session that runs goes on.
     """
     from bmi_app.session.priority import lower_view
 
+    attachment = None if attach is None else Attachment(attach)
     application = QApplication.instance() or QApplication(["bmi"])
     assert isinstance(application, QApplication)
     application.setQuitOnLastWindowClosed(False)  # none is open while one gives way to the other
@@ -235,7 +257,10 @@ def run() -> int:
         window.leave()
 
     with shown_faults(window.say_fault, interrupt):
-        window.show()
+        if attachment is None:
+            window.show()
+        else:
+            window.show_live(attachment)
         application.exec()
     if interrupted:
         raise KeyboardInterrupt

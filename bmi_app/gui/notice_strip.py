@@ -1,11 +1,11 @@
 """Say in one strip, at a glance from across the room, how the session stands and what to do about it."""
 
-from PyQt6.QtCore import QEvent, Qt
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.session.attach import Attachment
-from bmi_app.session.observe import Figures, Phase, age_text, clock_text, remedy
+from bmi_app.session.observe import Figures, Phase, age_text, clock_text, ending, remedy
 
 _LEVELS = {
     Phase.RUNNING: "calm",
@@ -19,7 +19,12 @@ _LEVELS = {
 
 
 class NoticeStrip(QWidget):
-    """Show the phase in words and colour, and the time. It is always there, so that nothing else moves."""
+    """Show the phase in words and colour, and the time. It is always there, so that nothing else moves.
+
+    Signals: `recover_asked()`, where the engine has died.
+    """
+
+    recover_asked = pyqtSignal()
 
     def __init__(self, attachment: Attachment, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,22 +33,42 @@ class NoticeStrip(QWidget):
         self.message = QLabel()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.setMinimumWidth(1)  # it is cut, rather than widen the window
+        self.recover = QPushButton("Recover")
+        self.recover.setToolTip("Make a complete session of what was recorded, and show how it went")
+        self.recover.clicked.connect(self.recover_asked)
+        self.recover.hide()
         self.time = QLabel()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 14, 8)
         layout.addWidget(self.message, 1)
+        layout.addWidget(self.recover)
         layout.addWidget(self.time)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setObjectName("notice")
 
     def show_figures(self, figures: Figures) -> None:
         """Show the phase and the time of these figures."""
-        message = self._words(figures)
-        self.message.setText(message)
-        self.message.setToolTip(message)
         of = f" of {clock_text(figures.duration_s)}" if figures.duration_s else ""
         self.time.setText(f"{clock_text(figures.elapsed_s)}{of}")
-        self._paint_level(_LEVELS[figures.phase])
+        self.recover.setVisible(figures.phase == Phase.DIED)
+        if figures.phase == Phase.ENDED:
+            why, is_failure = ending(self._attachment)
+            text = f"The session was ended by a failure: {why}" if is_failure else f"The session is complete: {why}"
+            self.say(text, "alarm" if is_failure else "good")
+        else:
+            self.say(self._words(figures), _LEVELS[figures.phase])
+
+    def say(self, message: str, level: str) -> None:
+        """Show words, in the colours of `calm`, `good`, `warning` or `alarm`."""
+        self.message.setText(message)
+        self.message.setToolTip(message)
+        self._paint_level(level)
+
+    def show_recovery(self, message: str, *, is_done: bool, is_good: bool) -> None:
+        """Say how the recovery stands; one that failed may be tried again."""
+        self.recover.setEnabled(is_done and not is_good)
+        self.recover.setVisible(not (is_done and is_good))
+        self.say(message, "good" if is_good else "alarm" if is_done else "warning")
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the system from light to dark and back."""
@@ -70,6 +95,5 @@ class NoticeStrip(QWidget):
             "trial's clock held; both go on by themselves when data come",
             Phase.STALLED: "The engine makes no ticks, but it lives",
             Phase.FINISHING: "Finishing: writing what is left",
-            Phase.ENDED: "The session has ended, and is complete",
             Phase.DIED: f"The engine has died; what it recorded is safe. Make it whole: {remedy(self._attachment)}",
         }[figures.phase]

@@ -56,7 +56,9 @@ class SessionForm(QWidget):
         self.seed.setValue(-1)
         self.folder = QLineEdit(str(sessions_root()))
         self.free = QLabel()
-        self.source_id = ""  # of the LSL stream that the operator chose
+        self.source: tuple[str, str] | None = (
+            None  # the LSL stream that the operator chose: a key of `driver`, its value
+        )
         self._arrange()
         self.reload()
         self._connect()
@@ -89,8 +91,8 @@ class SessionForm(QWidget):
             values["driver.kind"] = self.driver.currentData()
         if self.driver.currentData() == "replay":
             values["driver.settings.path"] = json.dumps(self.recording.text())
-        if self.source_id and self.driver.currentData() in ("", "lsl"):
-            values["driver.source_id"] = json.dumps(self.source_id)
+        if self.source is not None and self.driver.currentData() in ("", "lsl"):
+            values[f"driver.{self.source[0]}"] = json.dumps(self.source[1])
         for key, box in (("duration_s", self.duration_s), ("trials", self.trials), ("seed", self.seed)):
             if box.value() > box.minimum():
                 values[f"session.{key}"] = f"{box.value():g}" if key == "duration_s" else box.value()
@@ -130,9 +132,9 @@ class SessionForm(QWidget):
         """Say how much more can be written."""
         self.free.setText("" if free_bytes is None else f"{free_bytes / 1e9:,.1f} GB free")
 
-    def choose_source(self, source_id: str) -> None:
-        """Take the stream of this source id; any that the protocol means, where it is empty."""
-        self.source_id = source_id
+    def choose_source(self, key: str, value: str) -> None:
+        """Take the stream that this key of the protocol's `driver` table means; any, where it is empty."""
+        self.source = (key, value) if key else None
         self.changed.emit()
 
     def _connect(self) -> None:

@@ -1,6 +1,7 @@
 """Gather what the session browser lists of each session."""
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,14 @@ class Listed:
     @property
     def searched(self) -> str:
         """Return the text in which a search looks."""
-        return f"{self.folder.name} {self.status} {self.protocol} {self.subject} {self.label}".lower()
+        return f"{self.folder} {self.status} {self.protocol} {self.subject} {self.label}".lower()
 
 
-def list_sessions(root: Path) -> list[Listed]:
-    """List the sessions below `root`, the newest first."""
+def list_sessions(roots: Iterable[Path]) -> list[Listed]:
+    """List the sessions below any of `roots`, the newest first."""
     found = []
-    for entry in reversed(catalogue.entries(root)):
+    entries = [entry for root in dict.fromkeys(roots) for entry in catalogue.entries(root)]
+    for entry in sorted(entries, key=lambda entry: entry.folder.name, reverse=True):
         labels: dict[str, Any] = {}
         with contextlib.suppress(JournalError):
             labels = read_texts(entry.folder)[0].get("labels", {})

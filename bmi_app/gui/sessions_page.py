@@ -1,4 +1,4 @@
-"""Browse the recorded sessions: find one, see how it went, verify, recover or remove it, or attach to it."""
+"""Browse the recorded sessions: find one, see how it went, and do with it what its state allows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,11 +7,12 @@ from PyQt6.QtCore import Qt, QTimer, QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices, QHideEvent, QIcon, QShowEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
+    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
-    QMessageBox,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -20,16 +21,17 @@ from PyQt6.QtWidgets import (
 )
 
 from bmi_app.gui.learning_curve import THUMBNAIL, success_curve, thumbnail
+from bmi_app.gui.recent_folders import RecentFolders
 from bmi_app.gui.result_card import summary_text
+from bmi_app.gui.session_actions import SessionActions
 from bmi_app.gui.session_listing import Listed, list_sessions
 from bmi_app.gui.theme import theme_of
-from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
-from bmi_app.record.session_folder import sessions_root
 
 _COLUMNS = ("Session", "Subject", "Protocol", "Status", "Length", "Trials", "Success", "Learning curve")
 _REFRESH_MS = 3000
 _CURVE = len(_COLUMNS) - 1
+_ALL, _OTHER = "All folders", "Another folder…"
 
 
 class SessionsPage(QWidget):
@@ -41,23 +43,28 @@ class SessionsPage(QWidget):
     attach_asked = pyqtSignal(Path)
     replay_asked = pyqtSignal(Path)
 
-    def __init__(self, reads: Worker, computes: Worker, cache: Path, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, reads: Worker, computes: Worker, cache: Path, folders: RecentFolders, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._reads, self._computes, self._cache = reads, computes, cache
+        self._reads, self._cache, self.folders = reads, cache, folders
         self._is_reading = False
         self._listed: list[Listed] = []
         self._verdicts: dict[Path, str] = {}
-        self.root: Callable[[], Path] = sessions_root  # the start page's folder may be another one
-        self._verifier = Verifier(computes, self)
-        self._verifier.told.connect(self._tell_verdict)
+        self.acts = SessionActions(computes, self)
+        self.acts.told.connect(self._tell_verdict)
+        self.acts.changed.connect(self.look)
+        self.folder = QComboBox()
+        self.folder.setAccessibleName("folder of sessions")
+        self.folder.setToolTip("Sessions of every folder that was used are listed; choose one, or add another")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search: name, subject, protocol, status")
         self.search.setClearButtonEnabled(True)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.detail, self.verdict = QLabel(), QLabel()
-        self.question: QMessageBox | None = None
         self.buttons = {
-            name: QPushButton(name) for name in ("Attach", "Replay", "Verify", "Recover", "Open folder", "Remove…")
+            name: QPushButton(name)
+            for name in ("Attach", "Stop…", "Replay", "Verify", "Recover", "Export NWB…", "Open folder", "Remove…")
         }
         self._arrange()
         self._timer = QTimer(self)
@@ -65,9 +72,20 @@ class SessionsPage(QWidget):
         self._timer.timeout.connect(self.look)
         self.search.textChanged.connect(self._filter)
         self.table.itemSelectionChanged.connect(self._offer)
-        acts = (self._attach, self._replay, self._verify, self._recover, self._open, self._ask_to_remove)
-        for button, act in zip(self.buttons.values(), acts, strict=True):
-            button.clicked.connect(act)
+        self.folder.activated.connect(self._choose_folder)
+        each = (
+            self.attach_asked.emit,
+            self.acts.ask_to_stop,
+            self.replay_asked.emit,
+            self.acts.verify,
+            self.acts.recover,
+            self.acts.ask_to_export,
+            _open,
+            self.acts.ask_to_remove,
+        )
+        for button, act in zip(self.buttons.values(), each, strict=True):
+            button.clicked.connect(lambda _checked, act=act: self._do(act))
+        self.list_folders()
         self._offer()
 
     def look(self) -> None:
@@ -75,8 +93,24 @@ class SessionsPage(QWidget):
         if self._is_reading:
             return
         self._is_reading = True
-        root = self.root()
-        self._reads.submit(lambda: list_sessions(root), self._show, self._failed)
+        roots = self._roots()
+
+        def show(listed: list[Listed]) -> None:
+            self._show(listed)
+            if roots != self._roots():  # others were chosen meanwhile
+                self.look()
+
+        self._reads.submit(lambda: list_sessions(roots), show, self._failed)
+
+    def list_folders(self, choose: Path | None = None) -> None:
+        """List the folders that there are now; keep the choice, or make another one."""
+        kept = str(choose) if choose is not None else self.folder.currentData()
+        self.folder.clear()
+        self.folder.addItem(_ALL, "")
+        for folder in self.folders.all():
+            self.folder.addItem(str(folder), str(folder))
+        self.folder.addItem(_OTHER, "")
+        self.folder.setCurrentIndex(max(self.folder.findData(kept), 0) if kept else 0)
 
     def chosen(self) -> Listed | None:
         """Return the session whose row is selected."""
@@ -85,6 +119,7 @@ class SessionsPage(QWidget):
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """List anew whenever the page is seen."""
+        self.list_folders()
         self.look()
         super().showEvent(event)
 
@@ -160,7 +195,9 @@ class SessionsPage(QWidget):
         session = self.chosen()
         status = session.status if session is not None else ""
         self.buttons["Attach"].setEnabled(status == "running")
+        self.buttons["Stop…"].setEnabled(status == "running")
         self.buttons["Replay"].setEnabled(status == "complete")
+        self.buttons["Export NWB…"].setEnabled(status == "complete")
         self.buttons["Verify"].setEnabled(status == "complete")
         self.buttons["Recover"].setEnabled(status == "interrupted")
         self.buttons["Open folder"].setEnabled(session is not None)
@@ -177,66 +214,27 @@ class SessionsPage(QWidget):
             self.detail.setText(f"{session.folder}\n{summary_text(session.summary) if session.summary else words}")
         self.verdict.setText(self._verdicts.get(session.folder, "") if session is not None else "")
 
-    def _attach(self) -> None:
+    def _do(self, act: Callable[[Path], object]) -> None:
         if (session := self.chosen()) is not None:
-            self.attach_asked.emit(session.folder)
+            act(session.folder)
 
-    def _replay(self) -> None:
-        if (session := self.chosen()) is not None:
-            self.replay_asked.emit(session.folder)
+    def _roots(self) -> list[Path]:
+        chosen = self.folder.currentData()
+        return [Path(chosen)] if chosen else self.folders.all()
 
-    def _verify(self) -> None:
-        if (session := self.chosen()) is not None:
-            self._verifier.verify(session.folder)
+    def _choose_folder(self, index: int) -> None:
+        if self.folder.itemText(index) == _OTHER:
+            self.folder.setCurrentIndex(0)
+            found = QFileDialog.getExistingDirectory(self, "Another folder of sessions", str(self.folders.all()[0]))
+            if found:
+                self.folders.add(Path(found))
+                self.list_folders(Path(found))
+        self.look()
 
-    def _tell_verdict(self, folder: Path, text: str, _is_done: bool, _is_exact: bool) -> None:
+    def _tell_verdict(self, folder: Path, text: str) -> None:
         self._verdicts[folder] = text
         if (session := self.chosen()) is not None and session.folder == folder:
             self.verdict.setText(text)
-
-    def _recover(self) -> None:
-        from bmi_app.session import catalogue
-
-        if (session := self.chosen()) is None:
-            return
-        folder = session.folder
-
-        def tell(text: str) -> None:
-            self._tell_verdict(folder, text, True, True)
-            self.look()
-
-        tell("Recovering…")
-        self._computes.submit(
-            lambda: catalogue.recover(folder),
-            lambda report: tell(f"✔ Recovered, complete up to tick {report.last_tick:,}"),
-            lambda error: tell(f"✕ Cannot be recovered: {error}"),
-        )
-
-    def _open(self) -> None:
-        if (session := self.chosen()) is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(session.folder)))
-
-    def _ask_to_remove(self) -> None:
-        if (session := self.chosen()) is None:
-            return
-        folder = session.folder
-        self.question = QMessageBox(QMessageBox.Icon.Warning, "bmi", f"Delete {folder.name} for good?", parent=self)
-        self.question.setInformativeText("All that was recorded in it is lost.")
-        self.question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        yes = self.question.addButton("&Delete", QMessageBox.ButtonRole.DestructiveRole)
-        no = self.question.addButton("&Keep", QMessageBox.ButtonRole.RejectRole)
-        self.question.setDefaultButton(no)
-        self.question.setEscapeButton(no)
-        self.question.buttonClicked.connect(lambda button: self._remove(folder) if button is yes else None)
-        self.question.open()
-
-    def _remove(self, folder: Path) -> None:
-        from bmi_app.session import catalogue
-
-        def failed(error: Exception) -> None:
-            self._tell_verdict(folder, f"✕ Cannot be removed: {error}", True, False)
-
-        self._computes.submit(lambda: catalogue.remove(folder), lambda _: self.look(), failed)
 
     def _arrange(self) -> None:
         self.table.setHorizontalHeaderLabels(_COLUMNS)
@@ -259,6 +257,7 @@ class SessionsPage(QWidget):
         self.count = QLabel()
         top = QHBoxLayout()
         top.addWidget(self.search, 1)
+        top.addWidget(self.folder)
         top.addWidget(self.count)
         for label in (self.detail, self.verdict):
             label.setWordWrap(True)
@@ -274,3 +273,7 @@ class SessionsPage(QWidget):
         column.addWidget(self.detail)
         column.addWidget(self.verdict)
         column.addLayout(acts)
+
+
+def _open(folder: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

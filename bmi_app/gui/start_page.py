@@ -76,7 +76,7 @@ class StartPage(QWidget):
         self.form.changed.connect(self._changed)
         self.start.clicked.connect(lambda: self.start_asked.emit(self.form.request()))
         self.streams.chosen.connect(self.form.choose_source)
-        self.any_stream.clicked.connect(lambda: self.form.choose_source(""))
+        self.any_stream.clicked.connect(lambda: self.form.choose_source("", ""))
         self.attach.clicked.connect(self._attach)
         self.running.itemDoubleClicked.connect(lambda _: self._attach())
         self.running.itemSelectionChanged.connect(self._offer_attach)
@@ -157,7 +157,7 @@ class StartPage(QWidget):
         if self._closed:
             return
         self.streams.show_streams(found.streams)
-        self.any_stream.setVisible(bool(self.form.source_id))
+        self.any_stream.setVisible(self.form.source is not None)
         asked = found.protocol is not None and found.protocol.driver.kind == "lsl"
         self.stream_hint.setText(_CHOOSE if asked and found.streams else _APPEAR)
         self.form.show_free(found.free_bytes)

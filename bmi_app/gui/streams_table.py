@@ -13,9 +13,9 @@ _COLUMNS = ("", "Name", "Type", "Channels", "Rate", "Host", "Why")
 
 
 class StreamsTable(QTableWidget):
-    """Show streams; a double click on one asks for it: `chosen(str)`, its source id."""
+    """Show streams; a double click on one asks for it: `chosen(key, value)`, of the protocol's `driver` table."""
 
-    chosen = pyqtSignal(str)
+    chosen = pyqtSignal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(_COLUMNS), parent)
@@ -32,7 +32,11 @@ class StreamsTable(QTableWidget):
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
         self._streams: list[Stream] = []
-        self.cellDoubleClicked.connect(lambda row, _: self.chosen.emit(self._streams[row].source_id))
+        self.cellDoubleClicked.connect(self._choose)
+
+    def _choose(self, row: int, _column: int) -> None:
+        if (choice := self._streams[row].choice) is not None:  # else its row says why not
+            self.chosen.emit(*choice)
 
     def show_streams(self, streams: Sequence[Stream]) -> None:
         """Show these; nothing is touched where nothing changed, so that a selection stays."""
@@ -48,7 +52,7 @@ class StreamsTable(QTableWidget):
             texts = (mark, stream.name, stream.type, f"{stream.n_channels} {format_}", rate, stream.host, stream.reason)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(f"{text}\nsource id: {stream.source_id}" if column else stream.reason)
+                item.setToolTip(f"{text}\nsource_id: {stream.source_id or 'none'}" if column else stream.reason)
                 if stream.fits is not None and column in (0, len(texts) - 1):
                     item.setForeground(QBrush(theme.held if stream.fits else theme.failed))
                 elif stream.fits is None:

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QGuiApplication
 from PyQt6.QtWidgets import QApplication, QMainWindow, QMenu, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
@@ -17,13 +17,15 @@ from bmi_app.gui.live_panels import GRID, TABS, LivePanels
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.narration import Narrator
 from bmi_app.gui.notice_strip import NoticeStrip
+from bmi_app.gui.result_card import summary_text
 from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDialog, bind
 from bmi_app.gui.status_panel import StatusPanel
 from bmi_app.gui.subject_window import SubjectWindow
 from bmi_app.gui.task_view import TaskView
+from bmi_app.gui.worker import Worker
 from bmi_app.rt.records import Flag
 from bmi_app.session.attach import Attachment
-from bmi_app.session.observe import Figures, Observer, Phase
+from bmi_app.session.observe import Figures, Observer, Phase, ending
 
 _FIGURES_S = 0.2  # figures that change faster cannot be read
 _SIDE_WIDTH_PX = 320
@@ -37,8 +39,13 @@ class OperatorWindow(QMainWindow):
     attachment : Attachment
         Of the session; the window closes it.
     close_at_end : bool
-        Whether the window closes by itself once the session is complete. It stays when the engine has died.
+        Whether the window closes by itself once the session is complete. It stays when the session failed or the
+        engine has died.
+
+    Signals: `recovered(Path)`, a session whose engine had died.
     """
+
+    recovered = pyqtSignal(Path)
 
     def __init__(self, attachment: Attachment, close_at_end: bool) -> None:
         super().__init__()
@@ -56,6 +63,7 @@ class OperatorWindow(QMainWindow):
         self.log = LogPanel()
         self.live = LivePanels(attachment, self._last_figures, self)
         self.subject: SubjectWindow | None = None
+        self._rescue: Worker | None = None
         self.keys: ShortcutsDialog | None = None
         self.question: QMessageBox | None = None
         self._arrange()
@@ -105,7 +113,8 @@ class OperatorWindow(QMainWindow):
             self.live.end()
             self._dismiss_question()
             self.log.say(self.notice.message.text())
-            if figures.phase == Phase.ENDED and self._close_at_end:
+            is_good = figures.phase == Phase.ENDED and not ending(self._attachment)[1]
+            if is_good and self._close_at_end:
                 QTimer.singleShot(0, self.close)  # once it is shown: a session may be over before its window is
 
     def show_subject(self) -> None:
@@ -140,6 +149,8 @@ class OperatorWindow(QMainWindow):
             self._timer.stop()
             self._dismiss_question()
             self.commands.close()
+            if self._rescue is not None:
+                self._rescue.close()
             self.docks.save()
             if self.subject is not None:
                 self.subject.close()
@@ -162,6 +173,29 @@ class OperatorWindow(QMainWindow):
 
         box.buttonClicked.connect(act)
         box.open()
+
+    def recover(self) -> None:
+        """Make a complete session of what a dead engine has left, off the window's thread."""
+        folder = self._attachment.folder
+        self._rescue = self._rescue or Worker("recovery", self)
+
+        def tell(report: Any) -> None:
+            self.notice.show_recovery(
+                f"Recovered: complete up to tick {report.last_tick:,}", is_done=True, is_good=True
+            )
+            self.log.say(summary_text(report.summary))
+            self.recovered.emit(folder)
+
+        def fail(error: Exception) -> None:
+            self.notice.show_recovery(f"Cannot be recovered: {error}", is_done=True, is_good=False)
+
+        def work() -> Any:
+            from bmi_app.session import catalogue
+
+            return catalogue.recover(folder)
+
+        self.notice.show_recovery("Recovering: reading what was recorded", is_done=False, is_good=False)
+        self._rescue.submit(work, tell, fail)
 
     def leave(self) -> None:
         """Close the window without a question; the session goes on."""
@@ -213,6 +247,7 @@ class OperatorWindow(QMainWindow):
             self._send({"do": "learning", "on": not self._attachment.arrays["state"][0]["learning_on"]})
 
     def _connect(self) -> None:
+        self.notice.recover_asked.connect(self.recover)
         self.controls.pause_asked.connect(self._pause)
         self.controls.stop_asked.connect(self.ask_to_stop)
         self.controls.command_asked.connect(self._send)

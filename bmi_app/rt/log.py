@@ -12,10 +12,16 @@ from bmi_app.rt.ring import bits_of, store
 @part
 def log_event(core, logs, kind, code, value):
     """Append an event of this tick."""
+    log_event_at(core, logs, core[2][0].tick, kind, code, value)
+
+
+@part
+def log_event_at(core, logs, tick, kind, code, value):
+    """Append an event of a tick."""
     ctl, state, events = core[0], core[2][0], logs[0]
     head = ctl[cells.EVENTS_HEAD]
     event = events[head & (events.shape[0] - 1)]
-    event.tick = state.tick
+    event.tick = tick
     event.time_s = state.edge_s
     event.trial = state.trial
     event.kind = kind

@@ -8,12 +8,14 @@ from bmi_app.rt import cells
 from bmi_app.rt.clock import sleep_until
 from bmi_app.rt.contracts import ACT, DECODE, LEARN, POLL, frames_t, session_t
 from bmi_app.rt.jit import f4_2, f8_1, i8, i8_1, kernel, part, void
+from bmi_app.rt.log import log_event_at
 from bmi_app.rt.lsl import local_clock
-from bmi_app.rt.records import Flag
+from bmi_app.rt.records import EventKind, Flag, StopReason
 from bmi_app.rt.ring import load, load_f8, spikes_t, store, store_f8
 from bmi_app.rt.tick import tick
 
 _LOST, _REPLAYED = int(Flag.SOURCE_LOST), int(Flag.REPLAYED)
+_SESSION_STOP, _SOURCE_ENDED = int(EventKind.SESSION_STOP), int(StopReason.SOURCE_ENDED)
 _POLL_S = 0.010  # how long one poll may wait; also how soon acquisition notices a stop
 _STREAM_NAP_S = 0.000_1  # how often the tick loop looks for a new sample in stream mode
 
@@ -45,6 +47,14 @@ def _publish(core, frame_rings, due_s, published_s):
     health.unmapped_spikes, health.missed_ticks = ctl[cells.UNMAPPED], state.missed_ticks
     state.tick += 1
     store(ctl, cells.FRAMES_HEAD, head + 1)
+
+
+@part
+def _end_untimely(core, logs, reason):
+    """Log an end that no tick has made, the source's or a failure's; it belongs to the last tick that was."""
+    state = core[2][0]
+    state.stop_reason = reason
+    log_event_at(core, logs, max(state.tick - 1, 0), _SESSION_STOP, reason, 0.0)
 
 
 @part
@@ -94,6 +104,8 @@ def run_live(decoder, rule, session):
             break
         tick(decoder, rule, session)
         _publish(core, frame_rings, due_s, local_clock())
+    if state.stop_reason == 0:
+        _end_untimely(core, session[6], load(ctl, cells.STOP) or _SOURCE_ENDED)
     store(ctl, cells.DECODE_DONE, 1)
 
 
@@ -112,6 +124,7 @@ def run_fast(poll, act, memory, decoder, rule, session, n_ticks):
         state.inputs = 0
         if poll(act, memory, spikes, ctl, frame_rings[0], state.edge_s) < 0:
             store(ctl, cells.SOURCE_ENDED, 1)
+            _end_untimely(core, session[6], _SOURCE_ENDED)
             return made
         tick(decoder, rule, session)
         _publish(core, frame_rings, state.edge_s, 0.0)

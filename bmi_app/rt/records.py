@@ -77,7 +77,7 @@ class EventKind(IntEnum):
     PAUSED = 13
     RESUMED = 14
     UNIT_MOVED = 15  # code: unit index; value: population index
-    SESSION_STOP = 16  # code: StopReason
+    SESSION_STOP = 16  # code: StopReason; of an end that no tick made (source, failure) outside the comparison
     # Below: written by the engine's Python threads, never by the tick, and outside the bit-exact comparison.
     OUTPUT_FIRED = 32  # code: output index; value: delay from decision to fire (s)
     NOTE = 33  # text: the operator's words

@@ -230,9 +230,6 @@ class Engine:
         reason = StopReason(int(self._core.state[0]["stop_reason"]))
         if self._failures:
             reason = self._failures[0][0]
-        elif reason == StopReason.NONE:
-            ended = read_cell(self._ctl, cells.SOURCE_ENDED)
-            reason = StopReason.SOURCE_ENDED if ended else StopReason(read_cell(self._ctl, cells.STOP))
         if any(failed == StopReason.JOURNAL_FAILED for failed, _ in self._failures):
             summary = recovery.summarise_folder(self._folder, self._prepared.session, reason)  # what there is on disk
         else:

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from bmi_app.rt import cells
 from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast
-from bmi_app.rt.records import StopReason
 from bmi_app.session.build import Core
 
 _CHUNK_TICKS = 2048
@@ -35,7 +33,7 @@ def run(core: Core, driver: Any, poll: Any, drain: Callable[[], object], on_prog
     core.config["start_s"] = 0.0
     driver.begin(0.0, True)
     act = getattr(driver, "act", NO_ACT)
-    state, ctl = core.state, core.arrays["ctl"]
+    state = core.state
     chunk = _chunk(core)
     with ThreadPoolExecutor(1, "journal") as saver:
         saved: Future[object] = saver.submit(drain)
@@ -44,8 +42,6 @@ def run(core: Core, driver: Any, poll: Any, drain: Callable[[], object], on_prog
             saved.result()
             saved = saver.submit(drain)
             on_progress(int(state[0]["tick"]))
-            if ctl[cells.SOURCE_ENDED] and state[0]["stop_reason"] == 0:
-                state[0]["stop_reason"] = StopReason.SOURCE_ENDED
         saved.result()
 
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from bmi_app.record import session_folder
+from bmi_app.record.damage import JournalError
 from bmi_app.rt import cells
 from bmi_app.rt.records import HEALTH, EventKind, Flag, Outcome, TaskState
 from bmi_app.session.attach import Attachment
@@ -196,6 +198,17 @@ class Observer:
     def _age_s(self, cell: int, now_s: float) -> float | None:
         then_s = float(self.attachment.arrays["ctl"][cell : cell + 1].view(np.float64)[0])
         return max(now_s - then_s, 0.0) if then_s > 0 else None
+
+
+def ending(attachment: Attachment) -> tuple[str, bool]:
+    """Say why a session that is complete has ended, and whether that was a failure."""
+    try:
+        summary = session_folder.read_summary(attachment.folder) or {}
+    except JournalError as error:
+        return str(error), True
+    if "error" in summary:
+        return str(summary["error"]), True
+    return str(summary.get("stop_reason", "")).lower().replace("_", " "), False
 
 
 def remedy(attachment: Attachment) -> str:

@@ -11,7 +11,7 @@ from bmi_app.record import reading
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
-from bmi_app.rt.records import CommandKind, EventKind, TaskState
+from bmi_app.rt.records import CommandKind, EventKind, StopReason, TaskState
 from bmi_app.session import inputs, provenance
 from bmi_app.session.build import BuildError, Core, build
 from protocols.load import parse
@@ -22,6 +22,7 @@ _MOST_LOGGED = 100  # with the 64 commands that one tick may take at most, less 
 _FRAME_SLOTS = 1 << 13
 _CHANGEABLE = ("axes", "decoder", "learning", "populations")
 _FIRST_OUTSIDE_KIND = EventKind.OUTPUT_FIRED  # from here on, events are not written by the tick
+_BY_A_TICK = (StopReason.PROTOCOL_DONE, StopReason.DURATION, StopReason.TRIALS, StopReason.OPERATOR)
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,8 @@ def _first_difference(recorded: np.ndarray, made: np.ndarray, what: str) -> Diff
 def _compare_logs(recording: Recording, events: _Follower, weights: _Follower) -> Difference | None:
     """Compare events and weights, as far as the frames go."""
     last_tick = recording.frames["tick"][-1] if len(recording.frames) else -1
-    kept = recording.events[(recording.events["kind"] < _FIRST_OUTSIDE_KIND) & (recording.events["tick"] <= last_tick)]
+    events_until = recording.events[recording.events["tick"] <= last_tick]
+    kept = events_until[_made_by_ticks(events_until)]
     made = np.concatenate(events.records) if events.records else kept[:0]
     found = _first_difference(kept, made, "event")
     if found is not None:
@@ -255,6 +257,13 @@ def _compare_logs(recording: Recording, events: _Follower, weights: _Follower) -
         tick = int(recording.weights["tick"][until][bad[0]])
         return Difference(tick, "weights row", str(recording.weight_rows[until][bad[0]]), str(rows[bad[0]]))
     return None
+
+
+def _made_by_ticks(recorded: np.ndarray) -> np.ndarray:
+    """Tell which events a tick has written: not those of the engine's threads, nor an end by the source or a failure."""
+    stopped_by_tick = (recorded["kind"] != EventKind.SESSION_STOP) | np.isin(recorded["code"], _BY_A_TICK)
+    made: np.ndarray = (recorded["kind"] < _FIRST_OUTSIDE_KIND) & stopped_by_tick
+    return made
 
 
 def _foreign(session: dict[str, Any]) -> list[str]:

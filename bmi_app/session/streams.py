@@ -13,6 +13,7 @@ from drivers.lsl_match import KEYS, check, describe, kind_of, wanted_by
 from protocols.schema import Protocol
 
 _FORGET_S = 3.0  # a source that was stopped shall be seen to be gone
+_BEST_FIRST = ("source_id", "stream", "host", "type")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Stream:
         None for a stream that the protocol does not ask for.
     reason : str
         Why it is the source, cannot be, or is not asked for.
+    choice : (str, str) or None
+        The key of the protocol's `driver` table, and its value, that mean this stream and no other of those found;
+        None where there is no such key.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Stream:
     source_id: str
     fits: bool | None = None
     reason: str = ""
+    choice: tuple[str, str] | None = None
 
 
 class StreamWatch:
@@ -57,7 +62,7 @@ def judge(protocol: Protocol | None, found: Sequence[pylsl.StreamInfo]) -> tuple
     Without a protocol, or with another driver than `lsl`, no stream is asked for.
     """
     if protocol is None or protocol.driver.kind != "lsl":
-        return [_described(stream, None, "not used by this driver") for stream in found], []
+        return [_described(stream, found, None, "not used by this driver") for stream in found], []
     settings = plugins.load("drivers", "lsl").Settings(**protocol.driver.settings)
     wanted = wanted_by(protocol)
     spike_types = settings.event_types + settings.count_types
@@ -70,18 +75,18 @@ def judge(protocol: Protocol | None, found: Sequence[pylsl.StreamInfo]) -> tuple
     streams, obstacles = [], []
     for stream in found:
         if not _is_meant(stream, wanted, spike_types):
-            streams.append(_described(stream, None, f"not asked for: the protocol wants {sought}"))
+            streams.append(_described(stream, found, None, f"not asked for: the protocol wants {sought}"))
             continue
         unfit = _unfitness(stream, settings, protocol)
         if unfit:
             obstacles.append(unfit)
         elif len(matching) > 1:
-            unfit = f"{len(matching)} streams match: choose one"
-        streams.append(_described(stream, not unfit, unfit or "the source of this session"))
+            unfit = f"{len(matching)} streams match: {_how_to_choose(stream, found)}"
+        streams.append(_described(stream, found, not unfit, unfit or _as_source(stream)))
     if not matching:
         obstacles.append(f"no LSL stream with {sought} yet: start the source")
     elif len(matching) > 1:
-        obstacles.append(f"{len(matching)} LSL streams match: choose one, or stop the others")
+        obstacles.append(f"{len(matching)} LSL streams match: choose one in the list, or stop the others")
     return streams, obstacles
 
 
@@ -103,7 +108,31 @@ def _unfitness(stream: pylsl.StreamInfo, settings: Any, protocol: Protocol) -> s
     return ""
 
 
-def _described(stream: pylsl.StreamInfo, fits: bool | None, reason: str) -> Stream:
+def _as_source(stream: pylsl.StreamInfo) -> str:
+    if stream.source_id():
+        return "the source of this session"
+    return "the source of this session; it has no source_id, so that it is not found again once it was lost"
+
+
+def _telling(stream: pylsl.StreamInfo, found: Sequence[pylsl.StreamInfo]) -> tuple[str, str] | None:
+    """Return the first key, with its value, that no other stream has; the source id first, which outlives a restart."""
+    others = [other for other in found if other is not stream]
+    for key in _BEST_FIRST:
+        value = KEYS[key](stream)
+        if value and all(KEYS[key](other) != value for other in others):
+            return key, value
+    return None
+
+
+def _how_to_choose(stream: pylsl.StreamInfo, found: Sequence[pylsl.StreamInfo]) -> str:
+    telling = _telling(stream, found)
+    if telling is not None:
+        return f"double click takes this one, by driver.{telling[0]}"
+    what = "its source_id is another stream's as well" if stream.source_id() else "it has no source_id"
+    return f"this one cannot be told apart, since {what}; let its sender give it a source_id of its own, or stop the others"
+
+
+def _described(stream: pylsl.StreamInfo, found: Sequence[pylsl.StreamInfo], fits: bool | None, reason: str) -> Stream:
     return Stream(
         name=stream.name(),
         type=stream.type(),
@@ -114,4 +143,5 @@ def _described(stream: pylsl.StreamInfo, fits: bool | None, reason: str) -> Stre
         source_id=stream.source_id(),
         fits=fits,
         reason=reason,
+        choice=_telling(stream, found),
     )

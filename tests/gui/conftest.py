@@ -84,8 +84,8 @@ class SteppedSession:
         write_cell_f8(self.ctl, cells.LAST_ARRIVAL, now_s - 0.004)
         write_cell_f8(self.ctl, cells.SYNCED, now_s - 0.4)
 
-    def end(self) -> None:
-        session_folder.write_summary(self.folder, {})
+    def end(self, **summary: Any) -> None:
+        session_folder.write_summary(self.folder, summary)
 
 
 @pytest.fixture(autouse=True)

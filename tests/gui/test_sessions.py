@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QSettings, Qt
 
 from bmi_app.gui.learning_curve import success_curve
+from bmi_app.gui.recent_folders import RecentFolders
 from bmi_app.gui.sessions_page import SessionsPage
 from bmi_app.gui.worker import Worker
 from bmi_app.record.kinds import file_name
-from bmi_app.record.session_folder import sessions
+from bmi_app.record.session_folder import read_summary, sessions, sessions_root
 from bmi_app.session.run_fast import run_fast
 
 
@@ -32,7 +33,8 @@ def page(qtbot: Any, tmp_path: Path) -> Iterator[Callable[[], SessionsPage]]:
     workers = [Worker("reads"), Worker("computes")]
 
     def show() -> SessionsPage:
-        page = SessionsPage(workers[0], workers[1], tmp_path / "cache")
+        folders = RecentFolders(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+        page = SessionsPage(workers[0], workers[1], tmp_path / "cache", folders)
         qtbot.addWidget(page)
         page.resize(1280, 680)
         page.show()
@@ -73,10 +75,10 @@ def test_sessions_are_listed_searched_verified_and_removed(
     qtbot.waitUntil(lambda: shown.verdict.text().startswith("✔ Bit-exact: all 30,000 ticks"), timeout=60_000)
     keep_picture(shown, "sessions")
     qtbot.mouseClick(shown.buttons["Remove…"], Qt.MouseButton.LeftButton)
-    next(button for button in shown.question.buttons() if button.text() == "&Keep").click()
+    next(button for button in shown.acts.question.buttons() if button.text() == "&Keep").click()
     assert third in sessions(sessions_folder)
     qtbot.mouseClick(shown.buttons["Remove…"], Qt.MouseButton.LeftButton)
-    next(button for button in shown.question.buttons() if button.text() == "&Delete").click()
+    next(button for button in shown.acts.question.buttons() if button.text() == "&Delete").click()
     qtbot.waitUntil(lambda: shown.table.rowCount() == 2)
     assert third not in sessions(sessions_folder)
 
@@ -111,3 +113,67 @@ def test_the_curve_is_kept_until_the_session_changes(sessions_folder: Path, tmp_
     assert success_curve(folder, tmp_path)[0] == 0.125
     os.utime(folder / file_name("events"))
     assert success_curve(folder, tmp_path) == curve
+
+
+def test_sessions_of_every_folder_that_was_used_are_listed(page: Any, qtbot: Any, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    here, there = record(sessions_root(), "center_out", 10), record(elsewhere, "left_right", 10)
+    shown = page()
+    qtbot.waitUntil(lambda: names(shown) == [here.name])
+    shown.folders.add(elsewhere)
+    shown.list_folders()
+    shown.look()
+    qtbot.waitUntil(lambda: set(names(shown)) == {here.name, there.name})
+    shown.folder.setCurrentIndex(shown.folder.findText(str(elsewhere)))
+    shown.folder.activated.emit(shown.folder.currentIndex())
+    qtbot.waitUntil(lambda: names(shown) == [there.name])
+    shown.hide()
+    shown.show()  # the choice is kept
+    assert shown.folder.currentText() == str(elsewhere)
+
+
+def test_folders_are_remembered_once_the_newest_first_and_only_while_they_are_there(tmp_path: Path) -> None:
+    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    many = [tmp_path / f"folder {number}" for number in range(20)]
+    for folder in many:
+        folder.mkdir()
+        RecentFolders(settings).add(folder)
+    RecentFolders(settings).add(many[15])
+    RecentFolders(settings).add(sessions_root())
+    found = RecentFolders(settings).all()
+    assert found[:3] == [sessions_root(), many[15], many[19]]
+    assert len(found) == len(set(found)) == 13
+    many[15].rmdir()
+    assert many[15] not in RecentFolders(settings).all()
+
+
+def test_a_running_session_is_stopped_after_a_question(page: Any, engine: Any, qtbot: Any) -> None:
+    process, folder = engine("session.duration_s=60")
+    shown = page()
+    qtbot.waitUntil(lambda: shown.table.rowCount() == 1)
+    shown.table.selectRow(0)
+    qtbot.mouseClick(shown.buttons["Stop…"], Qt.MouseButton.LeftButton)
+    next(button for button in shown.acts.question.buttons() if button.text() == "&Go on").click()
+    assert shown.acts.question is None
+    assert process.poll() is None
+    qtbot.mouseClick(shown.buttons["Stop…"], Qt.MouseButton.LeftButton)
+    next(button for button in shown.acts.question.buttons() if button.text() == "&Stop the session").click()
+    qtbot.waitUntil(lambda: shown.verdict.text() == "✔ Stopped", timeout=20_000)
+    assert process.wait(10) == 0
+    assert read_summary(folder)["stop_reason"] == "OPERATOR"
+    qtbot.waitUntil(shown.buttons["Export NWB…"].isEnabled)
+
+
+def test_a_session_is_exported(page: Any, qtbot: Any, sessions_folder: Path, tmp_path: Path) -> None:
+    folder = record(sessions_folder, "center_out", 20, subject="M1")
+    shown = page()
+    qtbot.waitUntil(lambda: shown.table.rowCount() == 1)
+    shown.table.selectRow(0)
+    qtbot.mouseClick(shown.buttons["Export NWB…"], Qt.MouseButton.LeftButton)
+    assert shown.acts.dialog.isVisible()
+    shown.acts.dialog.fileSelected.emit(str(tmp_path))
+    shown.acts.dialog.reject()
+    qtbot.waitUntil(lambda: shown.verdict.text().startswith("✔ Exported to "), timeout=60_000)
+    (file,) = tmp_path.glob("*.nwb")
+    assert file.name.startswith("sub-M1_ses-")
+    assert shown.chosen().folder == folder

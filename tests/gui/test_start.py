@@ -8,8 +8,10 @@ import pytest
 from PyQt6.QtCore import QSettings, Qt
 from PyQt6.QtWidgets import QApplication, QMessageBox
 
+from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.main_window import MainWindow
 from bmi_app.record.session_folder import read_summary, read_texts
+from bmi_app.session.observe import Phase
 
 RESOLVE_MS = 15_000
 
@@ -224,3 +226,42 @@ def test_a_failed_start_is_told(main: Any, qtbot: Any, monkeypatch: pytest.Monke
     assert not page.start.isEnabled()
     qtbot.waitUntil(lambda: page.reasons.text() == "the disk is full")
     assert page.form.isEnabled()
+
+
+def test_a_session_whose_engine_died_is_recovered_and_its_result_shown(main: Any, engine: Any, qtbot: Any) -> None:
+    process, folder = engine("session.duration_s=60")
+    shown = main()
+    shown.open_session(folder)
+    live = shown.live
+    assert live is not None
+    qtbot.waitUntil(lambda: live.phase == Phase.RUNNING and live.status.task.text() != "Starting")
+    process.kill()
+    process.wait()
+    qtbot.waitUntil(live.notice.recover.isVisible)
+    qtbot.mouseClick(live.notice.recover, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown.isVisible() and shown.start_page.result.verify.isVisible(), timeout=20_000)
+    assert shown.live is None
+    assert "ended by: killed" in shown.start_page.result.text.text()
+    assert folder.parent in shown.folders.all()
+
+
+def test_an_exception_in_a_slot_is_shown_below_the_pages(
+    main: Any, qtbot: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = main()
+    assert not shown.log.isVisible()
+
+    def fail() -> None:
+        raise ValueError("nonsense")
+
+    with shown_faults(shown.say_fault, lambda: None):
+        shown.start_page.form.edit.clicked.disconnect()
+        shown.start_page.form.edit.clicked.connect(fail)
+        qtbot.mouseClick(shown.start_page.form.edit, Qt.MouseButton.LeftButton)
+        shown._computes.submit(fail, lambda _: None)  # and one from a worker's thread
+        qtbot.waitUntil(lambda: "(×2)" in shown.log.toPlainText() or shown.log.blockCount() == 2)
+    assert shown.log.isVisible()
+    assert "ValueError: nonsense (test_start.py:" in shown.log.toPlainText()
+    assert "Traceback" in capsys.readouterr().err
+    shown.pages.setCurrentWidget(shown.sessions_page)  # it lives on
+    assert shown.sessions_page.isVisible()

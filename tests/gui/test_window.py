@@ -16,9 +16,10 @@ from bmi_app.gui import command_sender
 from bmi_app.gui import window as window_module
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.window import OperatorWindow
-from bmi_app.rt.records import TaskState
+from bmi_app.rt.records import EventKind, StopReason, TaskState
 from bmi_app.session.attach import AttachError
 from bmi_app.session.observe import Phase
+from bmi_app.session.replay import verify
 
 Show = Callable[..., OperatorWindow]
 
@@ -116,6 +117,7 @@ def test_the_death_of_the_engine_is_said_within_a_second(
     qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
     assert time.monotonic() - died_s < 1.0
     assert f"bmi sessions recover {session.folder.name}" in shown.notice.message.text()
+    assert shown.notice.recover.isVisible()
     assert shown.isVisible()  # whoever looks shall read it
     assert not shown.controls.pause.isEnabled()
     keep_picture(shown, "died")
@@ -143,6 +145,46 @@ def test_an_engine_that_hangs_does_not_freeze_the_window(
         assert time.monotonic() - clicked_s < 0.25
         qtbot.waitUntil(lambda: "pause did not act" in shown.log.toPlainText())
         assert "the engine does not answer (timed out)" in shown.log.toPlainText()
+
+
+def test_a_dead_engine_s_session_is_recovered_in_its_window(
+    engine: Any, window: Show, qtbot: Any, keep_picture: Callable[[Any, str], Path]
+) -> None:
+    process, folder = engine("session.duration_s=60")
+    shown = window(folder, close_at_end=True)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown.status.task.text() != "Starting")
+    assert not shown.notice.recover.isVisible()
+    process.kill()
+    process.wait()
+    qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
+    published = shown._attachment.head
+    with qtbot.waitSignal(shown.recovered, timeout=20_000) as recovered:
+        qtbot.mouseClick(shown.notice.recover, Qt.MouseButton.LeftButton)
+    assert recovered.args == [folder]
+    assert shown.notice.message.text() == f"Recovered: complete up to tick {published - 1:,}"
+    assert not shown.notice.recover.isVisible()
+    assert "ended by: killed" in shown.log.toPlainText()
+    keep_picture(shown, "recovered")
+    found = verify(folder)
+    assert found.is_exact, found.difference
+    assert found.ticks == published
+
+
+def test_a_session_that_a_failure_has_ended_says_why_and_stays(
+    stepped: Any, window: Show, qtbot: Any, keep_picture: Callable[[Any, str], Path]
+) -> None:
+    session = stepped()
+    session.step(10)
+    shown = window(session.folder, close_at_end=True)
+    session.event(EventKind.SESSION_STOP, StopReason.JOURNAL_FAILED)
+    session.end(stop_reason="JOURNAL_FAILED", error="frames.arrows: cannot be written: No space left on device")
+    qtbot.waitUntil(lambda: shown.phase == Phase.ENDED)
+    why = "The session was ended by a failure: frames.arrows: cannot be written: No space left on device"
+    assert shown.notice.message.text() == why
+    assert "session ends: journal failed · tick" in shown.log.toPlainText()
+    keep_picture(shown, "ended_by_failure")
+    qtbot.wait(50)
+    assert shown.isVisible()  # whoever looks shall read it
 
 
 def test_ticks_that_stop_are_noticed(stepped: Any, window: Show, qtbot: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bmi_app.rt.records import StopReason
+from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.session.replay import verify
 
 from .conftest import PATIENCE_S, SHORT
@@ -131,10 +131,14 @@ def test_events_out_of_order_from_the_future_and_senseless_are_counted_and_said(
 
 
 def test_an_unknown_unit_ends_the_session_where_it_must_not_be_ignored(record: Callable[..., Any]) -> None:
-    _, summary, _ = record("unknown", "units.ignore_unknown=false", exit_code=1)
+    session, summary, _ = record("unknown", "units.ignore_unknown=false", exit_code=1)
     assert summary["stop_reason"] == StopReason.UNKNOWN_UNIT.name
     assert summary["unmapped_spikes"] == 1
     assert "add them to [units], or set units.ignore_unknown = true" in summary["error"]
+    recording = session.recording()
+    stop = recording.events[recording.events["kind"] == EventKind.SESSION_STOP]
+    assert stop["code"].tolist() == [StopReason.UNKNOWN_UNIT]
+    assert stop["tick"][0] == recording.frames["tick"][-1]
 
 
 def test_counts_that_are_no_numbers_are_left_out_and_said(record: Callable[..., Any]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from bmi_app.record import recovery
 from bmi_app.record.reading import read
-from bmi_app.rt.records import EventKind
+from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.session import catalogue
 from bmi_app.session.launch import LaunchError, launch
 from bmi_app.session.replay import verify
@@ -77,6 +77,8 @@ def test_a_file_that_may_not_grow_ends_the_session_as_well(engine: Start) -> Non
     summary = live.end(exit_code=1)
     assert summary["stop_reason"] == "JOURNAL_FAILED"
     assert summary["error"].endswith("cannot be written: File too large")
+    seen = live.view.events_since(0)[1]  # the disk takes no word of it, but every view is told
+    assert seen["code"][seen["kind"] == EventKind.SESSION_STOP].tolist() == [StopReason.JOURNAL_FAILED]
     assert summary["ticks"] == len(live.recording().frames) >= 60
     assert recovery.verify(live.folder) == []
     assert verify(live.folder).is_exact

@@ -1,0 +1,139 @@
+"""Do to a recorded session what the browser offers, off the window's thread, and say what came of it."""
+
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from bmi_app.gui.verifying import Verifier
+from bmi_app.gui.worker import Worker
+
+_END_S = 30.0  # that a session may take to write what is left
+
+
+class SessionActions(QObject):
+    """Verify, recover, stop, export and remove sessions.
+
+    Signals: `told(folder, text)`, what is going on, or what came of it; `changed()`, where the list is out of date.
+    """
+
+    told = pyqtSignal(Path, str)
+    changed = pyqtSignal()
+
+    def __init__(self, computes: Worker, window: QWidget) -> None:
+        super().__init__(window)
+        self._computes, self._window = computes, window
+        self._verifier = Verifier(computes, self)
+        self._verifier.told.connect(lambda folder, text, _is_done, _is_exact: self.told.emit(folder, text))
+        self.question: QMessageBox | None = None
+        self.dialog: QFileDialog | None = None
+
+    def verify(self, folder: Path) -> None:
+        """Recompute every tick."""
+        self._verifier.verify(folder)
+
+    def recover(self, folder: Path) -> None:
+        """Make an interrupted session complete."""
+
+        def work() -> Any:
+            from bmi_app.session import catalogue
+
+            return catalogue.recover(folder)
+
+        self.told.emit(folder, "Recovering…")
+        self._computes.submit(
+            work,
+            lambda report: self._tell(folder, f"✔ Recovered, complete up to tick {report.last_tick:,}"),
+            lambda error: self._tell(folder, f"✕ Cannot be recovered: {error}"),
+        )
+
+    def ask_to_stop(self, folder: Path) -> None:
+        """Ask whether a running session shall end, and end it where the answer is yes."""
+        question = f"Stop {folder.name}?"
+        self._ask(
+            question, "What was recorded so far is kept.", "&Stop the session", "&Go on", lambda: self.stop(folder)
+        )
+
+    def stop(self, folder: Path) -> None:
+        """End a running session, and wait until it is complete."""
+
+        def work() -> bool:
+            from bmi_app.session.attach import Attachment
+
+            attachment = Attachment(folder)
+            try:
+                attachment.send({"do": "stop"})
+                return attachment.wait_for_end(_END_S)
+            finally:
+                attachment.close()
+
+        def tell(has_ended: bool) -> None:
+            late = f"✕ It has not ended within {_END_S:g} s; engine.log in its folder may say why"
+            self._tell(folder, "✔ Stopped" if has_ended else late)
+
+        self.told.emit(folder, "Stopping…")
+        self._computes.submit(work, tell, lambda error: self._tell(folder, f"✕ Cannot be stopped: {error}"))
+
+    def ask_to_export(self, folder: Path) -> None:
+        """Let a folder be chosen, and write the session there as NWB."""
+        self.dialog = QFileDialog(self._window, f"Where to write {folder.name} as NWB")
+        self.dialog.setFileMode(QFileDialog.FileMode.Directory)
+        self.dialog.setDirectory(str(folder))
+        self.dialog.fileSelected.connect(lambda chosen: self.export(folder, Path(chosen)))
+        self.dialog.finished.connect(self._forget_dialog)
+        self.dialog.open()
+
+    def export(self, folder: Path, to: Path) -> None:
+        """Write a session as NWB into a folder."""
+
+        def work() -> Path:
+            from bmi_app.record import nwb
+
+            return nwb.export(folder, to)
+
+        self.told.emit(folder, "Writing NWB…")
+        self._computes.submit(
+            work,
+            lambda path: self._tell(folder, f"✔ Exported to {path}"),
+            lambda error: self._tell(folder, f"✕ Cannot be exported: {error}"),
+        )
+
+    def ask_to_remove(self, folder: Path) -> None:
+        """Ask whether a session shall be deleted, and delete it where the answer is yes."""
+        question = f"Delete {folder.name} for good?"
+        self._ask(question, "All that was recorded in it is lost.", "&Delete", "&Keep", lambda: self._remove(folder))
+
+    def _remove(self, folder: Path) -> None:
+        from bmi_app.session import catalogue
+
+        self._computes.submit(
+            lambda: catalogue.remove(folder),
+            lambda _: self.changed.emit(),
+            lambda error: self._tell(folder, f"✕ Cannot be removed: {error}"),
+        )
+
+    def _tell(self, folder: Path, text: str) -> None:
+        self.told.emit(folder, text)
+        self.changed.emit()
+
+    def _ask(self, question: str, circumstances: str, act_label: str, keep_label: str, act: Any) -> None:
+        box = self.question = QMessageBox(QMessageBox.Icon.Warning, "bmi", question, parent=self._window)
+        box.setInformativeText(circumstances)
+        yes = box.addButton(act_label, QMessageBox.ButtonRole.DestructiveRole)
+        no = box.addButton(keep_label, QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(no)
+        box.setEscapeButton(no)
+        box.buttonClicked.connect(lambda button: act() if button is yes else None)
+        box.finished.connect(self._forget_question)
+        box.open()
+
+    def _forget_question(self) -> None:
+        if self.question is not None:
+            self.question.deleteLater()
+        self.question = None
+
+    def _forget_dialog(self) -> None:
+        if self.dialog is not None:
+            self.dialog.deleteLater()
+        self.dialog = None

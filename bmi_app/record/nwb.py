@@ -1,0 +1,168 @@
+"""Write a recorded session as NWB, from its journal.
+
+What stands where in the file; all times are seconds since the beginning of bin 0, which is `session_start_time`:
+
+========================  ==========================================================================================
+``units``                 spike times of each unit with its population, where the source gave single spikes
+``trials``, ``epochs``    every trial with target and outcome; the blocks
+``processing/behavior``   cursor and target (cm, with the conversion to metres), task state, reward
+``processing/decoder``    decoded and acting velocity, the counts that entered each tick, the latency of each frame
+``events``                rewards, commands of the operator, changes of the weights, and everything else, a table a kind
+``protocol``, ``notes``   the protocol as TOML; the summary as JSON
+========================  ==========================================================================================
+"""
+
+import json
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bmi_app.record import nwb_series, nwb_tables, reading, session_folder
+from bmi_app.record.damage import JournalError
+from bmi_app.record.reading import Recording
+from protocols.schema import Protocol
+
+
+class ExportError(Exception):
+    """Tell in one line why a session cannot be exported, and what to do."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Describe the subject as archives want it; what is empty is left out, or taken from the session.
+
+    Attributes
+    ----------
+    subject_id : str
+        Empty: as the session was labelled.
+    species : str
+        The Latin name, such as "Macaca mulatta".
+    sex : str
+        M, F, U (unknown) or O.
+    age : str
+        ISO 8601, such as "P8Y" for eight years.
+    """
+
+    subject_id: str = ""
+    species: str = ""
+    sex: str = ""
+    age: str = ""
+
+
+def export(folder: Path, to: Path | None = None, subject: Subject | None = None) -> Path:
+    """Write a complete session as NWB; return the file.
+
+    Parameters
+    ----------
+    folder : Path
+        The session folder.
+    to : Path, optional
+        The file, where its name ends in `.nwb`, else the folder for it; the session folder without it. An existing
+        file is replaced once the new one is whole.
+    subject : Subject, optional
+        What the session itself does not know.
+
+    Raises
+    ------
+    ExportError
+        If the session is not complete, holds nothing, or the file cannot be written.
+    """
+    from pynwb import NWBHDF5IO
+
+    state = session_folder.status(folder)
+    if state != "complete":
+        remedy = {
+            "running": f"stop it first: `bmi sessions stop {folder.name}`",
+            "interrupted": f"recover it first: `bmi sessions recover {folder.name}`",
+        }.get(state, f"`bmi sessions verify {folder.name}` says what is wrong")
+        raise ExportError(f"{folder.name}: is {state}; {remedy}")
+    try:
+        recording = reading.read(folder)
+    except JournalError as error:
+        raise ExportError(str(error)) from error
+    if not len(recording.frames):
+        raise ExportError(f"{folder.name}: holds no tick")
+    try:
+        file = _contents(recording, subject or Subject())
+        path = _path(folder, to, file)
+        temporary = path.with_name(f".{path.stem}.part.nwb")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with NWBHDF5IO(str(temporary), "w") as writing:
+                writing.write(file)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportError(f"{folder.name}: cannot be exported: {error}") from error
+    return path
+
+
+def _path(folder: Path, to: Path | None, file: Any) -> Path:
+    if to is not None and to.suffix == ".nwb":
+        return to
+    subject, session = (
+        re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-") for text in (file.subject.subject_id, file.session_id)
+    )
+    kinds = "behavior+ecephys" if file.units is not None else "behavior"
+    return (to or folder) / f"sub-{subject}_ses-{session}_{kinds}.nwb"
+
+
+def _contents(recording: Recording, subject: Subject) -> Any:
+    """Return the NWB file's content, in memory."""
+    protocol = Protocol.model_validate(tomllib.loads(recording.protocol_text))
+    file = _new_file(recording, protocol, subject)
+    source = recording.session.get("source", {})
+    file.create_device(
+        name="source", description=", ".join(f"{key}: {value}" for key, value in source.items()) or protocol.driver.kind
+    )
+    dt_s = float(recording.session["dt_s"])
+    frames = recording.frames
+    first_s = float(frames["edge_s"][0]) - (int(frames["tick"][0]) + 1) * dt_s  # the beginning of bin 0
+    clock = nwb_series.Clock(frames["edge_s"] - first_s, first_s, dt_s)
+    nwb_series.add_units(file, recording, protocol, clock)
+    nwb_tables.add_blocks(file, recording, protocol, clock)
+    nwb_tables.add_trials(file, recording, clock)
+    nwb_series.add_behaviour(file, recording, clock)
+    nwb_series.add_decoder(file, recording, clock)
+    nwb_tables.add_commands(file, recording, clock)
+    nwb_tables.add_weights(file, recording, clock)
+    nwb_tables.add_events(file, recording, clock)
+    return file
+
+
+def _new_file(recording: Recording, protocol: Protocol, subject: Subject) -> Any:
+    from pynwb import NWBFile
+    from pynwb.file import Subject as NwbSubject
+
+    session, folder = recording.session, recording.folder
+    labels, clock = session.get("labels", {}), session["clock"]
+    began_s = clock["unix_s"] + (float(session.get("start_s", 0.0)) or clock["local_s"]) - clock["local_s"]
+    summary = session_folder.read_summary(folder) or {}
+    simulated = protocol.driver.kind == "simulated"
+    subject_id = subject.subject_id or str(labels.get("subject", "")) or ("simulated" if simulated else "unknown")
+    versions = ", ".join(f"{name} {version}" for name, version in session.get("versions", {}).items())
+    damage = "".join(f" Damaged: {damage}." for damage in recording.damage)
+    return NWBFile(
+        session_description=f"{protocol.title or protocol.name}. {protocol.description}".strip() + damage,
+        identifier=f"{folder.name}-{clock['unix_s']:.6f}",
+        session_start_time=datetime.fromtimestamp(began_s, UTC),
+        session_id=folder.name,
+        experiment_description=str(labels.get("session", "")) or None,
+        protocol=recording.protocol_text,
+        notes=json.dumps(summary),
+        source_script=versions,
+        source_script_file_name="bmi_app",
+        keywords=["brain-machine interface", "closed loop", protocol.name],
+        subject=NwbSubject(
+            subject_id=subject_id,
+            species=subject.species or None,
+            sex=subject.sex or "U",
+            age=subject.age or None,
+            description="simulated by bmi_app" if simulated else "no further description",
+        ),
+    )

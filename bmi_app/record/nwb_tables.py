@@ -1,0 +1,161 @@
+"""Add tables to an NWB file: blocks, trials, commands, weights, events."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from bmi_app.record.nwb_series import Clock
+from bmi_app.record.reading import Recording
+from bmi_app.rt.records import CommandKind, EventKind, Outcome, StopReason, UpdateCause
+from protocols.schema import Protocol
+
+_CODES: dict[EventKind, type[Outcome] | type[UpdateCause] | type[StopReason]] = {
+    EventKind.TRIAL_END: Outcome,
+    EventKind.UPDATE: UpdateCause,
+    EventKind.UPDATE_REJECTED: UpdateCause,
+    EventKind.SESSION_STOP: StopReason,
+}
+_IN_TRIALS = (EventKind.TRIAL_START, EventKind.TRIAL_END, EventKind.BLOCK_START)  # tables of their own say the same
+
+
+def add_blocks(file: Any, recording: Recording, protocol: Protocol, clock: Clock) -> None:
+    """Add the blocks as epochs."""
+    starts = recording.events[recording.events["kind"] == EventKind.BLOCK_START]
+    if not len(starts):
+        return
+    starts_s = clock.of_ticks(starts["tick"]) - clock.dt_s
+    stops_s = [*starts_s[1:].tolist(), float(clock.edges_s[-1])]
+    file.add_epoch_column("kind", "rest, observation, closed_loop, free, ...")
+    for index, start_s, stop_s in zip(starts["code"].tolist(), starts_s.tolist(), stops_s, strict=True):
+        block = protocol.blocks[index]
+        if stop_s > start_s:
+            file.add_epoch(start_time=start_s, stop_time=stop_s, tags=[block.name or block.kind], kind=block.kind)
+
+
+def add_trials(file: Any, recording: Recording, clock: Clock) -> None:
+    """Add every trial that began; one that neither succeeded nor failed ended with its block or with the session."""
+    events = recording.events
+    ends = {int(end["trial"]): end for end in events[events["kind"] == EventKind.TRIAL_END]}
+    starts = events[events["kind"] == EventKind.TRIAL_START]
+    if not len(starts):
+        return
+    for name, description in (
+        ("target", "index of the target; -1: drawn anew"),
+        ("target_x_cm", "centre of the target, to the right (cm)"),
+        ("target_y_cm", "centre of the target, up (cm)"),
+        ("outcome", "success, or why it failed"),
+        ("time_to_target", "from the target's appearance to the beginning of the hold (s); NaN without success"),
+    ):
+        file.add_trial_column(name, description)
+    for start in starts:
+        end, frame = ends.get(int(start["trial"])), recording.frames[min(int(start["tick"]), len(recording.frames) - 1)]
+        outcome = Outcome(int(end["code"])) if end is not None else Outcome.BLOCK_ENDED
+        last = int(end["tick"]) if end is not None else len(clock.edges_s) - 1
+        file.add_trial(
+            start_time=float(clock.of_ticks(start["tick"])) - clock.dt_s,
+            stop_time=float(clock.of_ticks(np.array(last))),
+            target=int(start["code"]),
+            target_x_cm=float(frame["target_x_cm"]),
+            target_y_cm=float(frame["target_y_cm"]),
+            outcome=outcome.name.lower(),
+            time_to_target=float(end["value"]) if end is not None and outcome == Outcome.SUCCESS else np.nan,
+        )
+
+
+def add_commands(file: Any, recording: Recording, clock: Clock) -> None:
+    """Add every command of an operator, with the tick at which it acted."""
+    commands = recording.commands
+    _add_table(
+        file,
+        "commands",
+        "commands of the operator, each at the tick in which it acted",
+        clock.of_ticks(commands["tick"]),
+        {
+            "command": ("what was commanded", [_word(CommandKind, kind) for kind in commands["kind"].tolist()]),
+            "arguments": ("as they were sent", [_arguments(text) for text in recording.command_texts]),
+            "tick": ("the tick in which it acted", commands["tick"]),
+            "value": ("the value that the tick took", commands["value"]),
+        },
+    )
+
+
+def add_weights(file: Any, recording: Recording, clock: Clock) -> None:
+    """Add the readout, each time it was stored."""
+    weights, rows = recording.weights, recording.weight_rows
+    n_axes, n_units = recording.n_axes, recording.n_units
+    at = n_axes * n_units
+    _add_table(
+        file,
+        "weights",
+        "the readout, each time it was stored: at the start, at trials' ends, at each reward, command and adoption",
+        clock.of_ticks(weights["tick"]),
+        {
+            "cause": ("why it was stored", [_word(UpdateCause, cause) for cause in weights["cause"].tolist()]),
+            "tick": ("it acts from the tick after this one", weights["tick"]),
+            "trial": ("counts from 0; -1 before the first", weights["trial"]),
+            "weights": ("axis by unit, (cm/s)/feature before the gain", rows[:, :at].reshape(-1, n_axes, n_units)),
+            "bias": ("of each axis (cm/s)", rows[:, at : at + n_axes]),
+            "gain": ("multiplier of each axis", rows[:, at + n_axes :]),
+        },
+    )
+
+
+def add_events(file: Any, recording: Recording, clock: Clock) -> None:
+    """Add a table for each kind of event that has none of its own."""
+    events, texts = recording.events, np.array(recording.event_texts, dtype=object)
+    for kind in EventKind:
+        chosen = events["kind"] == kind
+        if kind in _IN_TRIALS or not np.any(chosen):
+            continue
+        of_kind, said = events[chosen], [str(text) for text in texts[chosen]]
+        columns: dict[str, tuple[str, Any]] = {
+            "tick": ("the tick to which it belongs", of_kind["tick"]),
+            "trial": ("counts from 0; -1 before the first", of_kind["trial"]),
+            "value": ("see bmi_app.rt.records.EventKind", of_kind["value"]),
+        }
+        codes = of_kind["code"]
+        words = [_word(_CODES[kind], code) for code in codes.tolist()] if kind in _CODES else codes
+        columns["code"] = ("see bmi_app.rt.records.EventKind", words)
+        if any(said):
+            columns["text"] = ("what was said", [_arguments(text) for text in said])
+        _add_table(
+            file, kind.name.lower(), kind.name.lower().replace("_", " "), clock.of_ticks(of_kind["tick"]), columns
+        )
+
+
+def _add_table(
+    file: Any, name: str, description: str, times_s: np.ndarray, columns: dict[str, tuple[str, Any]]
+) -> None:
+    """Add a table of events in the order of time; none where there is no event."""
+    from hdmf.common import VectorData
+    from pynwb.event import EventsTable, TimestampVectorData
+
+    if not len(times_s):
+        return
+    stamps = TimestampVectorData(name="timestamp", description="end of the tick's bin (s)", data=times_s)
+    more = [VectorData(name=key, description=meaning, data=_plain(data)) for key, (meaning, data) in columns.items()]
+    file.add_events_table(EventsTable(name=name, description=description, columns=[stamps, *more]))
+
+
+def _plain(data: Any) -> Any:
+    """Return a contiguous copy: a field of a record is neither contiguous nor of the native kind that HDF5 wants."""
+    return data if isinstance(data, list) else np.ascontiguousarray(data)
+
+
+def _word(codes: Any, code: int) -> str:
+    try:
+        return str(codes(code).name).lower()
+    except ValueError:  # of a newer version
+        return str(code)
+
+
+def _arguments(text: str) -> str:
+    """Write the JSON object of a command as words: archives want no dictionaries in tables."""
+    try:
+        request = json.loads(text)
+    except ValueError:
+        return text.replace("{", "(").replace("}", ")")
+    if not isinstance(request, dict):
+        return text
+    return "; ".join(f"{key}={value}" for key, value in request.items() if key != "do")
