@@ -30,6 +30,7 @@ from bmi_app.gui.worker import Worker
 
 _COLUMNS = ("Session", "Subject", "Protocol", "Status", "Length", "Trials", "Success", "Learning curve")
 _REFRESH_MS = 3000
+_FOLDER_WIDTH_PX = 360
 _CURVE = len(_COLUMNS) - 1
 _ALL, _OTHER = "All folders", "Another folder…"
 
@@ -56,6 +57,7 @@ class SessionsPage(QWidget):
         self.acts.changed.connect(self.look)
         self.folder = QComboBox()
         self.folder.setAccessibleName("folder of sessions")
+        self.folder.setMaximumWidth(_FOLDER_WIDTH_PX)
         self.folder.setToolTip("Sessions of every folder that was used are listed; choose one, or add another")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search: name, subject, protocol, status")

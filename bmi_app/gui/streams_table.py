@@ -25,9 +25,12 @@ class StreamsTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)
-        self.setWordWrap(False)
+        self.setAlternatingRowColors(True)
+        self.setWordWrap(True)  # the reason ends with the remedy
+        self.setTextElideMode(Qt.TextElideMode.ElideNone)
         if (rows := self.verticalHeader()) is not None:
             rows.hide()
+            rows.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         if (header := self.horizontalHeader()) is not None:
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
