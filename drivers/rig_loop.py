@@ -5,6 +5,8 @@ none waits longer. All times are closed form in the part's index: a rig that was
 with the stamps that it would have had.
 """
 
+import math
+
 import numpy as np
 
 from bmi_app.rt import random
@@ -14,7 +16,7 @@ from bmi_app.rt.jit import f4_1, f8_1, i4_1, i4_2, i8, i8_1, kernel, part, void
 from bmi_app.rt.lsl import local_clock, pull_sample_f, push_sample_i
 from bmi_app.rt.ring import load, load_f8, store, store_f8
 from bmi_app.subject import simulate
-from bmi_app.subject.simulate import act_once, parts, see_frame, spikes_of, time_of
+from bmi_app.subject.simulate import act_once, parts, see_frame, see_hand, spikes_of, time_of
 
 # Words of `ctl`, a cache line apart; floats as the bits of a float64.
 _LINE = 8
@@ -32,6 +34,7 @@ RECEIVED = 4096  # states that can wait to be seen: four times the longest delay
 _SEED, _STEP, _FRAME = simulate.SEED, simulate.STEP, simulate.FRAME
 _DELAY_S, _START_S, _STEP_S = simulate.DELAY_S, simulate.START_S, simulate.STEP_S
 _TIMEOUT_ERROR = -1  # lsl_error_code_t: there was nothing to pull
+_NO_HAND = (math.nan, math.nan)  # a person's hand does not travel over LSL
 
 
 @part
@@ -129,6 +132,7 @@ def run_rig(act, memory, ctl, received, state, error, outlet, pairs, spike, n_pa
                 n_received = np.int64(0)
             else:
                 _see(memory, received, n_received, start_s + first_part * part_s - delay_s)
+        see_hand(seen, _NO_HAND)
         act_once(act, memory)
         for index in range(first_part, first_part + n_parts):
             end_s = start_s + (index + 1) * part_s

@@ -13,12 +13,13 @@ from bmi_app import plugins
 from bmi_app.rt import cells
 from bmi_app.rt.clock import sleep_until
 from bmi_app.rt.contracts import poll_signature
+from bmi_app.rt.hand import pack, persons_hand
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.lsl import local_clock
 from bmi_app.rt.memory import length, named_parts
-from bmi_app.rt.ring import load, publish, push
+from bmi_app.rt.ring import load, publish, push, store
 from bmi_app.subject import simulate
-from bmi_app.subject.simulate import act_once, parts, see_frame, spikes_of, time_of
+from bmi_app.subject.simulate import act_once, hand_of, parts, see_frame, see_hand, spikes_of, time_of
 from drivers.contract import SourceInfo
 from protocols.schema import Protocol
 from protocols.tool import nominal_tool
@@ -91,6 +92,7 @@ def build(protocol: Protocol) -> np.ndarray:
     memory = np.zeros(simulate.words(n_units, length(layout)))
     head = memory.view(np.int64)
     head[simulate.SEED], head[simulate.N_UNITS] = seed, n_units
+    head[simulate.HAND] = simulate.hand_place(layout)
     memory[_STEP_S], memory[_DELAY_S] = step_s, settings.delay_ms / 1e3
     tool = nominal_tool(protocol)
     subject.start(settings, tool, step_s, seed, named_parts(simulate.subject_part(memory, n_units), layout))
@@ -125,7 +127,10 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
                 break
             see_frame(seen, frame)
             head[_FRAME] += 1
+        see_hand(seen, persons_hand(ctl, arrival_s))
         key = act_once(act, memory)
+        x_cm, y_cm = hand_of(memory)
+        store(ctl, cells.HAND, pack(x_cm, y_cm))
         for u in range(rates_hz.shape[0]):
             for nth in range(spikes_of(key, u, rates_hz[u] * step_s)):
                 push(spikes, ctl, time_of(key, u, nth, step_start_s, step_s), 0.0, arrival_s, u, np.float32(1.0))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bmi_app import plugins
 from protocols.schema import Protocol
 
-_WITH_TARGETS = ("observation", "closed_loop")
+_WITH_TARGETS = ("observation", "closed_loop", "arm", "isometric", "drawing")
 
 
 def cautions(protocol: Protocol) -> list[str]:

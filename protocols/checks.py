@@ -6,7 +6,7 @@ from protocols.durations import check_durations
 from protocols.population_checks import check_axes, check_populations, check_units
 from protocols.problems import Finding
 from protocols.schema import Protocol
-from protocols.task_checks import check_blocks, check_targets, check_task
+from protocols.task_checks import check_blocks, check_path, check_targets, check_task
 
 
 def check_tables(protocol: Protocol) -> Iterator[Finding]:
@@ -18,6 +18,7 @@ def check_tables(protocol: Protocol) -> Iterator[Finding]:
     yield from check_blocks(protocol)
     yield from check_task(protocol)
     yield from check_targets(protocol)
+    yield from check_path(protocol)
     yield from check_safety(protocol)
     yield from check_durations(protocol)
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from protocols.problems import Finding
 from protocols.schema import Protocol
 
-TASK_KEYS = ("hold_ms", "timeout_ms", "inter_trial_ms", "reward_ms", "failed_ms")
+TASK_KEYS = ("hold_ms", "timeout_ms", "inter_trial_ms", "reward_ms", "failed_ms", "path_ms")
 MAY_BE_ZERO = ("task.hold_ms", "task.inter_trial_ms")
 
 

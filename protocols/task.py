@@ -17,12 +17,17 @@ def _read_assist(value: Any) -> Any:
     return value
 
 
+Cycles = Annotated[int, Field(ge=0, le=100)]
+
+
 class Block(Section):
     """Say what one part of the session is, and how long it lasts."""
 
-    kind: Literal["rest", "observation", "closed_loop", "free"] = Field(
+    kind: Literal["rest", "observation", "closed_loop", "free", "arm", "isometric", "drawing"] = Field(
         description="`rest` measures and freezes the baselines; in `observation` the computer moves the cursor; in "
-        "`closed_loop` the subject does; `free` has no targets.",
+        "`closed_loop` the subject does, through the decoder; `free` has no targets. In `arm` the cursor is the hand, in "
+        "`isometric` what the force of a held hand amounts to, in `drawing` the hand again, and the target moves along the "
+        "path (`path_size_cm` ...): a trial succeeds when the hand has kept with it for `hold_ms`.",
         examples=["closed_loop"],
     )
     name: str = Field("", description="Name in views and reports.")
@@ -60,6 +65,30 @@ class Task(Section):
     )
     margin_cm: float | None = Field(
         None, ge=0, description="Least distance of a `uniform` target's centre from the edge.", json_schema_extra=CM
+    )
+    path_size_cm: Point | None = Field(
+        None,
+        description="Width and height of the path on which the target moves in `drawing` blocks: "
+        "x = width/2 sin(2 pi path_cycles[0] t / path_ms + path_phase_deg), y = height/2 sin(2 pi path_cycles[1] t / path_ms).",
+        json_schema_extra={**CM, "allowed": "[width, height], each at least 0"},
+    )
+    path_cycles: Annotated[tuple[Cycles, Cycles], Field(strict=False)] = Field(
+        (1, 1),
+        description="How often x and y go to and fro on the path; `[1, 1]`: a circle or ellipse, `[1, 2]`: an eight.",
+        json_schema_extra={"allowed": "[x, y], whole numbers from 0 to 100"},
+    )
+    path_phase_deg: float = Field(
+        90.0,
+        ge=-360,
+        le=360,
+        description="Lead of x on the path; 90: an ellipse that starts at +x.",
+        json_schema_extra=DEG,
+    )
+    path_ms: float = Field(
+        4000.0,
+        gt=0,
+        description="How long the target takes for the path; a multiple of the tick.",
+        json_schema_extra=MS,
     )
     order: Literal["shuffled", "sequential", "random"] = Field(
         "shuffled", description="`shuffled`: each target once per cycle, in random order."

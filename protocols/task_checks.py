@@ -8,6 +8,7 @@ from protocols.schema import Protocol
 # Keys of the task that belong to one pattern: (pattern, key).
 PATTERN_KEYS = (("ring", "count"), ("ring", "distance_cm"), ("list", "positions_cm"), ("uniform", "margin_cm"))
 
+HAND_KINDS = ("arm", "isometric", "drawing")  # of blocks in which the hand moves the cursor, not the decoder
 _TOUCH_CM = 1e-9  # a target that touches the edge is inside, whatever the rounding
 
 
@@ -27,6 +28,12 @@ def check_blocks(protocol: Protocol) -> Iterator[Finding]:
                     f"{path}.assist", f"a {block.kind} block has no target to assist toward; allowed: 0", lengths
                 )
             continue
+        if block.kind in HAND_KINDS and block.assist != 0:
+            yield Finding(
+                f"{path}.assist",
+                f"has no effect in a block of kind {block.kind!r}, where the hand moves the cursor; allowed: 0",
+                lengths,
+            )
         if block.duration_s is not None and block.trials is not None:
             yield Finding(path, "has both duration_s and trials; allowed: one of them", lengths)
         if block.duration_s is None and block.trials is None:
@@ -91,6 +98,28 @@ def check_targets(protocol: Protocol) -> Iterator[Finding]:
     if unreachable:
         where = _name_targets(unreachable, positions_cm)
         yield Finding(key, f"{where} off the cursor's line; without axes.y allowed: y = 0", ("axes", *because))
+
+
+def check_path(protocol: Protocol) -> Iterator[Finding]:
+    """Find a path that is missing where a target is to move along it, or that leaves the workspace."""
+    size_cm, radius_cm = protocol.task.path_size_cm, protocol.task.target_radius_cm
+    key, rests_on = "task.path_size_cm", ("blocks", "workspace.size_cm", "task.target_radius_cm")
+    drawing = [index for index, block in enumerate(protocol.blocks) if block.kind == "drawing"]
+    if not drawing:
+        return
+    if size_cm is None:
+        where = f"blocks.{drawing[0]}"
+        yield Finding(key, f"is missing; {where}, a drawing block, needs it; allowed: [width, height]", rests_on)
+    elif min(size_cm) < 0 or max(size_cm) == 0:
+        yield Finding(key, f"[{size_cm[0]:g}, {size_cm[1]:g}] is no path; allowed: two sizes of at least 0, not both 0")
+    elif any(
+        size / 2 + radius_cm > room / 2 + _TOUCH_CM
+        for size, room in zip(size_cm, protocol.workspace.size_cm, strict=True)
+    ):
+        room = " x ".join(f"{max(side - 2 * radius_cm, 0.0):g}" for side in protocol.workspace.size_cm)
+        yield Finding(
+            key, f"[{size_cm[0]:g}, {size_cm[1]:g}] leads targets over the edge; allowed: up to {room}", rests_on
+        )
 
 
 def _name_targets(indices: Sequence[int], positions_cm: Sequence[tuple[float, float]]) -> str:

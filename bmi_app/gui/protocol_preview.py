@@ -113,9 +113,12 @@ class ProtocolPreview(QWidget):
             box = QRectF(left, area.top() + 20, area.width() * share / sum(shares) - 3, area.height() - 22)
             left += area.width() * share / sum(shares)
             colour = QColor(
-                {"rest": theme.border, "observation": theme.target, "closed_loop": theme.cursor, "free": theme.held}[
-                    block.kind
-                ]
+                {
+                    "rest": theme.border,
+                    "observation": theme.target,
+                    "closed_loop": theme.cursor,
+                    "free": theme.held,
+                }.get(block.kind, theme.target)
             )
             painter.setPen(QPen(colour, 1.5))
             colour.setAlphaF(0.22)

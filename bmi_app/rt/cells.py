@@ -29,5 +29,7 @@ LAST_ARRIVAL = 19 * _LINE  # acquisition: local clock of the last data, the bits
 PUBLISHED = 20 * _LINE  # publisher: frames sent to the outlets
 SOURCE_ENDED = 21 * _LINE  # acquisition: 1 when a finite source has nothing more
 SOURCE_FAULT = 22 * _LINE  # acquisition: an error code of the driver, 0 for none
+HAND = 23 * _LINE  # acquisition: the driver's hand, as `bmi_app.rt.hand` packs it
+PERSONS_HAND = 24 * _LINE  # control: the hand that a view tells of; beside it the local clock of when
 
-N_WORDS = 24 * _LINE
+N_WORDS = 25 * _LINE

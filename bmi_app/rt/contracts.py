@@ -42,7 +42,9 @@ NOTHING, CHANGED, REFUSED = 0, 1, 2  # what LEARN returns
 SEEN_TIME_S, SEEN_X, SEEN_Y, SEEN_VX, SEEN_VY, SEEN_TARGET_X, SEEN_TARGET_Y, SEEN_RADIUS, SEEN_STATE, SEEN_REWARD = (
     range(10)
 )
-N_SEEN = 10
+SEEN_CONTROL = 10  # what moves the cursor: 0 the decoder, 1 the hand, 2 the hand's force
+SEEN_HAND_X, SEEN_HAND_Y = 11, 12  # the person's hand (cm), newest row only and without delay; NaN: none
+N_SEEN = 13
 
 _GROUPS: tuple[tuple[tuple[str, Any], ...], ...] = (
     (("ctl", i8_1), ("config", config_t), ("state", state_t)),

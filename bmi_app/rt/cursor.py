@@ -1,4 +1,4 @@
-"""Move the cursor: decoded velocity, model of the intention, assist, exploration, limits."""
+"""Move the cursor: by decoded velocity, assist and exploration, within limits; or to where the hand is."""
 
 import math
 
@@ -7,7 +7,8 @@ from bmi_app.rt.jit import part
 from bmi_app.rt.records import BlockKind, TaskState
 
 _MOVE, _INTER_TRIAL, _REST = int(TaskState.MOVE), int(TaskState.INTER_TRIAL), int(TaskState.REST)
-_OBSERVATION = int(BlockKind.OBSERVATION)
+_OBSERVATION, _ARM = int(BlockKind.OBSERVATION), int(BlockKind.ARM)
+_ISOMETRIC, _DRAWING = int(BlockKind.ISOMETRIC), int(BlockKind.DRAWING)
 
 DECODED, VELOCITY, INTENT, NOISE = range(4)  # rows of `vectors`
 
@@ -40,6 +41,17 @@ def intend(config, state, intent):
 
 
 @part
+def follows_hand(state, blocks):
+    """Return 0 where the decoder moves the cursor, 1 where the hand does, 2 where the hand's force does."""
+    if state.block < 0:
+        return 0
+    kind = blocks[state.block].kind
+    if kind == _ISOMETRIC:
+        return 2
+    return int(kind in (_ARM, _DRAWING))
+
+
+@part
 def _assist_now(state, block):
     """Return the share of the computer in the movement, 0 to 1."""
     if block.kind == _OBSERVATION:
@@ -56,13 +68,38 @@ def _assist_now(state, block):
 
 
 @part
-def move(core, trial, task):
-    """Move the cursor by one tick, unless the session is held, rests, or waits at the centre."""
-    config, state, blocks = core[1][0], core[2][0], task[2]
-    vectors = trial[5]
+def _explore(config, state, noise):
+    """Renew the exploration: slow noise, an Ornstein-Uhlenbeck process of the deviation asked for."""
+    if config.exploration_cm_s > 0.0:
+        keep = config.exploration_keep
+        draw = random.key(config.seed, random.EXPLORATION, state.tick)
+        for a in range(noise.shape[0]):
+            noise[a] = keep * noise[a] + math.sqrt(1.0 - keep * keep) * config.exploration_cm_s * random.normal(draw, a)
+
+
+@part
+def _put(config, state, x_cm, y_cm):
+    """Put the cursor somewhere, or where the workspace ends on the way there."""
+    state.cursor_x_cm = min(max(x_cm, -config.half_width_cm), config.half_width_cm)
+    state.cursor_y_cm = min(max(y_cm, -config.half_height_cm), config.half_height_cm)
+
+
+@part
+def _follow_hand(config, state, velocity):
+    """Put the cursor where the hand is; without a hand, or while the session is held, it stays."""
+    before_x_cm, before_y_cm = state.cursor_x_cm, state.cursor_y_cm
+    n_axes = velocity.shape[0]
+    if not state.held and not math.isnan(state.hand_x_cm):
+        _put(config, state, state.hand_x_cm, state.hand_y_cm if n_axes > 1 else before_y_cm)
+    velocity[0] = (state.cursor_x_cm - before_x_cm) / config.tick_s
+    if n_axes > 1:
+        velocity[1] = (state.cursor_y_cm - before_y_cm) / config.tick_s
+
+
+@part
+def _steer(config, state, vectors):
+    """Move the cursor by decoded velocity, exploration and assist, unless it rests or waits at the centre."""
     decoded, velocity, intent, noise = vectors[DECODED], vectors[VELOCITY], vectors[INTENT], vectors[NOISE]
-    intend(config, state, intent)
-    state.assist = _assist_now(state, blocks[state.block]) if state.block >= 0 else 0.0
     fixed = (
         state.held
         or state.block < 0
@@ -71,10 +108,6 @@ def move(core, trial, task):
     )
     speed_squared = 0.0
     for a in range(velocity.shape[0]):
-        if config.exploration_cm_s > 0.0:  # slow noise: an Ornstein-Uhlenbeck process of this deviation
-            keep = config.exploration_keep
-            draw = random.key(config.seed, random.EXPLORATION, state.tick)
-            noise[a] = keep * noise[a] + math.sqrt(1.0 - keep * keep) * config.exploration_cm_s * random.normal(draw, a)
         velocity[a] = 0.0
         if not fixed:
             velocity[a] = (1.0 - state.assist) * (decoded[a] + noise[a]) + state.assist * intent[a]
@@ -84,8 +117,22 @@ def move(core, trial, task):
         for a in range(velocity.shape[0]):
             limited = velocity[a] * (config.max_speed_cm_s / speed_cm_s)
             velocity[a] = limited if math.isfinite(limited) else 0.0
-    x = state.cursor_x_cm + velocity[0] * config.tick_s
-    state.cursor_x_cm = min(max(x, -config.half_width_cm), config.half_width_cm)
+    x_cm, y_cm = state.cursor_x_cm + velocity[0] * config.tick_s, state.cursor_y_cm
     if velocity.shape[0] > 1:
-        y = state.cursor_y_cm + velocity[1] * config.tick_s
-        state.cursor_y_cm = min(max(y, -config.half_height_cm), config.half_height_cm)
+        y_cm += velocity[1] * config.tick_s
+    _put(config, state, x_cm, y_cm)
+
+
+@part
+def move(core, trial, task):
+    """Move the cursor by one tick."""
+    config, state, blocks = core[1][0], core[2][0], task[2]
+    vectors = trial[5]
+    intend(config, state, vectors[INTENT])
+    _explore(config, state, vectors[NOISE])
+    if follows_hand(state, blocks):
+        state.assist = 0.0
+        _follow_hand(config, state, vectors[VELOCITY])
+    else:
+        state.assist = _assist_now(state, blocks[state.block]) if state.block >= 0 else 0.0
+        _steer(config, state, vectors)

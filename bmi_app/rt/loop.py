@@ -7,6 +7,7 @@ liblsl and the C library.
 from bmi_app.rt import cells
 from bmi_app.rt.clock import sleep_until
 from bmi_app.rt.contracts import ACT, DECODE, LEARN, POLL, frames_t, session_t
+from bmi_app.rt.hand import take_hand
 from bmi_app.rt.jit import f4_2, f8_1, i8, i8_1, kernel, part, void
 from bmi_app.rt.log import log_event_at
 from bmi_app.rt.lsl import local_clock
@@ -99,6 +100,7 @@ def run_live(decoder, rule, session):
             due_s = _wait_for_edge(core)
             quiet_s = due_s - max(load_f8(ctl, cells.LAST_ARRIVAL), config.start_s)
             state.inputs = _LOST if quiet_s > config.watchdog_s else 0
+        take_hand(ctl, state, state.edge_s)
         drained = load(ctl, cells.SPIKES_HEAD) == ctl[cells.SPIKES_DECODED] and state.tick > state.last_bin
         if load(ctl, cells.SOURCE_ENDED) and drained:
             break
@@ -126,6 +128,7 @@ def run_fast(poll, act, memory, decoder, rule, session, n_ticks):
             store(ctl, cells.SOURCE_ENDED, 1)
             _end_untimely(core, session[6], _SOURCE_ENDED)
             return made
+        take_hand(ctl, state, state.edge_s)
         tick(decoder, rule, session)
         _publish(core, frame_rings, state.edge_s, 0.0)
     return n_ticks
@@ -133,7 +136,7 @@ def run_fast(poll, act, memory, decoder, rule, session, n_ticks):
 
 @kernel(void(DECODE, LEARN, session_t, frames_t, f4_2))
 def run_recorded(decoder, rule, session, recorded, counts):
-    """Make the ticks of a recording again: its counts, edges and input flags are given, commands wait in the queue.
+    """Make the ticks of a recording again: its counts, edges, hand and input flags are given, commands wait in the queue.
 
     The caller hands over chunks no longer than the frame ring, and compares between calls.
     """
@@ -142,6 +145,7 @@ def run_recorded(decoder, rule, session, recorded, counts):
     for k in range(recorded.shape[0]):
         state.edge_s = recorded[k].edge_s
         state.inputs = recorded[k].flags & (_LOST | _REPLAYED)
+        state.hand_x_cm, state.hand_y_cm = recorded[k].hand_x_cm, recorded[k].hand_y_cm
         fresh = pending[state.tick & (pending.shape[0] - 1)]
         for u in range(fresh.shape[0]):
             fresh[u] = counts[k, u]

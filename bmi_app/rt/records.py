@@ -9,6 +9,7 @@ from enum import IntEnum, IntFlag
 import numpy as np
 
 MAX_AXES = 2  # the workspace is a plane; a one-dimensional protocol leaves y at 0
+HAND_REACH_CM = 1000.0  # a hand farther from the centre than this is none
 
 
 class TaskState(IntEnum):
@@ -42,6 +43,9 @@ class BlockKind(IntEnum):
     OBSERVATION = 1
     CLOSED_LOOP = 2
     FREE = 3
+    ARM = 4  # the cursor is the hand
+    ISOMETRIC = 5  # the cursor is the force of a hand that is held
+    DRAWING = 6  # the cursor is the hand, and the target moves along a path
 
 
 class Flag(IntFlag):
@@ -56,6 +60,8 @@ class Flag(IntFlag):
     REJECTED = 64  # an update was rejected by the guard in this tick
     IN_TARGET = 128
     FINISHED = 256  # the protocol's last block is over, or a stop was commanded
+    HAND = 512  # the cursor is the hand (arm and drawing blocks)
+    FORCE = 1024  # the cursor is the force of the hand (isometric blocks)
 
 
 class EventKind(IntEnum):
@@ -171,6 +177,8 @@ FRAME = np.dtype(
         ("target_x_cm", "<f8"),
         ("target_y_cm", "<f8"),
         ("target_radius_cm", "<f8"),  # 0 when no target is shown
+        ("hand_x_cm", "<f8"),  # input: the hand, or what its force amounts to; NaN: none
+        ("hand_y_cm", "<f8"),
         ("hold_fraction", "<f8"),  # 0..1
         ("assist", "<f8"),
         ("reward", "<f8"),  # given in this tick

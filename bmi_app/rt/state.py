@@ -74,6 +74,13 @@ CONFIG = np.dtype(
         ("reward_ticks", "<i8"),
         ("failed_ticks", "<i8"),
         ("reward_probability", "<f8"),
+        # path of the target in drawing blocks
+        ("path_half_width_cm", "<f8"),
+        ("path_half_height_cm", "<f8"),
+        ("path_cycles_x", "<i8"),
+        ("path_cycles_y", "<i8"),
+        ("path_phase", "<f8"),  # rad
+        ("path_ticks", "<i8"),
         # learning
         ("learn_when", "<i8"),
         ("sample_ticks", "<i8"),
@@ -102,6 +109,8 @@ STATE = np.dtype(
         ("tick", "<i8"),  # the tick being made
         ("edge_s", "<f8"),  # input: end of its bin
         ("inputs", "<i8"),  # input: Flag.SOURCE_LOST, Flag.REPLAYED
+        ("hand_x_cm", "<f8"),  # input: NaN without a hand
+        ("hand_y_cm", "<f8"),
         ("n_commands", "<i8"),
         ("spikes", "<f8"),
         ("boxcar_row", "<i8"),  # the oldest

@@ -11,6 +11,7 @@ import numpy as np
 
 from bmi_app.rt import random
 from bmi_app.rt.bins import freeze_baselines
+from bmi_app.rt.cursor import follows_hand
 from bmi_app.rt.jit import part
 from bmi_app.rt.log import log_event
 from bmi_app.rt.records import BlockKind, EventKind, Outcome, StopReason, TaskState
@@ -58,6 +59,7 @@ _NEVER_REACHED, _NOT_HELD, _SKIPPED, _TIME_UP = (
 )
 _SUCCESS, _BLOCK_ENDED = int(_O.SUCCESS), int(_O.BLOCK_ENDED)
 _BLOCK_REST, _BLOCK_FREE = int(BlockKind.REST), int(BlockKind.FREE)
+_BLOCK_DRAWING = int(BlockKind.DRAWING)
 _BLOCK_START, _TRIAL_START, _TRIAL_END = (
     int(k) for k in (EventKind.BLOCK_START, EventKind.TRIAL_START, EventKind.TRIAL_END)
 )
@@ -100,6 +102,22 @@ def _conditions(config, state):
     ):
         bits |= _TIME_UP
     return bits
+
+
+@part
+def _is_drawing(state, blocks):
+    """Tell whether the target moves along the path."""
+    return state.block >= 0 and blocks[state.block].kind == _BLOCK_DRAWING
+
+
+@part
+def _follow_path(config, state):
+    """Put the target where the path leads it in this tick of the trial: a sine on each axis."""
+    turns = state.trial_ticks / config.path_ticks
+    x_turns, y_turns = config.path_cycles_x * turns, config.path_cycles_y * turns
+    state.target_x_cm = config.path_half_width_cm * math.sin(2.0 * math.pi * x_turns + config.path_phase)
+    y_cm = config.path_half_height_cm * math.sin(2.0 * math.pi * y_turns)
+    state.target_y_cm = y_cm if config.n_axes > 1 else 0.0
 
 
 @part
@@ -171,8 +189,11 @@ def _enter(core, task, logs, next_state, outcome):
         state.entered = 0
         state.n_samples = 0
         choose_target(config, state, task[0], task[1])
+        if _is_drawing(state, task[2]):  # after the choice, which shuffles the next cycle when that is due
+            state.target = -1
+            _follow_path(config, state)
         log_event(core, logs, _TRIAL_START, state.target, 0.0)
-    if next_state == _INTER_TRIAL and config.start_at_centre:
+    if next_state == _INTER_TRIAL and config.start_at_centre and not follows_hand(state, task[2]):
         state.cursor_x_cm = 0.0
         state.cursor_y_cm = 0.0
 
@@ -202,7 +223,7 @@ def _next_block(core, features, task, logs):
         state.state = _IDLE
     else:
         state.state = _INTER_TRIAL
-    if kind == _BLOCK_REST or config.start_at_centre:
+    if kind == _BLOCK_REST or (config.start_at_centre and not follows_hand(state, blocks)):
         state.cursor_x_cm = 0.0
         state.cursor_y_cm = 0.0
     log_event(core, logs, _BLOCK_START, state.block, float(kind))
@@ -222,6 +243,8 @@ def advance(core, features, task, logs):
     state.trial_ticks += 1
     if state.state == _REST or state.state == _IDLE:
         return
+    if _is_drawing(state, blocks) and (state.state == _MOVE or state.state == _HOLD):
+        _follow_path(config, state)
     now = _conditions(config, state)
     state.skip = 0
     for row in range(transitions.shape[0]):

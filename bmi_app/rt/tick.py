@@ -4,7 +4,7 @@ from bmi_app.rt import cells
 from bmi_app.rt.bins import collect, gather_rest, smooth
 from bmi_app.rt.commands import take_commands
 from bmi_app.rt.contracts import DECODE, LEARN, session_t
-from bmi_app.rt.cursor import DECODED, INTENT, NOISE, VELOCITY, decode, move
+from bmi_app.rt.cursor import DECODED, INTENT, NOISE, VELOCITY, decode, follows_hand, move
 from bmi_app.rt.jit import kernel, part, void
 from bmi_app.rt.learn import learn, sample
 from bmi_app.rt.log import log_event
@@ -15,6 +15,7 @@ _LOST = int(Flag.SOURCE_LOST)
 _INPUTS = int(Flag.SOURCE_LOST | Flag.REPLAYED)
 _PAUSED, _LEARNING, _REWARDED, _UPDATED = (int(f) for f in (Flag.PAUSED, Flag.LEARNING, Flag.REWARDED, Flag.UPDATED))
 _REJECTED, _IN_TARGET, _FINISHED = int(Flag.REJECTED), int(Flag.IN_TARGET), int(Flag.FINISHED)
+_HAND, _FORCE = int(Flag.HAND), int(Flag.FORCE)
 _REST, _MOVE, _HOLD = int(TaskState.REST), int(TaskState.MOVE), int(TaskState.HOLD)
 _EVENT_LOST, _EVENT_BACK, _STOP = int(EventKind.SOURCE_LOST), int(EventKind.SOURCE_BACK), int(EventKind.SESSION_STOP)
 _DURATION, _TRIALS = int(StopReason.DURATION), int(StopReason.TRIALS)
@@ -65,6 +66,9 @@ def write_frame(core, trial, task, frame_rings):
     flags |= _REJECTED if state.rejected else 0
     flags |= _IN_TARGET if state.state == _HOLD else 0
     flags |= _FINISHED if state.stop_reason else 0
+    by_hand = follows_hand(state, blocks)
+    flags |= _HAND if by_hand == 1 else 0
+    flags |= _FORCE if by_hand == 2 else 0
     frame.tick, frame.edge_s, frame.flags = state.tick, state.edge_s, flags
     frame.state, frame.state_ticks, frame.block = state.state, state.state_ticks, state.block
     frame.trial, frame.target, frame.outcome = state.trial, state.target, state.outcome
@@ -77,6 +81,7 @@ def write_frame(core, trial, task, frame_rings):
     frame.noise_x_cm_s, frame.noise_y_cm_s = vectors[NOISE, 0], vectors[NOISE, last] * last
     frame.target_x_cm, frame.target_y_cm = state.target_x_cm, state.target_y_cm
     frame.target_radius_cm = config.target_radius_cm if shown else 0.0
+    frame.hand_x_cm, frame.hand_y_cm = state.hand_x_cm, state.hand_y_cm
     frame.hold_fraction = min(state.state_ticks / max(config.hold_ticks, 1), 1.0) if state.state == _HOLD else 0.0
     frame.assist, frame.reward = state.assist, state.reward
     frame.update_norm, frame.learning_rate = state.update_norm, state.learning_rate
@@ -87,7 +92,7 @@ def write_frame(core, trial, task, frame_rings):
 def tick(decoder, rule, session):
     """Make the tick `state.tick` up to its frame; the caller publishes the frame.
 
-    Inputs beside the spikes and the commands: `state.edge_s` and `state.inputs`, which the caller has set.
+    Inputs beside the spikes and the commands: `state.edge_s`, `state.inputs` and the hand, which the caller has set.
     """
     core, model, features, trial, task, frame_rings, logs, inputs = session
     state = core[2][0]

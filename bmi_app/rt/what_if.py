@@ -48,6 +48,7 @@ def run_what_if(decoder, rule, session, recorded, counts):
         frame = recorded[k]
         state.edge_s = frame.edge_s
         state.inputs = frame.flags & _LOST
+        state.hand_x_cm, state.hand_y_cm = frame.hand_x_cm, frame.hand_y_cm
         fresh = pending[state.tick & (pending.shape[0] - 1)]
         for u in range(fresh.shape[0]):
             fresh[u] = counts[k, u]

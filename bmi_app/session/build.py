@@ -131,6 +131,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate
     config, state = arrays["config"][0], arrays["state"][0]
     decoder, learning, task, tick = protocol.decoder, protocol.learning, protocol.task, protocol.tick
     tick_s = tick.period_ms / 1e3
+    path_cm = task.path_size_cm or (0.0, 0.0)
     values: dict[str, float] = {
         "n_units": protocol.units.count,
         "n_axes": protocol.n_axes,
@@ -160,6 +161,12 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate
         "reward_ticks": ticks_of(protocol, task.reward_ms),
         "failed_ticks": ticks_of(protocol, task.failed_ms),
         "reward_probability": task.reward_probability,
+        "path_half_width_cm": path_cm[0] / 2,
+        "path_half_height_cm": path_cm[1] / 2,
+        "path_cycles_x": task.path_cycles[0],
+        "path_cycles_y": task.path_cycles[1],
+        "path_phase": math.radians(task.path_phase_deg),
+        "path_ticks": ticks_of(protocol, task.path_ms),
         "learn_when": LearnWhen[learning.when.upper()],
         "sample_ticks": max(ticks_of(protocol, learning.sample_ms), 1),
         "weight_min": learning.weight_min,
@@ -173,6 +180,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate
         config[name] = value
     state["block"] = state["trial"] = state["target"] = -1
     state["assist_override"] = -1.0
+    state["hand_x_cm"] = state["hand_y_cm"] = math.nan
     state["learning_on"] = 1
     state["learning_rate"] = default_rate if learning.rate is None else learning.rate
 

@@ -12,21 +12,24 @@ Every request is one object with `do`, and the arguments of that command:
     {"do": "undo"}                            without it, before the last one
     {"do": "load_weights", "file": "d.npz"}   adopt a saved decoder
     {"do": "save_weights", "file": "d.npz"}   save the present one
+    {"do": "hand", "x_cm": 1.5, "y_cm": -2}   the person's hand, as in an arm block; to be told again within 0.5 s;
+    {"do": "hand"}                            the hand is away
     {"do": "note", "text": "..."}             stamped into the journal
     {"do": "status"}                          answers at once
 """
 
+import math
 import sys
 from typing import Any
 
 import numpy as np
 
-from bmi_app.rt.records import COMMAND, CommandKind, StopReason
+from bmi_app.rt.records import COMMAND, HAND_REACH_CM, CommandKind, StopReason
 from protocols.schema import Protocol
 
 # Commands that only become a record; the others need a hand of the control thread as well.
 PLAIN = ("pause", "resume", "stop", "reward", "skip_trial", "next_block", "assist", "learning", "learning_rate", "gain")
-OTHERS = ("move_unit", "undo", "load_weights", "save_weights", "note", "status")
+OTHERS = ("move_unit", "undo", "load_weights", "save_weights", "note", "hand", "status")
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "assist": ("value",),
     "learning": ("on",),
@@ -37,6 +40,7 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "load_weights": ("file",),
     "save_weights": ("file",),
     "note": ("text",),
+    "hand": ("x_cm", "y_cm"),
 }
 
 
@@ -94,6 +98,20 @@ def record(name: str, request: dict[str, Any], protocol: Protocol) -> np.ndarray
     elif name == "move_unit":
         command["index"], command["aux"] = _unit_and_population(request, protocol)
     return command
+
+
+def hand_cm(request: dict[str, Any]) -> tuple[float, float]:
+    """Return the place of a person's hand (cm); NaN where it is away.
+
+    Raises
+    ------
+    CommandError
+        If only one coordinate is given, or one is not allowed.
+    """
+    if request.get("x_cm") is None and request.get("y_cm") is None:
+        return math.nan, math.nan
+    x_cm, y_cm = (_number("hand", request, key, -HAND_REACH_CM, HAND_REACH_CM) for key in ("x_cm", "y_cm"))
+    return x_cm, y_cm
 
 
 def _number(name: str, request: dict[str, Any], key: str, least: float, most: float) -> float:

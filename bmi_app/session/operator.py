@@ -13,6 +13,7 @@ from bmi_app.record.journal import Journal
 from bmi_app.rt import cells
 from bmi_app.rt.arrays import N_STAGING_SLOTS
 from bmi_app.rt.clock import now_s
+from bmi_app.rt.hand import tell_persons_hand
 from bmi_app.rt.log import hash_weights
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import EVENT, CommandKind, EventKind, TaskState
@@ -58,6 +59,9 @@ class Operator:
             return None, {"tick": int(state["tick"]), "state": TaskState(int(state["state"])).name.lower()}
         if name == "note":
             return None, {"tick": self.note(EventKind.NOTE, str(request.get("text", "")))}
+        if name == "hand":
+            tell_persons_hand(self._ctl, *commands.hand_cm(request), now_s())
+            return None, {}
         if name == "save_weights":
             return None, {"file": self._save(request)}
         if name == "undo":

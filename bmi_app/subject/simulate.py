@@ -11,6 +11,9 @@ import numpy as np
 from bmi_app.rt import random
 from bmi_app.rt.contracts import (
     N_SEEN,
+    SEEN_CONTROL,
+    SEEN_HAND_X,
+    SEEN_HAND_Y,
     SEEN_RADIUS,
     SEEN_REWARD,
     SEEN_STATE,
@@ -23,6 +26,8 @@ from bmi_app.rt.contracts import (
     SEEN_Y,
 )
 from bmi_app.rt.jit import part
+from bmi_app.rt.memory import Layout
+from bmi_app.rt.records import Flag
 
 HISTORY = 8  # rows of `seen`
 _LANES = 1 << 16  # four for each of the most units that a protocol may have
@@ -30,7 +35,9 @@ _LANES = 1 << 16  # four for each of the most units that a protocol may have
 # Words at the head of the simulation's memory; integers stand in `memory.view(np.int64)`.
 SEED, STEP, N_UNITS, MANUAL_CLOCK, FRAME = range(5)
 STEP_S, START_S, DELAY_S = range(5, 8)
-HEADER = 8
+HAND = 8  # where in the subject's part its hand stands; -1: it has none
+HEADER = 9
+_HAND_FLAG, _FORCE_FLAG = int(Flag.HAND), int(Flag.FORCE)
 
 
 def words(n_units: int, subject_words: int) -> int:
@@ -41,6 +48,19 @@ def words(n_units: int, subject_words: int) -> int:
 def subject_part(memory: np.ndarray, n_units: int) -> np.ndarray:
     """Return the part of a simulation's memory that belongs to the subject."""
     return memory[HEADER + HISTORY * N_SEEN + n_units :]
+
+
+def hand_place(layout: Layout) -> int:
+    """Return where the part `hand` begins in a subject's memory; -1 for a subject without one.
+
+    A subject that moves an arm says after each ACT in `hand` (2,) where its hand is, or what its force amounts to (cm).
+    """
+    at = 0
+    for name, shape in layout.items():
+        if name == "hand":
+            return at
+        at += math.prod(shape)
+    return -1
 
 
 @part
@@ -67,6 +87,23 @@ def see_frame(seen, frame):
     seen[0, SEEN_TARGET_X], seen[0, SEEN_TARGET_Y] = frame.target_x_cm, frame.target_y_cm
     seen[0, SEEN_RADIUS] = frame.target_radius_cm
     seen[0, SEEN_STATE], seen[0, SEEN_REWARD] = frame.state, frame.reward
+    seen[0, SEEN_CONTROL] = 1.0 if frame.flags & _HAND_FLAG else 2.0 if frame.flags & _FORCE_FLAG else 0.0
+
+
+@part
+def see_hand(seen, hand):
+    """Show the subject where the person's hand is now (x, y in cm; NaN: none), which may be its intention."""
+    seen[0, SEEN_HAND_X], seen[0, SEEN_HAND_Y] = hand
+
+
+@part
+def hand_of(memory):
+    """Return where the subject's hand is (cm), or what its force amounts to; NaN for a subject without arm."""
+    at = memory.view(np.int64)[HAND]
+    if at < 0:
+        return math.nan, math.nan
+    subject = parts(memory)[2]
+    return subject[at], subject[at + 1]
 
 
 @part

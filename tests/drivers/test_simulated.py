@@ -7,14 +7,22 @@ from hypothesis import strategies as st
 from numba import njit
 
 from bmi_app.rt import cells, random
-from bmi_app.rt.contracts import act_signature
+from bmi_app.rt.contracts import SEEN_HAND_Y, act_signature
+from bmi_app.rt.hand import take_hand, tell_persons_hand
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.records import FRAME, SPIKE
+from bmi_app.rt.state import STATE
+from bmi_app.subject import simulate
 from bmi_app.subject.simulate import spikes_of, time_of
 from drivers import simulated
 from protocols.load import load
 
 SLOTS = 1 << 20
+
+
+@njit
+def take(ctl, state, now_s):
+    take_hand(ctl, state[0], now_s)
 
 
 @kernel(act_signature)
@@ -29,6 +37,13 @@ def SHOWS_X(memory, key, seen, rates_out):
     """Ask every unit for as many Hz as the cursor's x says."""
     for u in range(rates_out.shape[0]):
         rates_out[u] = seen[0, 1]
+
+
+@kernel(act_signature)
+def REACHES(memory, key, seen, rates_out):
+    """Move the hand by 1 cm in each step, to the place of the person's hand in y; lose it after 50 steps."""
+    memory[0] += 1.0 if memory[0] < 50.0 else np.nan
+    memory[1] = seen[0, SEEN_HAND_Y]
 
 
 class Rig:
@@ -148,6 +163,26 @@ def test_the_subject_sees_the_cursor_late() -> None:
         rig.poll((k + 1) * 0.01)
     first_s = rig.sent()["stamp_s"].min()
     assert 0.31 <= first_s < 0.33
+
+
+def test_the_hand_of_a_subject_goes_to_the_tick_and_the_persons_hand_to_the_subject() -> None:
+    rig = Rig(act=REACHES)
+    rig.driver.memory.view(np.int64)[simulate.HAND] = 0  # as if the subject's memory began with `hand`
+    simulate.subject_part(rig.driver.memory, 96)[:2] = 0.0
+    for k in range(1, 53):
+        tell_persons_hand(rig.ctl, 0.0, 7.5, k * 0.01)
+        rig.poll(k * 0.01)
+        state = np.zeros(1, STATE)
+        take(rig.ctl, state, k * 0.01)
+        hand_cm = float(state["hand_x_cm"][0]), float(state["hand_y_cm"][0])
+        assert hand_cm == ((k, 7.5) if k <= 50 else (0.0, 7.5))  # without one of its own: the person's
+
+
+def test_a_subject_without_arm_has_no_hand() -> None:
+    rig = Rig()
+    rig.poll(0.1)
+    assert rig.ctl[cells.HAND] == 0
+    assert simulate.hand_place({"a": (2, 3), "hand": (2,)}) == 6
 
 
 def test_a_full_ring_counts_what_it_drops() -> None:

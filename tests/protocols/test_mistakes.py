@@ -179,6 +179,31 @@ CASES = {
         "or [from, to]",
     ),
     "assist that never ends": (spoil('"closed_loop"', '"closed_loop"\nassist = [1, 0]'), "blocks.1.assist", "no end"),
+    "assist by hand": (
+        spoil('"closed_loop"', '"arm"\nassist = 0.5'),
+        "blocks.1.assist",
+        "where the hand moves the cursor; allowed: 0",
+    ),
+    "drawing without path": (
+        spoil('"closed_loop"', '"drawing"'),
+        "task.path_size_cm",
+        "blocks.1, a drawing block, needs it",
+    ),
+    "path over the edge": (
+        spoil('"closed_loop"', '"drawing"') + "path_size_cm = [18.5, 4]\n",
+        "task.path_size_cm",
+        "allowed: up to 18 x 18",
+    ),
+    "no path": (
+        spoil('"closed_loop"', '"drawing"') + "path_size_cm = [0, 0]\n",
+        "task.path_size_cm",
+        "not both 0",
+    ),
+    "half a cycle": (
+        spoil('"closed_loop"', '"drawing"') + "path_size_cm = [4, 4]\npath_cycles = [1, 0.5]\n",
+        "task.path_cycles.1",
+        "whole numbers from 0 to 100",
+    ),
     # task
     "ring without count": (spoil("count = 4\n", ""), "task.count", 'pattern = "ring" needs it'),
     "key of another pattern": (spoil("count = 4", "count = 4\nmargin_cm = 2"), "task.margin_cm", "has no effect"),

@@ -15,6 +15,7 @@ TARGET_ORDER, TARGET_PLACE, REWARD, EXPLORATION = 1, 2, 3, 4
 
 S, O = TaskState, Outcome  # noqa: E741
 IN_TRIAL = (S.MOVE, S.HOLD)
+BY_HAND = ("arm", "isometric", "drawing")
 
 
 class SlowSession:
@@ -53,9 +54,14 @@ class SlowSession:
         return round(duration_ms / self.p.tick.period_ms)
 
     def tick(
-        self, counts: np.ndarray, lost: bool, commands: list[tuple[CommandKind, int, int, float]]
+        self,
+        counts: np.ndarray,
+        lost: bool,
+        commands: list[tuple[CommandKind, int, int, float]],
+        hand_cm: tuple[float, float] = (math.nan, math.nan),
     ) -> dict[str, Any]:
         self.now += 1
+        self.hand_cm = hand_cm
         self.reward, self.outcome, self.norm, self.updated, self.rejected = 0.0, O.NONE, 0.0, False, False
         for command in commands:
             self._command(*command)
@@ -127,6 +133,8 @@ class SlowSession:
             draw = rnd.key(self.p.session.seed, EXPLORATION, self.now)
             fresh = np.array([rnd.normal(draw, a) for a in range(n)])
             self.noise = keep * self.noise + math.sqrt(1 - keep**2) * learning.exploration_cm_s * fresh
+        if self._kind() in BY_HAND:
+            return intent, 0.0, self._follow_hand()
         assist = self._assist()
         waits = self.state == S.INTER_TRIAL and self.p.task.start == "center"
         velocity = (1 - assist) * (decoded + self.noise) + assist * intent
@@ -138,6 +146,21 @@ class SlowSession:
         half = np.array(self.p.workspace.size_cm) / 2
         self.cursor[:n] = np.clip((self.cursor[:n] + velocity * self.dt_s), -half[:n], half[:n])
         return intent, assist, velocity
+
+    def _kind(self) -> str:
+        return self.p.blocks[self.block].kind if self.block >= 0 else ""
+
+    def _follow_hand(self) -> np.ndarray:
+        before = self.cursor.copy()
+        if not self.held and not math.isnan(self.hand_cm[0]):
+            half = np.array(self.p.workspace.size_cm) / 2
+            self.cursor[: self.n_axes] = np.clip(self.hand_cm, -half, half)[: self.n_axes]
+        return (self.cursor - before)[: self.n_axes] / self.dt_s
+
+    def _on_path(self) -> np.ndarray:
+        task, turn = self.p.task, 2 * math.pi * self.trial_ticks * self.dt_s / (self.p.task.path_ms / 1e3)
+        x = math.sin(task.path_cycles[0] * turn + math.radians(task.path_phase_deg))
+        return np.array(task.path_size_cm) / 2 * [x, math.sin(task.path_cycles[1] * turn)]
 
     def _assist(self) -> float:
         if self.block < 0:
@@ -171,6 +194,8 @@ class SlowSession:
         task, t = self.p.task, self.state_ticks
         if self.state in (S.REST, S.IDLE):
             return
+        if self._kind() == "drawing" and self.state in IN_TRIAL:
+            self.target_cm = self._on_path()
         skip, self.skip = self.skip, False
         inside = bool(np.linalg.norm(self.target_cm - self.cursor) <= task.target_radius_cm)
         hold = self._ticks(task.hold_ms)
@@ -230,7 +255,7 @@ class SlowSession:
         self._centre_if_asked()
 
     def _centre_if_asked(self) -> None:
-        if self.p.task.start == "center":
+        if self.p.task.start == "center" and self._kind() not in BY_HAND:
             self.cursor[:] = 0
 
     def _go(self, state: TaskState) -> None:
@@ -252,6 +277,9 @@ class SlowSession:
         self.trial += 1
         self.trial_ticks, self.entered, self.samples = 0, False, []
         seed, task = self.p.session.seed, self.p.task
+        if self._kind() == "drawing":
+            self.target, self.target_cm = -1, self._on_path()
+            return
         if task.pattern == "uniform":
             draw = rnd.key(seed, TARGET_PLACE, self.trial)
             half = np.array(self.p.workspace.size_cm) / 2 - (task.margin_cm or 0.0)
@@ -332,6 +360,8 @@ class SlowSession:
             Flag.REJECTED: self.rejected,
             Flag.IN_TARGET: self.state == S.HOLD,
             Flag.FINISHED: self.stop != StopReason.NONE,
+            Flag.HAND: self._kind() in ("arm", "drawing"),
+            Flag.FORCE: self._kind() == "isometric",
         }
         frame: dict[str, Any] = {
             "tick": self.now,
@@ -356,6 +386,6 @@ class SlowSession:
         vectors = {"decoded": decoded, "velocity": velocity, "intent": intent, "noise": self.noise}
         for name, vector in vectors.items():
             frame |= {f"{name}_{axis}_cm_s": value for axis, value in zip("xy", [*vector, 0.0], strict=False)}
-        for name, place in {"cursor": self.cursor, "target": self.target_cm}.items():
+        for name, place in {"cursor": self.cursor, "target": self.target_cm, "hand": self.hand_cm}.items():
             frame |= {f"{name}_x_cm": place[0], f"{name}_y_cm": place[1]}
         return frame

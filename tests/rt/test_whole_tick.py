@@ -40,6 +40,9 @@ BLOCKS = [
     '{kind="closed_loop",trials=3,assist=[0.5,0.0]}',
     '{kind="closed_loop",duration_s=0.4,learning=false}',
     '{kind="free",duration_s=0.2}',
+    '{kind="arm",duration_s=0.4}',
+    '{kind="isometric",trials=2}',
+    '{kind="drawing",duration_s=0.5}',
 ]
 
 
@@ -65,6 +68,9 @@ def protocols(draw):
         "task.reward_ms=20",
         "task.failed_ms=40",
         f"task.reward_probability={draw(st.sampled_from([1.0, 0.5]))}",
+        f"task.path_size_cm={draw(st.sampled_from([[6, 4], [0, 5]]))}",
+        f"task.path_cycles={draw(st.sampled_from([[1, 1], [1, 2]]))}",
+        f"task.path_ms={draw(st.sampled_from([200, 600]))}",
         f"tick.period_ms={draw(st.sampled_from([10, 20]))}",
         f'decoder.smoothing="{smoothing}"',
         f"decoder.smoothing_ms={draw(st.sampled_from([60, 100]))}",
@@ -114,10 +120,13 @@ COMMANDS = st.one_of(
     seed=st.integers(0, 2**32 - 1),
     commands=st.dictionaries(st.integers(0, N_TICKS - 1), st.lists(COMMANDS, min_size=1, max_size=2), max_size=12),
     losses=st.lists(st.tuples(st.integers(0, N_TICKS - 1), st.integers(1, 20)), max_size=3),
+    hand_from=st.integers(0, N_TICKS),
 )
-def test_the_tick_does_what_the_documentation_says(protocol, seed, commands, losses) -> None:
+def test_the_tick_does_what_the_documentation_says(protocol, seed, commands, losses, hand_from) -> None:
     fast, slow = Ticker(protocol), SlowSession(protocol)
     drawn = np.random.default_rng(seed).poisson(0.4, (N_TICKS, N_UNITS)).astype(np.float32)
+    hand_cm = np.cumsum(np.random.default_rng(seed).normal(0, 0.4, (N_TICKS, 2)), axis=0)  # leaves the workspace
+    hand_cm[:hand_from] = math.nan
     is_lost = np.zeros(N_TICKS, bool)
     for start, length in losses:
         is_lost[start : start + length] = True
@@ -128,13 +137,13 @@ def test_the_tick_does_what_the_documentation_says(protocol, seed, commands, los
             fast.command(kind, index, aux, value)
         hash_before = fast.state["weights_hash"]
         model_before = [fast.arrays[name].tobytes() for name in ("weights", "bias", "gain")]
-        frame = fast.tick(drawn[k], bool(is_lost[k]))
-        expected = slow.tick(drawn[k].astype(float), bool(is_lost[k]), commands.get(k, []))
+        frame = fast.tick(drawn[k], bool(is_lost[k]), tuple(hand_cm[k]))
+        expected = slow.tick(drawn[k].astype(float), bool(is_lost[k]), commands.get(k, []), tuple(hand_cm[k]))
         for name, value in expected.items():
             if name in EXACT:
                 assert frame[name] == value, (k, name)
             else:
-                assert math.isclose(frame[name], value, rel_tol=1e-9, abs_tol=1e-9), (k, name, frame[name], value)
+                np.testing.assert_allclose(frame[name], value, rtol=1e-9, atol=1e-9, err_msg=f"{k} {name}")
         np.testing.assert_allclose(fast.arrays["weights"], slow.weights, rtol=1e-9, atol=1e-12)
         changed = model_before != [fast.arrays[name].tobytes() for name in ("weights", "bias", "gain")]
         assert (frame["weights_hash"] != hash_before) == changed
@@ -157,7 +166,7 @@ def test_any_number_of_units(n_units: int) -> None:
     for counts in drawn:
         frame, expected = fast.tick(counts), slow.tick(counts.astype(float), False, [])
         for name, value in expected.items():
-            assert math.isclose(frame[name], value, rel_tol=1e-8, abs_tol=1e-8), name
+            np.testing.assert_allclose(frame[name], value, rtol=1e-8, atol=1e-8, err_msg=name)
     assert set(np.unique(fast.frames()["state"])) >= {TaskState.REST, TaskState.MOVE, TaskState.INTER_TRIAL}
     assert fast.frames()["flags"][-1] & Flag.LEARNING
     assert (fast.frames()["outcome"] != Outcome.NONE).any()

@@ -1,5 +1,6 @@
 """Make ticks of a session by hand: counts, lost sources and commands go in, frames and events come out."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,9 @@ from bmi_app.rt.records import COMMAND, FRAME, CommandKind, EventKind, Flag
 from bmi_app.session.build import Core, build
 from protocols.load import load
 from protocols.schema import Protocol
+
+Hand = tuple[float, float]
+AWAY: Hand = (math.nan, math.nan)
 
 # A task in which something happens in every few ticks, and no rest.
 QUICK = (
@@ -42,22 +46,23 @@ class Ticker:
         queue[ctl[cells.QUEUE_HEAD] % len(queue)] = entry[0]
         ctl[cells.QUEUE_HEAD] += 1
 
-    def tick(self, counts: Any = None, lost: bool = False) -> np.void:
+    def tick(self, counts: Any = None, lost: bool = False, hand_cm: Hand = AWAY) -> np.void:
         """Make one tick; return its frame."""
-        frame: np.void = self.run(np.broadcast_to(0 if counts is None else counts, (1, self.n_units)), lost)[0]
+        frame: np.void = self.run(np.broadcast_to(0 if counts is None else counts, (1, self.n_units)), lost, hand_cm)[0]
         return frame
 
     def ticks(self, n: int, counts: Any = None) -> np.ndarray:
         """Make `n` ticks with the same counts in each; return their frames."""
         return self.run(np.broadcast_to(0 if counts is None else counts, (n, self.n_units)))
 
-    def run(self, counts: np.ndarray, lost: bool = False) -> np.ndarray:
+    def run(self, counts: np.ndarray, lost: bool = False, hand_cm: Hand = AWAY) -> np.ndarray:
         """Make a tick of each row of counts, as many as the ring holds at most; return their frames."""
         n, frames = len(counts), self.arrays["frames"]
         assert n <= len(frames)
         recorded = np.zeros(n, FRAME)
         recorded["edge_s"] = (self.state["tick"] + 1 + np.arange(n)) * self._tick_s
         recorded["flags"] = Flag.SOURCE_LOST if lost else 0
+        recorded["hand_x_cm"], recorded["hand_y_cm"] = hand_cm
         first = int(self.arrays["ctl"][cells.FRAMES_HEAD])
         given = np.array(counts, np.float32, order="C")  # a copy, since a broadcast one may not be written to
         run_recorded(self.core.decode, self.core.learn, self.core.session, recorded, given)

@@ -50,7 +50,7 @@ def test_every_command_acts_at_the_tick_it_echoes(engine: Start, tmp_path) -> No
     acted["next_block"] = live.did("next_block")
     summary = live.end()  # the next block is the end of the protocol
     assert summary["stop_reason"] == "PROTOCOL_DONE"
-    assert set(acted) | {"save_weights", "status", "stop"} == {*commands.PLAIN, *commands.OTHERS}
+    assert set(acted) | {"save_weights", "hand", "status", "stop"} == {*commands.PLAIN, *commands.OTHERS}
 
     recording = live.recording()
     frames, done = recording.frames, recording.commands
