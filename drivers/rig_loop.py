@@ -16,7 +16,8 @@ from bmi_app.rt.jit import f4_1, f8_1, i4_1, i4_2, i8, i8_1, kernel, part, void
 from bmi_app.rt.lsl import local_clock, pull_sample_f, push_sample_i
 from bmi_app.rt.ring import load, load_f8, store, store_f8
 from bmi_app.subject import simulate
-from bmi_app.subject.simulate import act_once, parts, see_frame, see_hand, spikes_of, time_of
+from bmi_app.subject.neurons import channel_of, fire, n_neurons, times_of
+from bmi_app.subject.simulate import act_once, parts, see_frame, see_hand
 
 # Words of `ctl`, a cache line apart; floats as the bits of a float64.
 _LINE = 8
@@ -69,16 +70,18 @@ def _see(memory, received, n_received, until_s):
 
 
 @part
-def _fire(outlet, pairs, spike, key, rates_hz, start_s, duration_s):
+def _fire(outlet, pairs, spike, key, fired, start_s, duration_s):
     """Send the spikes of one part, the last of which sends them off together; return how many."""
     n = 0
     stamp_s = 0.0
-    for u in range(rates_hz.shape[0]):
-        for nth in range(spikes_of(key, u, rates_hz[u] * duration_s)):
+    times_s = times_of(fired)
+    for neuron in range(n_neurons(fired)):
+        for nth in range(fire(fired, key, neuron, start_s, duration_s)):
             if n > 0:
                 push_sample_i(outlet, spike.ctypes.data, stamp_s, 0)
-            spike[0], spike[1] = pairs[u, 0], pairs[u, 1]
-            stamp_s = time_of(key, u, nth, start_s, duration_s)
+            channel = channel_of(fired, neuron)
+            spike[0], spike[1] = pairs[channel, 0], pairs[channel, 1]
+            stamp_s = times_s[nth]
             n += 1
     if n > 0:
         push_sample_i(outlet, spike.ctypes.data, stamp_s, 1)
@@ -110,7 +113,7 @@ def run_rig(act, memory, ctl, received, state, error, outlet, pairs, spike, n_pa
         When to end; 0: not by itself.
     """
     head = memory.view(np.int64)
-    seen, rates_hz, _ = parts(memory)
+    seen = parts(memory)[0]
     step_s, start_s, delay_s = memory[_STEP_S], memory[_START_S], memory[_DELAY_S]
     part_s = step_s / n_parts
     inlet, n_received = np.int64(0), np.int64(0)
@@ -133,7 +136,7 @@ def run_rig(act, memory, ctl, received, state, error, outlet, pairs, spike, n_pa
             else:
                 _see(memory, received, n_received, start_s + first_part * part_s - delay_s)
         see_hand(seen, _NO_HAND)
-        act_once(act, memory)
+        fired = act_once(act, memory)
         for index in range(first_part, first_part + n_parts):
             end_s = start_s + (index + 1) * part_s
             sleep_until(end_s)
@@ -141,7 +144,7 @@ def run_rig(act, memory, ctl, received, state, error, outlet, pairs, spike, n_pa
             if lag_s > load_f8(ctl, LARGEST_LAG):
                 store_f8(ctl, LARGEST_LAG, lag_s)
             key = random.key(head[_SEED], random.SPIKES, index)
-            n = _fire(outlet, pairs, spike, key, rates_hz, start_s + index * part_s, part_s)
+            n = _fire(outlet, pairs, spike, key, fired, start_s + index * part_s, part_s)
             store(ctl, SPIKES, ctl[SPIKES] + n)
         head[_STEP] += 1
     store(ctl, IN_USE, 0)

@@ -1,16 +1,15 @@
-"""The simulated rig, inside the engine: a subject that sees the cursor, and Poisson neurons that it drives.
+"""The simulated rig, inside the engine: a subject that sees the cursor, and neurons that it drives.
 
 GIL-free like a real source. In real time its spikes appear step by step as time passes; on a manual clock, at once.
 """
 
 import math
-from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from bmi_app import plugins
-from bmi_app.rt import cells
+from bmi_app.rt import cells, random
 from bmi_app.rt.clock import sleep_until
 from bmi_app.rt.contracts import poll_signature
 from bmi_app.rt.hand import pack, persons_hand
@@ -18,23 +17,22 @@ from bmi_app.rt.jit import kernel
 from bmi_app.rt.lsl import local_clock
 from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.ring import load, publish, push, store
-from bmi_app.subject import simulate
-from bmi_app.subject.simulate import act_once, hand_of, parts, see_frame, see_hand, spikes_of, time_of
+from bmi_app.subject import neurons, simulate
+from bmi_app.subject.neurons import channel_of, fire, n_neurons, times_of
+from bmi_app.subject.simulate import act_once, hand_of, parts, see_frame, see_hand
 from drivers.contract import SourceInfo
 from protocols.schema import Protocol
 from protocols.tool import nominal_tool
 
 _LONGEST_STEP_S = 0.010
 _DELAY_S, _START_S, _STEP_S = simulate.DELAY_S, simulate.START_S, simulate.STEP_S
-_STEP, _FRAME, _MANUAL_CLOCK = simulate.STEP, simulate.FRAME, simulate.MANUAL_CLOCK
+_SEED, _STEP, _FRAME, _MANUAL_CLOCK = simulate.SEED, simulate.STEP, simulate.FRAME, simulate.MANUAL_CLOCK
 
 
 class Settings(BaseModel):
-    """Set what the simulated amplifier does; the subject has its own table."""
+    """Have nothing to set: the subject and the neurons have tables of their own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    neurons: Literal["poisson"] = Field(default="poisson", description="how rates become spikes")
 
 
 class Driver:
@@ -64,7 +62,7 @@ class Driver:
             rate_hz=0.0,
             channel_format="internal",
             kind="events",
-            description=f"subject {self._protocol.subject.kind!r}, Poisson neurons",
+            description=f"subject {self._protocol.subject.kind!r}, {self._protocol.subject.neurons} neurons",
         )
 
     def begin(self, start_s: float, manual_clock: bool) -> None:
@@ -89,13 +87,15 @@ def build(protocol: Protocol) -> np.ndarray:
     settings = subject.Settings(**protocol.subject.settings, **known)
     n_units, n_axes, seed = protocol.units.count, protocol.n_axes, protocol.session.seed
     layout = subject.layout(settings, n_units, n_axes)
-    memory = np.zeros(simulate.words(n_units, length(layout)))
+    neuron_words = length(neurons.layout(protocol.neurons, n_units))
+    memory = np.zeros(simulate.words(n_units, neuron_words, length(layout)))
     head = memory.view(np.int64)
-    head[simulate.SEED], head[simulate.N_UNITS] = seed, n_units
+    head[simulate.SEED], head[simulate.N_UNITS], head[simulate.NEURON_WORDS] = seed, n_units, neuron_words
     head[simulate.HAND] = simulate.hand_place(layout)
     memory[_STEP_S], memory[_DELAY_S] = step_s, settings.delay_ms / 1e3
     tool = nominal_tool(protocol)
-    subject.start(settings, tool, step_s, seed, named_parts(simulate.subject_part(memory, n_units), layout))
+    subject.start(settings, tool, step_s, seed, named_parts(simulate.subject_part(memory), layout))
+    neurons.start(protocol.neurons, protocol.subject.neurons, n_units, step_s, seed, simulate.neurons_part(memory))
     return memory
 
 
@@ -103,7 +103,7 @@ def build(protocol: Protocol) -> np.ndarray:
 def POLL(act, memory, spikes, ctl, frames, until_s):
     """Simulate every whole step up to `until_s`; in real time, sleep until the next step is over."""
     head = memory.view(np.int64)
-    seen, rates_hz, _ = parts(memory)
+    seen = parts(memory)[0]
     step_s, start_s, delay_s = memory[_STEP_S], memory[_START_S], memory[_DELAY_S]
     published = 0
     while True:
@@ -128,11 +128,13 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
             see_frame(seen, frame)
             head[_FRAME] += 1
         see_hand(seen, persons_hand(ctl, arrival_s))
-        key = act_once(act, memory)
+        fired = act_once(act, memory)
         x_cm, y_cm = hand_of(memory)
         store(ctl, cells.HAND, pack(x_cm, y_cm))
-        for u in range(rates_hz.shape[0]):
-            for nth in range(spikes_of(key, u, rates_hz[u] * step_s)):
-                push(spikes, ctl, time_of(key, u, nth, step_start_s, step_s), 0.0, arrival_s, u, np.float32(1.0))
+        key = random.key(head[_SEED], random.SPIKES, head[_STEP])
+        times_s = times_of(fired)
+        for neuron in range(n_neurons(fired)):
+            for nth in range(fire(fired, key, neuron, step_start_s, step_s)):
+                push(spikes, ctl, times_s[nth], 0.0, arrival_s, channel_of(fired, neuron), np.float32(1.0))
         head[_STEP] += 1
         published += publish(ctl, arrival_s)

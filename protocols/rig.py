@@ -47,6 +47,10 @@ class Subject(Section):
     kind: str = Field("plain", description="Subject plugin.", json_schema_extra={"plugin": "subjects"})
     prior: str = Field("nominal", min_length=1, description="What it knows of the tool at the start.")
     learner: str = Field("none", min_length=1, description="How it learns the tool.")
+    neurons: Literal["poisson", "srm"] = Field(
+        "poisson",
+        description="How rates become spikes: `poisson`, or `srm`, which are refractory (SRM0 with escape noise; `[neurons]`).",
+    )
     settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tomlkit
 from pydantic import BeforeValidator, Field
 
+from protocols.neurons import Neurons
 from protocols.rig import Driver, Output, Safety, Session, Subject
 from protocols.section import Section
 from protocols.signal import Axes, Decoder, Learning, Tick, Units, Workspace
@@ -83,6 +84,10 @@ class Protocol(Section):
     )
     driver: Driver = Field(Driver(), description="Where spikes come from.")
     subject: Subject = Field(Subject(), description="The simulated subject, where the driver is simulated.")
+    neurons: Neurons = Field(
+        Neurons(),
+        description="The simulated neurons, and what the electrodes make of them; `subject.neurons` is their model.",
+    )
     safety: Safety = Field(Safety(), description="Limits that hold whatever the decoder says.")
 
     @property

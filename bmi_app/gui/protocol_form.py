@@ -10,6 +10,7 @@ from bmi_app.gui.entries_form import EntriesForm
 from bmi_app.gui.populations_form import PopulationsForm
 from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.section_form import SectionForm
+from protocols.neurons import Neurons
 from protocols.rig import Driver, Output, Safety, Session, Subject
 from protocols.schema import Protocol
 from protocols.signal import Axis, Decoder, Learning, Tick, Units, Workspace
@@ -47,7 +48,7 @@ class ProtocolForm(QTabWidget):
             ("Learning", [_form(Learning)]),
             ("Task", [_form(Task)]),
             ("Blocks", [self.blocks]),
-            ("Rig", [_form(Driver), _form(Subject), _form(Safety), self.outputs]),
+            ("Rig", [_form(Driver), _form(Subject), _form(Neurons), _form(Safety), self.outputs]),
         ]
         for title, forms in self.pages:
             self.addTab(_scrolled(forms), title)

@@ -28,26 +28,39 @@ from bmi_app.rt.contracts import (
 from bmi_app.rt.jit import part
 from bmi_app.rt.memory import Layout
 from bmi_app.rt.records import Flag
+from bmi_app.subject.neurons import drive, parts_of
 
 HISTORY = 8  # rows of `seen`
-_LANES = 1 << 16  # four for each of the most units that a protocol may have
 
 # Words at the head of the simulation's memory; integers stand in `memory.view(np.int64)`.
 SEED, STEP, N_UNITS, MANUAL_CLOCK, FRAME = range(5)
 STEP_S, START_S, DELAY_S = range(5, 8)
-HAND = 8  # where in the subject's part its hand stands; -1: it has none
-HEADER = 9
+HAND, NEURON_WORDS = 8, 9  # where in the subject's part its hand stands (-1: it has none); length of the neurons' part
+HEADER = 10
 _HAND_FLAG, _FORCE_FLAG = int(Flag.HAND), int(Flag.FORCE)
 
 
-def words(n_units: int, subject_words: int) -> int:
-    """Return the length of a simulation's memory: header, seen, rates, one step's spikes, the subject."""
-    return HEADER + HISTORY * N_SEEN + n_units + subject_words
+def words(n_units: int, neuron_words: int, subject_words: int) -> int:
+    """Return the length of a simulation's memory: header, seen, asked rates, neurons, subject."""
+    return HEADER + HISTORY * N_SEEN + n_units + neuron_words + subject_words
 
 
-def subject_part(memory: np.ndarray, n_units: int) -> np.ndarray:
+def neurons_part(memory: np.ndarray) -> np.ndarray:
+    """Return the part of a simulation's memory that belongs to the neurons."""
+    begin, end = _ends(memory)
+    return memory[begin:end]
+
+
+def subject_part(memory: np.ndarray) -> np.ndarray:
     """Return the part of a simulation's memory that belongs to the subject."""
-    return memory[HEADER + HISTORY * N_SEEN + n_units :]
+    return memory[_ends(memory)[1] :]
+
+
+def _ends(memory: np.ndarray) -> tuple[int, int]:
+    """Return where the neurons' part begins, and where it ends."""
+    head = memory.view(np.int64)
+    begin = HEADER + HISTORY * N_SEEN + int(head[N_UNITS])
+    return begin, begin + int(head[NEURON_WORDS])
 
 
 def hand_place(layout: Layout) -> int:
@@ -65,13 +78,16 @@ def hand_place(layout: Layout) -> int:
 
 @part
 def parts(memory):
-    """Name the parts of the memory: seen, rates, subject."""
-    n_units = memory.view(np.int64)[N_UNITS]
-    seen_words = HISTORY * N_SEEN
+    """Name the parts of the memory: seen, asked rates, neurons, subject."""
+    head = memory.view(np.int64)
+    rates_at = HEADER + HISTORY * N_SEEN
+    neurons_at = rates_at + head[N_UNITS]
+    subject_at = neurons_at + head[NEURON_WORDS]
     return (
-        memory[HEADER : HEADER + seen_words].reshape(HISTORY, N_SEEN),
-        memory[HEADER + seen_words : HEADER + seen_words + n_units],
-        memory[HEADER + seen_words + n_units :],
+        memory[HEADER:rates_at].reshape(HISTORY, N_SEEN),
+        memory[rates_at:neurons_at],
+        memory[neurons_at:subject_at],
+        memory[subject_at:],
     )
 
 
@@ -102,34 +118,16 @@ def hand_of(memory):
     at = memory.view(np.int64)[HAND]
     if at < 0:
         return math.nan, math.nan
-    subject = parts(memory)[2]
+    subject = parts(memory)[3]
     return subject[at], subject[at + 1]
 
 
 @part
 def act_once(act, memory):
-    """Let the subject act on what it sees; return the key of this step's spikes."""
+    """Let the subject act on what it sees, and drive its neurons; return these (`bmi_app.subject.neurons.parts_of`)."""
     head = memory.view(np.int64)
-    seen, rates_hz, subject = parts(memory)
+    seen, rates_hz, neuron_memory, subject = parts(memory)
     act(subject, random.key(head[SEED], random.SUBJECT, head[STEP]), seen, rates_hz)
-    return random.key(head[SEED], random.SPIKES, head[STEP])
-
-
-@part
-def spikes_of(key, unit, expected):
-    """Draw a Poisson number of spikes with one uniform number, by inversion; `expected` is below about 20."""
-    below = math.exp(-expected)
-    draw = random.uniform(key, 4 * unit)
-    n = 0
-    term = below
-    while draw >= below and n < 64:
-        n += 1
-        term *= expected / n
-        below += term
-    return n
-
-
-@part
-def time_of(key, unit, nth, start_s, step_s):
-    """Return the time of the nth spike of a unit in a step: uniform in it."""
-    return start_s + step_s * random.uniform(key, 4 * unit + 1 + nth * _LANES)
+    fired = parts_of(neuron_memory, rates_hz.shape[0])
+    drive(fired, random.key(head[SEED], random.VARIABILITY, head[STEP]), head[STEP], rates_hz)
+    return fired

@@ -13,7 +13,7 @@ from bmi_app.rt.jit import kernel
 from bmi_app.rt.records import FRAME, SPIKE
 from bmi_app.rt.state import STATE
 from bmi_app.subject import simulate
-from bmi_app.subject.simulate import spikes_of, time_of
+from bmi_app.subject.neurons import spikes_of, time_of
 from drivers import simulated
 from protocols.load import load
 
@@ -168,7 +168,7 @@ def test_the_subject_sees_the_cursor_late() -> None:
 def test_the_hand_of_a_subject_goes_to_the_tick_and_the_persons_hand_to_the_subject() -> None:
     rig = Rig(act=REACHES)
     rig.driver.memory.view(np.int64)[simulate.HAND] = 0  # as if the subject's memory began with `hand`
-    simulate.subject_part(rig.driver.memory, 96)[:2] = 0.0
+    simulate.subject_part(rig.driver.memory)[:2] = 0.0
     for k in range(1, 53):
         tell_persons_hand(rig.ctl, 0.0, 7.5, k * 0.01)
         rig.poll(k * 0.01)

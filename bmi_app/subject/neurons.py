@@ -1,0 +1,274 @@
+"""Turn the rates that a subject asks for into the spikes that electrodes hear.
+
+A *neuron* fires into one channel: the first `n_units` are the units themselves, further ones are second neurons that a
+channel hears beside its own (`neurons.multi_unit`). In each step the asked rates become the neurons' drives (shared
+variability, drift, loss, new units), and the drives spikes: Poisson, or SRM0 (`bmi_app.subject.srm`). To these the
+electrodes add noise. Every random number is a function of (seed, step, neuron).
+"""
+
+import math
+
+import numpy as np
+
+from bmi_app.rt import random
+from bmi_app.rt.jit import part
+from bmi_app.rt.memory import Layout, named_parts
+from bmi_app.subject import srm
+from bmi_app.subject.srm import LANES, MOST
+from protocols.neurons import Neurons
+
+MODELS = ("poisson", "srm")
+_DRIFT_S = 1.0  # how often the baselines drift
+_TYPICAL_HZ = 20.0  # at which srm neurons have fired before the session begins
+_NEVER = 2**62
+
+# Words of `constants`.
+_N_NEURONS, _IS_SRM, _VARIES, _N_DIMENSIONS, _SHARED_CV, _DRIFT_STEPS = range(6)
+_REFRACTORY_S, _GATHERED_STEP_S, _TOP_HZ, _KEEP, _DRIFT_HZ, _NOISE_HZ = range(6, 12)
+_N_CONSTANTS = 12
+# The rows of what each neuron has.
+_CHANNEL, _TUNING, _LOST, _FOUND, _NEXT_TUNING, _DRIVE, _DRIFT, _AGE, _LEFT = range(9)
+_N_ROWS = 9
+
+
+def layout(settings: Neurons, n_units: int) -> Layout:
+    """Return the named parts of the neurons' memory, in the order in which `parts_of` cuts it."""
+    n = n_units + round(settings.multi_unit * n_units)
+    return {
+        "constants": (_N_CONSTANTS,),
+        "channel": (n,),  # where each neuron is heard
+        "tuning": (n,),  # the unit whose asked rate drives it
+        "lost": (n,),  # step from which it is silent
+        "found": (n,),  # step from which its channel has another neuron
+        "next_tuning": (n,),  # the unit whose asked rate drives that one
+        "drive_hz": (n,),
+        "drift_hz": (n,),
+        "age_s": (n,),
+        "left": (n,),
+        "noise_wait_s": (n_units,),
+        "shared": (settings.shared_dimensions,),
+        "loading": (n, settings.shared_dimensions),
+        "gathered": (srm.N_GATHERED,),
+        "hazard": (srm.N_HAZARD,),
+        "times": (2 * MOST,),
+    }
+
+
+def start(settings: Neurons, model: str, n_units: int, step_s: float, seed: int, memory: np.ndarray) -> None:
+    """Fill the neurons' memory.
+
+    Parameters
+    ----------
+    model
+        `poisson` or `srm`.
+    step_s
+        Time between two calls of `drive`.
+    memory : ndarray, shape (words,), float64
+        As long as `layout` says.
+    """
+    named = named_parts(memory, layout(settings, n_units))
+    generator = np.random.default_rng([seed, random.VARIABILITY])
+    n = len(named["channel"])
+    others = generator.permutation(n_units)
+    named["channel"][:] = np.concatenate([np.arange(n_units), generator.permutation(n_units)[: n - n_units]])
+    named["tuning"][:] = np.concatenate([np.arange(n_units), others[: n - n_units]])
+    _schedule_losses(settings, step_s, generator, named)
+    drawn = generator.standard_normal((n, settings.shared_dimensions))
+    named["loading"][:] = settings.shared_cv * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    named["shared"][:] = generator.standard_normal(settings.shared_dimensions)
+    named["left"][:] = generator.standard_exponential(n)
+    if settings.noise_hz > 0:
+        named["noise_wait_s"][:] = generator.standard_exponential(n_units) / settings.noise_hz
+    refractory_s = settings.refractory_ms / 1e3
+    named["gathered"][:], gathered_step_s = srm.gathered_table(settings.eta0, settings.eta_tau_ms / 1e3)
+    named["hazard"][:], top_hz = srm.hazard_table(refractory_s, named["gathered"], gathered_step_s)
+    typical = srm.hazard_of(named["hazard"], top_hz, _TYPICAL_HZ)
+    named["age_s"][:] = srm.typical_ages_s(
+        refractory_s, named["gathered"], gathered_step_s, typical, generator.random(n)
+    )
+    drift_steps = max(round(_DRIFT_S / step_s), 1)
+    varies = n > n_units or any((settings.shared_cv, settings.drift_hz, settings.loss_per_h))
+    named["constants"][:] = (
+        n,
+        model == "srm",
+        varies,
+        settings.shared_dimensions,
+        settings.shared_cv,
+        drift_steps,
+        refractory_s,
+        gathered_step_s,
+        top_hz,
+        math.exp(-step_s / (settings.shared_tau_ms / 1e3)),
+        settings.drift_hz * math.sqrt(drift_steps * step_s / 3600.0),
+        settings.noise_hz,
+    )
+
+
+def _schedule_losses(
+    settings: Neurons, step_s: float, generator: np.random.Generator, named: dict[str, np.ndarray]
+) -> None:
+    """Draw when each neuron is lost, when its channel finds another, and how that one is tuned."""
+    n, n_units = len(named["channel"]), len(named["noise_wait_s"])
+    life_h, gap_h = generator.standard_exponential((2, n))
+    named["next_tuning"][:] = generator.integers(0, n_units, n)
+    named["lost"][:] = named["found"][:] = _NEVER
+    if settings.loss_per_h > 0:
+        lost_h = life_h / settings.loss_per_h
+        named["lost"][:] = np.ceil(lost_h * 3600.0 / step_s)
+        if settings.new_per_h > 0:
+            named["found"][:] = np.ceil((lost_h + gap_h / settings.new_per_h) * 3600.0 / step_s)
+
+
+@part
+def parts_of(memory, n_units):
+    """Cut the neurons' memory into what the functions below take, once a step."""
+    constants = memory[:_N_CONSTANTS]
+    n, n_dimensions = int(constants[_N_NEURONS]), int(constants[_N_DIMENSIONS])
+    at = _N_CONSTANTS
+    rows = memory[at : at + _N_ROWS * n].reshape(_N_ROWS, n)
+    at += _N_ROWS * n
+    noise_wait_s = memory[at : at + n_units]
+    at += n_units
+    shared = memory[at : at + n_dimensions]
+    at += n_dimensions
+    loading = memory[at : at + n * n_dimensions].reshape(n, n_dimensions)
+    at += n * n_dimensions
+    gathered = memory[at : at + srm.N_GATHERED]
+    at += srm.N_GATHERED
+    hazard = memory[at : at + srm.N_HAZARD]
+    at += srm.N_HAZARD
+    return constants, rows, noise_wait_s, shared, loading, gathered, hazard, memory[at:]
+
+
+@part
+def _vary(parts, key, step):
+    """Let what the units share, and their baselines, go on by one step."""
+    constants, rows, shared = parts[0], parts[1], parts[3]
+    if constants[_SHARED_CV] > 0.0:
+        keep = constants[_KEEP]
+        fresh = math.sqrt(1.0 - keep * keep)
+        for d in range(shared.shape[0]):
+            shared[d] = keep * shared[d] + fresh * random.normal(key, d)
+    if constants[_DRIFT_HZ] > 0.0 and step % int(constants[_DRIFT_STEPS]) == 0:
+        drift_hz = rows[_DRIFT]
+        for i in range(drift_hz.shape[0]):
+            drift_hz[i] += constants[_DRIFT_HZ] * random.normal(key, shared.shape[0] + i)
+
+
+@part
+def drive(parts, key, step, rates_hz):
+    """Turn the rates asked of the units into the neurons' drives for this step.
+
+        drive = max(0, (rate + drift) (1 + loading . shared)),   0 while there is no neuron
+
+    Parameters
+    ----------
+    parts
+        Of `parts_of`.
+    key
+        Of this step's variability.
+    rates_hz : float64[unit]
+    """
+    constants, rows, shared, loading = parts[0], parts[1], parts[3], parts[4]
+    drive_hz, drift_hz = rows[_DRIVE], rows[_DRIFT]
+    if constants[_VARIES] == 0.0:
+        for i in range(drive_hz.shape[0]):
+            drive_hz[i] = rates_hz[i]
+        return
+    _vary(parts, key, step)
+    tuning, lost, found, next_tuning = rows[_TUNING], rows[_LOST], rows[_FOUND], rows[_NEXT_TUNING]
+    for i in range(drive_hz.shape[0]):
+        if step < lost[i]:
+            unit = int(tuning[i])
+        elif step < found[i]:
+            drive_hz[i] = 0.0
+            continue
+        else:
+            unit = int(next_tuning[i])
+        gain = 1.0
+        if constants[_SHARED_CV] > 0.0:
+            for d in range(shared.shape[0]):
+                gain += loading[i, d] * shared[d]
+        drive_hz[i] = max((rates_hz[unit] + drift_hz[i]) * gain, 0.0)
+
+
+@part
+def fire(parts, key, neuron, start_s, duration_s):
+    """Draw the spikes of one neuron in a span of a step, and the noise of its channel; return how many there are.
+
+    Their times (s) stand in `times_of`, in no order.
+
+    Parameters
+    ----------
+    key
+        Of this span's spikes.
+    start_s, duration_s
+        Of the span: a step, or a part of one.
+    """
+    constants, rows, noise_wait_s, gathered, hazard, times = parts[0], parts[1], parts[2], parts[5], parts[6], parts[7]
+    drive_hz = rows[_DRIVE][neuron]
+    n = 0
+    if constants[_IS_SRM]:
+        rho = srm.hazard_of(hazard, constants[_TOP_HZ], drive_hz)
+        refractory_s, step_s = constants[_REFRACTORY_S], constants[_GATHERED_STEP_S]
+        ages, left = rows[_AGE], rows[_LEFT]
+        n = srm.renew(neuron, ages, left, rho, refractory_s, gathered, step_s, key, start_s, duration_s, times)
+    else:
+        n = spikes_of(key, neuron, drive_hz * duration_s)
+        for nth in range(n):
+            times[nth] = time_of(key, neuron, nth, start_s, duration_s)
+    if constants[_NOISE_HZ] > 0.0 and neuron < noise_wait_s.shape[0]:
+        n = _add_noise(noise_wait_s, neuron, n, constants[_NOISE_HZ], key, start_s, duration_s, times)
+    return n
+
+
+@part
+def _add_noise(noise_wait_s, channel, n, noise_hz, key, start_s, duration_s, times):
+    """Add the spikes of a channel that have no neuron behind them; return how many times there are now."""
+    wait_s = noise_wait_s[channel]
+    nth = 0
+    while wait_s < duration_s and n < times.shape[0]:
+        times[n] = start_s + wait_s
+        wait_s -= math.log(1.0 - random.uniform(key, 4 * channel + 2 + nth * LANES)) / noise_hz
+        n += 1
+        nth += 1
+    noise_wait_s[channel] = wait_s - duration_s
+    return n
+
+
+@part
+def channel_of(parts, neuron):
+    """Return the channel that hears a neuron."""
+    return int(parts[1][_CHANNEL][neuron])
+
+
+@part
+def times_of(parts):
+    """Return the room for the times (s) of the spikes that `fire` draws."""
+    return parts[7]
+
+
+@part
+def n_neurons(parts):
+    """Return how many neurons there are: one or two a channel."""
+    return parts[1].shape[1]
+
+
+@part
+def spikes_of(key, neuron, expected):
+    """Draw a Poisson number of spikes with one uniform number, by inversion; `expected` is below about 20."""
+    below = math.exp(-expected)
+    draw = random.uniform(key, 4 * neuron)
+    n = 0
+    term = below
+    while draw >= below and n < MOST:
+        n += 1
+        term *= expected / n
+        below += term
+    return n
+
+
+@part
+def time_of(key, neuron, nth, start_s, step_s):
+    """Return the time of the nth spike of a Poisson neuron in a step: uniform in it."""
+    return start_s + step_s * random.uniform(key, 4 * neuron + 1 + nth * LANES)
