@@ -15,9 +15,17 @@ DECODED, VELOCITY, INTENT, NOISE = range(4)  # rows of `vectors`
 
 @part
 def decode(decoder, core, model, features, trial):
-    """Decode this tick's features to a velocity (cm/s), gain included."""
+    """Decode this tick's features to a velocity (cm/s), gain included.
+
+    A decoder whose memory has a part `cursor` finds there where the cursor stands, divided by the gain.
+    """
     weights, bias, gain, memory = model[0], model[1], model[2], model[4]
+    config, state = core[1][0], core[2][0]
     decoded = trial[5][DECODED]
+    if config.cursor_word >= 0:
+        memory[config.cursor_word] = state.cursor_x_cm / gain[0]
+        if decoded.shape[0] > 1:
+            memory[config.cursor_word + 1] = state.cursor_y_cm / gain[1]
     decoder(weights, bias, memory, features[5], decoded)
     for a in range(decoded.shape[0]):
         decoded[a] *= gain[a]

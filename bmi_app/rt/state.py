@@ -57,6 +57,7 @@ CONFIG = np.dtype(
         ("smoothing_ticks", "<i8"),
         ("smoothing_keep", "<f8"),  # exp(-tick / time constant)
         ("rate_scale", "<f8"),  # Hz per count in a bin, or 1
+        ("cursor_word", "<i8"),  # where the decoder's memory wants the cursor's position; -1: it does not
         # workspace and cursor
         ("half_width_cm", "<f8"),
         ("half_height_cm", "<f8"),

@@ -204,6 +204,7 @@ def _fill_model(
 ) -> None:
     signs = axis_map(protocol)
     parts = named_parts(arrays["decoder_memory"], layout)
+    arrays["config"]["cursor_word"] = _place(layout, "cursor")
     arrays["feature_scale"][:] = 1.0
     arrays["gain"][:] = gains(protocol)
     arrays["unit_population"][:] = unit_population(protocol)
@@ -219,7 +220,17 @@ def _fill_model(
             saved_decoder.load_into(protocol.decoder.start_from, protocol.decoder.kind, arrays, parts)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    arrays["weights"][:] *= _scrambled(protocol, arrays["mask"])
+    signs = _scrambled(protocol, arrays["mask"])
+    arrays["weights"][:] *= signs
+    if hasattr(decoder, "flip"):
+        decoder.flip(parts, signs)
+
+
+def _place(layout: Layout, name: str) -> int:
+    """Return the word at which a part of a memory begins; -1 where there is none, or it is empty."""
+    if math.prod(layout.get(name, (0,))) == 0:
+        return -1
+    return length(dict(list(layout.items())[: list(layout).index(name)]))
 
 
 def _scrambled(protocol: Protocol, mask: np.ndarray) -> np.ndarray:
