@@ -132,7 +132,7 @@ def _settings_findings(choice: Choice, model: type[BaseModel], error: Validation
 
 def _check_pair(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:
     """Find a rule that adapts what the decoder does not offer."""
-    if "decoder" not in modules or "learning" not in modules:
+    if "decoder" not in modules or "learning" not in modules or protocol.learning.when == "off":
         return
     adapts: str = modules["learning"].ADAPTS
     offered: frozenset[str] = modules["decoder"].ADAPTABLE

@@ -24,6 +24,7 @@ def test_several_mistakes_are_told_in_one_run_in_the_order_of_the_file():
         CENTER_OUT.replace('vertical = "32-63"', 'vertical = "31-63"')
         .replace("gain = 0.08", "gian = 0.08", 1)
         .replace('rule = "lms"', 'rule = "refit"')
+        .replace('when = "off"', 'when = "trial"')
         .replace("hold_ms = 300", "hold_ms = 305")
         .replace("timeout_ms = 6000\n", "")
         .replace("distance_cm = 8", 'distance_cm = "8"')

@@ -131,7 +131,7 @@ CASES = {
     "unknown subject": (MORE + '[subject]\nkind = "x"\n', "subject.kind", "no subjects plugin"),
     "unknown output": (MORE + '[[outputs]]\non = "reward"\nkind = "x"\n', "outputs.0.kind", "no outputs plugin"),
     "rule and decoder that do not fit": (
-        MORE + '[learning]\nrule = "refit"\n',
+        MORE + '[learning]\nrule = "refit"\nwhen = "trial"\n',
         "learning.rule",
         "adapts the model, which decoder 'groupweight' does not offer",
     ),
