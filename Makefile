@@ -16,7 +16,8 @@ run: setup
 	@$(BIN)/bmi run $(RUN_ARGS)
 
 # Tests of timing need the processor for themselves, so they run last and one at a time.
-test: setup
+test:
+	@sh tools/setup.sh tests
 	$(BIN)/python -m pytest -n 2 -m "not realtime"
 	$(BIN)/python -m pytest -m realtime
 

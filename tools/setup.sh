@@ -1,5 +1,6 @@
 #!/bin/sh
 # Make .venv ready: the packages pinned in constraints.txt, then the system libraries that Qt needs.
+# With the argument `tests` also the X server and the mouse that the tests of the real window need.
 # With nothing to do it returns at once. It speaks on standard error, so that `make run` can print JSON.
 set -eu
 cd "$(dirname "$0")/.."
@@ -73,5 +74,16 @@ if [ -n "$missing" ]; then
         say "the window needs $missing; install them with: sudo apt-get install $packages"
     else
         say "the window needs $missing; install them with this system's package manager"
+    fi
+fi
+
+# Only tests drive a window with a mouse of their own; without these two they are skipped, and say so.
+if [ "${1:-}" = tests ] && [ "$(uname -s)" = Linux ] &&
+    ! { command -v Xvfb && command -v xdotool; } >/dev/null; then
+    if may_apt; then
+        say "installing xvfb and xdotool for the tests of the real window"
+        apt_install xvfb xdotool || say "apt-get failed; the tests of the real window need: apt-get install xvfb xdotool"
+    else
+        say "the tests of the real window are skipped; they need: sudo apt-get install xvfb xdotool"
     fi
 fi

@@ -10,6 +10,7 @@ from PyQt6.QtCore import QEvent, QObject, QSettings, QTimer
 from PyQt6.QtGui import QCloseEvent
 from PyQt6.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
+from bmi_app.gui import widget_map
 from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.log_panel import LogPanel
@@ -248,6 +249,7 @@ def run(attach: Path | None = None) -> int:
     assert isinstance(application, QApplication)
     application.setQuitOnLastWindowClosed(False)  # none is open while one gives way to the other
     window = MainWindow(QSettings("bmi", "bmi"))
+    widget_map.install(window)
     if sys.platform == "linux":  # elsewhere a process is lowered as a whole, and its engines with it
         lower_view()
     interrupted = []

@@ -106,7 +106,7 @@ class ReplayPage(QWidget):
                 self.seek(0.0)
             self._last_s = time.monotonic()
             self._timer.start(_REFRESH_MS)
-            self.play.setText("⏸ Pause")
+            self.play.setText("Pause")
 
     def _stop(self) -> None:
         self._timer.stop()
@@ -172,6 +172,7 @@ class ReplayPage(QWidget):
         top.addWidget(self.verify)
         for label in (self.heading, self.verdict):
             label.setStyleSheet("font-weight: 600")
+        self.heading.setMinimumWidth(1)  # it gives way to the verdict, which must be read whole
         self._splitter = QSplitter()
         self._splitter.addWidget(self.what_if)
         self._splitter.setChildrenCollapsible(False)

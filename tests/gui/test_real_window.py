@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,11 +11,11 @@ import pytest
 from bmi_app.rt.records import Flag
 from bmi_app.session.attach import Attachment
 
+from .real_screen import MISSING, WHY_SKIPPED, Screen
+
 pytestmark = [
     pytest.mark.realtime,
-    pytest.mark.skipif(
-        not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="Xvfb and xdotool are not installed"
-    ),
+    pytest.mark.skipif(bool(MISSING), reason=WHY_SKIPPED),
 ]
 RUN = """
 import sys
@@ -32,19 +31,12 @@ sys.exit(run(Path(sys.argv[1]), close_at_end=True))
 
 
 @pytest.fixture
-def display() -> Iterator[str]:
-    reading, writing = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x720x24", "-nolisten", "tcp"],
-        pass_fds=[writing],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with os.fdopen(reading) as said:
-        name = f":{said.readline().strip()}"
-    yield name
-    server.terminate()
-    server.wait()
+def screen(tmp_path: Path) -> Iterator[Screen]:
+    folder = tmp_path / "screen"
+    folder.mkdir()
+    screen = Screen(folder)
+    yield screen
+    screen.close()
 
 
 def wait_for(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
@@ -54,22 +46,18 @@ def wait_for(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-def test_an_operator_pauses_resumes_and_stops_with_real_keys(engine: Any, display: str, tmp_path: Path) -> None:
+def test_an_operator_pauses_resumes_and_stops_with_real_keys(engine: Any, screen: Screen, tmp_path: Path) -> None:
     process, folder = engine("session.duration_s=60")
     attachment = Attachment(folder)
     screenshots = Path(os.environ.get("BMI_SCREENSHOTS", tmp_path))
     (screenshots / "real_window.png").unlink(missing_ok=True)  # of an earlier run
-    environment = os.environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
+    xdotool = screen.xdotool
     window = subprocess.Popen(
         [sys.executable, "-c", RUN, str(folder), str(screenshots / "real_window.png")],
-        env=environment,
+        env=screen.environment,
         stderr=subprocess.PIPE,
         text=True,
     )
-
-    def xdotool(*words: str) -> str:
-        done = subprocess.run(["xdotool", *words], env=environment, capture_output=True, text=True, check=False)
-        return done.stdout.strip()
 
     def is_paused() -> bool:
         frame = attachment.latest()
