@@ -1,5 +1,6 @@
 """A screen of its own with a mouse and a keyboard: Xvfb and xdotool, for the program as its user has it."""
 
+import itertools
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import numpy as np
 
 MISSING = [program for program in ("Xvfb", "xdotool") if not shutil.which(program)]
 WHY_SKIPPED = f"{' and '.join(MISSING)} not installed: sudo apt-get install xvfb xdotool"
-PATIENCE_S = 30.0  # only a failing test waits so long
+_NUMBERS = itertools.count()
+PATIENCE_S = 120.0  # only a failing test waits so long; the first engine may have to compile its kernels
 SIZE = (1280, 720)
 XVFB = ("Xvfb", "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-nolisten", "tcp")
 
@@ -54,15 +56,14 @@ class Screen:
         return lines[:, : width * 4].reshape(height, width, 4)[:, :, 2::-1]
 
 
-class Operator:
-    """Run the program on a screen, and find, click and type as a person would: by what stands there."""
+class Program:
+    """Run the program as a process of its own, and see what it shows, by the map that it writes of its widgets."""
 
-    def __init__(self, screen: Screen, folder: Path, *arguments: str) -> None:
-        self.screen = screen
-        self._map = folder / "widgets.json"
+    def __init__(self, folder: Path, environment: Mapping[str, str], *arguments: str) -> None:
+        self._map = folder / f"widgets_{next(_NUMBERS)}.json"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bmi_app.cli", *arguments],
-            env=screen.environment | {"BMI_WIDGET_MAP": str(self._map)},
+            [sys.executable, *arguments],
+            env=dict(environment) | {"BMI_WIDGET_MAP": str(self._map)},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -93,12 +94,35 @@ class Operator:
         self.until(is_seen, lambda: f"{like} is not seen")
         return found[0]
 
+    @property
+    def drawn_s(self) -> float:
+        """When the map was last written: a window that hangs writes none."""
+        return self._map.stat().st_mtime if self._map.exists() else 0.0
+
     def until(self, holds: Callable[[], object], what: Callable[[], str] = lambda: "it did not happen") -> None:
         give_up_s = time.monotonic() + PATIENCE_S
         while not holds():
             assert self.process.poll() is None, "the program has ended"
             assert time.monotonic() < give_up_s, what()
             time.sleep(0.05)
+
+    def close(self) -> str:
+        """End the program; return what it said on standard error."""
+        self.process.terminate()
+        try:
+            _, said = self.process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            _, said = self.process.communicate()
+        return said
+
+
+class Operator(Program):
+    """Find, click and type on a screen as a person would: by what stands there."""
+
+    def __init__(self, screen: Screen, folder: Path, *arguments: str) -> None:
+        super().__init__(folder, screen.environment, "-m", "bmi_app.cli", *arguments)
+        self.screen = screen
 
     def click(self, at: tuple[float, float] = (0.5, 0.5), button: int = 1, times: int = 1, **like: Any) -> None:
         """Click on something: in its middle, or at this part of its width and height."""
@@ -138,13 +162,3 @@ class Operator:
         time.sleep(0.6)  # for as long as a double click may take, a list that has just opened takes no click
         self.click(kind="row", text=item)
         self.until(lambda: not self.seen(kind="row", text=item), lambda: f"the list with {item} stays open")
-
-    def close(self) -> str:
-        """End the program; return what it said on standard error."""
-        self.process.terminate()
-        try:
-            _, said = self.process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            _, said = self.process.communicate()
-        return said
