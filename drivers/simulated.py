@@ -4,6 +4,7 @@ GIL-free like a real source. In real time its spikes appear step by step as time
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -15,9 +16,10 @@ from bmi_app.rt.contracts import poll_signature
 from bmi_app.rt.hand import pack, persons_hand
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.lsl import local_clock
-from bmi_app.rt.memory import length, named_parts
+from bmi_app.rt.memory import Layout, length, named_parts
 from bmi_app.rt.ring import load, publish, push, store
 from bmi_app.subject import neurons, simulate
+from bmi_app.subject.model_log import read_records
 from bmi_app.subject.neurons import channel_of, fire, n_neurons, times_of
 from bmi_app.subject.simulate import act_once, hand_of, parts, see_frame, see_hand
 from drivers.contract import SourceInfo
@@ -47,11 +49,13 @@ class Driver:
     def __init__(self, protocol: Protocol, settings: Settings) -> None:
         self._protocol = protocol
         self.memory = np.zeros(simulate.HEADER)
+        self._subject: dict[str, np.ndarray] = {}
         self.act = plugins.load("subjects", protocol.subject.kind).ACT
 
     def open(self, timeout_s: float) -> SourceInfo:
         """Build the subject; nothing can be missing."""
         self.memory = build(self._protocol)
+        self._subject = subject_parts(self._protocol, self.memory)
         return SourceInfo(
             name="simulated",
             type="SpikeEvents",
@@ -74,29 +78,42 @@ class Driver:
         """Return 0: its clock is the local one."""
         return 0.0
 
+    def learnt(self, already: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """Return what the subject has logged since its first `already` records; see `read_records`."""
+        return read_records(self._subject, already)
+
     def close(self) -> None:
         """Have nothing to let go."""
+
+
+def _plugin(protocol: Protocol) -> tuple[Any, BaseModel, Layout]:
+    """Return the protocol's subject plugin, its settings and the layout of its memory."""
+    subject = plugins.load("subjects", protocol.subject.kind)
+    settings = subject.Settings(**protocol.subject.settings, **protocol.subject.choices())
+    return subject, settings, subject.layout(settings, protocol.units.count, protocol.n_axes)
 
 
 def build(protocol: Protocol) -> np.ndarray:
     """Return the memory of a simulation of the protocol's subject, from the protocol's nominal tool and seed."""
     tick_s = protocol.tick.period_ms / 1e3
     step_s = tick_s / math.ceil(tick_s / _LONGEST_STEP_S - 1e-9)  # a whole number of steps in a tick
-    subject = plugins.load("subjects", protocol.subject.kind)
-    known = {"prior": protocol.subject.prior, "learner": protocol.subject.learner}
-    settings = subject.Settings(**protocol.subject.settings, **known)
-    n_units, n_axes, seed = protocol.units.count, protocol.n_axes, protocol.session.seed
-    layout = subject.layout(settings, n_units, n_axes)
+    subject, settings, layout = _plugin(protocol)
+    n_units, seed = protocol.units.count, protocol.session.seed
     neuron_words = length(neurons.layout(protocol.neurons, n_units))
     memory = np.zeros(simulate.words(n_units, neuron_words, length(layout)))
     head = memory.view(np.int64)
     head[simulate.SEED], head[simulate.N_UNITS], head[simulate.NEURON_WORDS] = seed, n_units, neuron_words
     head[simulate.HAND] = simulate.hand_place(layout)
-    memory[_STEP_S], memory[_DELAY_S] = step_s, settings.delay_ms / 1e3
+    memory[_STEP_S], memory[_DELAY_S] = step_s, settings.delay_ms / 1e3  # type: ignore[attr-defined]
     tool = nominal_tool(protocol)
     subject.start(settings, tool, step_s, seed, named_parts(simulate.subject_part(memory), layout))
     neurons.start(protocol.neurons, protocol.subject.neurons, n_units, step_s, seed, simulate.neurons_part(memory))
     return memory
+
+
+def subject_parts(protocol: Protocol, memory: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the subject's parts of the memory that `build` has made, by name."""
+    return named_parts(simulate.subject_part(memory), _plugin(protocol)[2])
 
 
 @kernel(poll_signature)

@@ -1,7 +1,7 @@
 """Check the plugins that a protocol names: that they exist, take their settings, and fit each other."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from bmi_app import plugins
 from protocols.problems import Finding, listing
+from protocols.rig import PLUGIN_CHOICES
 from protocols.schema import Protocol
 from protocols.wording import describe_errors
 
@@ -30,8 +31,10 @@ class Choice:
         Name of the plugin.
     settings
         The settings in the protocol.
+    named
+        Keys of the table that a plugin of the kind has among its settings.
     passed_in
-        Keys of the table that the plugin takes among its settings.
+        Those that are given.
     """
 
     path: str
@@ -39,22 +42,22 @@ class Choice:
     kind: plugins.Kind
     name: str
     settings: Mapping[str, Any]
-    passed_in: Mapping[str, Any]
+    named: tuple[str, ...] = ()
+    passed_in: Mapping[str, Any] = field(default_factory=dict)
 
 
 def choices(protocol: Protocol) -> list[Choice]:
     """List the plugins that a protocol names, in the order of its tables."""
     decoder, learning, driver, subject = protocol.decoder, protocol.learning, protocol.driver, protocol.subject
-    known = {"prior": subject.prior, "learner": subject.learner}
     return [
-        Choice("decoder", "kind", "decoders", decoder.kind, decoder.settings, {}),
-        Choice("learning", "rule", "learning", learning.rule, learning.settings, {}),
+        Choice("decoder", "kind", "decoders", decoder.kind, decoder.settings),
+        Choice("learning", "rule", "learning", learning.rule, learning.settings),
         *(
-            Choice(f"outputs.{index}", "kind", "outputs", output.kind, output.settings, {})
+            Choice(f"outputs.{index}", "kind", "outputs", output.kind, output.settings)
             for index, output in enumerate(protocol.outputs)
         ),
-        Choice("driver", "kind", "drivers", driver.kind, driver.settings, {}),
-        Choice("subject", "kind", "subjects", subject.kind, subject.settings, known),
+        Choice("driver", "kind", "drivers", driver.kind, driver.settings),
+        Choice("subject", "kind", "subjects", subject.kind, subject.settings, PLUGIN_CHOICES, subject.choices()),
     ]
 
 
@@ -93,7 +96,7 @@ def check_plugins(
         modules[choice.path] = module
         findings.extend(
             Finding(f"{choice.path}.settings.{key}", f"stands in the wrong table; allowed: {choice.path}.{key}")
-            for key in choice.passed_in
+            for key in choice.named
             if key in choice.settings
         )
         model: type[BaseModel] = module.Settings
@@ -103,7 +106,7 @@ def check_plugins(
             findings.extend(_settings_findings(choice, model, error))
             continue
         dumped = resolved.model_dump(mode="json", exclude_none=True)
-        settings[choice.path] = {key: value for key, value in dumped.items() if key not in choice.passed_in}
+        settings[choice.path] = {key: value for key, value in dumped.items() if key not in choice.named}
     findings.extend(_check_pair(protocol, modules))
     findings.extend(_check_map(protocol, modules))
     return findings, settings
@@ -114,8 +117,8 @@ def _with_whole_paths(
 ) -> dict[str, Any]:
     """Return a plugin's settings with absolute paths; a field is a path where its schema extra says `path`."""
     settings = {key: value for key, value in choice.settings.items() if key not in choice.passed_in}
-    for key, field in model.model_fields.items():
-        extra, value = field.json_schema_extra, settings.get(key)
+    for key, info in model.model_fields.items():
+        extra, value = info.json_schema_extra, settings.get(key)
         if isinstance(extra, dict) and extra.get("path") and isinstance(value, str):
             folder = folder_of(f"{choice.path}.settings.{key}")
             settings[key] = value if folder is None else str((folder / Path(value).expanduser()).resolve())
@@ -126,7 +129,7 @@ def _settings_findings(choice: Choice, model: type[BaseModel], error: Validation
     for key, message in describe_errors(model, error):
         inside = f"{choice.path}.settings.{key}" if key else f"{choice.path}.settings"
         # A key of the table itself, such as subject.prior, is where its owner wrote it.
-        named = f"{choice.path}.{key}" if key.partition(".")[0] in choice.passed_in else inside
+        named = f"{choice.path}.{key}" if key.partition(".")[0] in choice.named else inside
         yield Finding(named, message, (f"{choice.path}.{choice.key}",))
 
 

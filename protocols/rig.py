@@ -6,6 +6,9 @@ from pydantic import Field
 
 from protocols.section import CM_S, MAX_SEED, MS, S, Section
 
+# Keys of [subject] that a subject plugin has among its settings.
+PLUGIN_CHOICES = ("prior", "learner", "intent", "encoding", "exploration")
+
 
 class Session(Section):
     """Say how the session is seeded and when it ends at the latest."""
@@ -47,11 +50,23 @@ class Subject(Section):
     kind: str = Field("plain", description="Subject plugin.", json_schema_extra={"plugin": "subjects"})
     prior: str = Field("nominal", min_length=1, description="What it knows of the tool at the start.")
     learner: str = Field("none", min_length=1, description="How it learns the tool.")
+    intent: str | None = Field(None, min_length=1, description="What it wants; absent: the plugin's own.")
+    encoding: str | None = Field(
+        None, min_length=1, description="How its units encode what it wants; absent: the plugin's own."
+    )
+    exploration: str | None = Field(
+        None, min_length=1, description="What it adds to its firing to find out more; absent: the plugin's own."
+    )
     neurons: Literal["poisson", "srm"] = Field(
         "poisson",
         description="How rates become spikes: `poisson`, or `srm`, which are refractory (SRM0 with escape noise; `[neurons]`).",
     )
     settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
+
+    def choices(self) -> dict[str, str]:
+        """Return the keys of this table that the plugin takes among its settings, as far as they are given."""
+        named = {key: getattr(self, key) for key in PLUGIN_CHOICES}
+        return {key: value for key, value in named.items() if value is not None}
 
 
 class Safety(Section):

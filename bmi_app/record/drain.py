@@ -1,6 +1,7 @@
 """Carry what the engine's rings gain into the journal."""
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
@@ -9,6 +10,10 @@ from bmi_app.record.journal import Journal
 from bmi_app.record.kinds import Kind
 from bmi_app.record.summary import Tally
 from bmi_app.rt import cells
+
+# Given how many records were taken already: records (their ticks still open), models, times (s) of the frames in which they
+# were learnt, and how many records there ever were.
+Learnt = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray, int]]
 
 
 class Drain:
@@ -35,14 +40,20 @@ class Drain:
         Where the records go.
     tally : Tally, optional
         Counts the same records for the summary.
+    learnt : callable, optional
+        Given how many of them were taken already, returns what the simulated subject has learnt since.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray], journal: Journal, tally: Tally | None = None) -> None:
+    def __init__(
+        self, arrays: dict[str, np.ndarray], journal: Journal, tally: Tally | None = None, learnt: Learnt | None = None
+    ) -> None:
         self._arrays = arrays
         self._ctl = arrays["ctl"]
         self._journal = journal
         self._tally = tally
+        self._learnt = learnt
         self._tails: dict[Kind, int] = {"spikes": 0, "events": 0, "commands": 0, "weights": 0, "frames": 0}
+        self._n_learnt = 0
         self._command_texts: dict[int, str] = {}
         self._events: deque[tuple[np.ndarray, str]] = deque()
 
@@ -89,6 +100,7 @@ class Drain:
             self._journal.append("events", event, None, [text])
         self._take("commands", "commands_done", heads["commands"], cells.COMMANDS_HEAD)
         self._take("weights", "weights_log", heads["weights"], cells.WEIGHTS_HEAD, "weights_rows")
+        self._take_learnt(heads["frames"])
         n_frames = heads["frames"] - self._tails["frames"]
         self._take("frames", "frames", heads["frames"], cells.FRAMES_HEAD, "counts")
         self._ctl[cells.FRAMES_SAVED] = heads["frames"]
@@ -108,6 +120,16 @@ class Drain:
             tail += end - begin
         self._refuse_lapped(kind, len(ring), self._tails[kind], int(self._ctl[head_cell]))
         self._tails[kind] = head
+
+    def _take_learnt(self, n_frames: int) -> None:
+        """Append what the subject has learnt; it says when by the time of a frame, here it gets that frame's tick."""
+        if self._learnt is None:
+            return
+        records, models, times_s, self._n_learnt = self._learnt(self._n_learnt)
+        config = self._arrays["config"][0]
+        ticks = np.rint((times_s - config["start_s"]) / config["tick_s"]) - 1
+        records["tick"] = np.clip(ticks, -1, n_frames)
+        self._journal.append("subject", records, models)
 
     def _append(self, kind: Kind, place: slice, records: np.ndarray, rows: np.ndarray | None) -> None:
         texts = None

@@ -9,6 +9,8 @@ health      no more
 events      ``name`` utf8: the kind in words; ``text`` utf8: what was said, often empty
 commands    ``name`` utf8: the kind in words; ``text`` utf8: the JSON as it was sent
 weights     ``weights`` f8[n_axes * n_units], axis by axis; ``bias`` f8[n_axes]; ``gain`` f8[n_axes]
+subject     ``model`` f8[n_axes * (n_units + 1)]: what the simulated subject knows of the tool, axis by axis: a weight a
+            unit (cm/s per Hz), and that of the constant; of `reinforcement` Theta, axis by axis (Hz)
 frames      ``counts`` f4[n_units]: what the tick counted, unit by unit
 ==========  ============================================================================================
 """
@@ -23,8 +25,9 @@ from bmi_app.rt.records import RECORDS, CommandKind, EventKind, Flag, Outcome, T
 
 # In the order in which they are written: frames come last, so that what is on disk for every other kind reaches at
 # least as far as the frames do.
-Kind = Literal["spikes", "health", "events", "commands", "weights", "frames"]
+Kind = Literal["spikes", "health", "events", "commands", "weights", "subject", "frames"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+OPTIONAL: frozenset[Kind] = frozenset({"subject"})  # sessions from before a kind was recorded lack its file
 
 FORMAT = "bmi-journal 1"
 
@@ -65,6 +68,8 @@ class Layout:
             return {"counts": self.n_units}
         if kind == "weights":
             return {"weights": self.n_axes * self.n_units, "bias": self.n_axes, "gain": self.n_axes}
+        if kind == "subject":
+            return {"model": self.n_axes * (self.n_units + 1)}
         return {}
 
     def row_shape(self, kind: Kind, n_records: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import numpy as np
 from bmi_app.record import blobs
 from bmi_app.record.batches import BatchFile, empty_batch
 from bmi_app.record.damage import Damage, JournalError
-from bmi_app.record.kinds import KINDS, Kind, Layout, file_name
+from bmi_app.record.kinds import KINDS, OPTIONAL, Kind, Layout, file_name
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Recording:
         With one text each in `event_texts` and `command_texts`.
     weights : ndarray
         With the numbers in `weight_rows`, f8[n, n_axes * n_units + 2 * n_axes]: weights, bias, gain.
+    subject : ndarray
+        With its models in `subject_rows`, f8[n, n_axes * (n_units + 1)].
     damage : list of Damage
         At most one a file: where it stops being readable. What lies before is here.
     """
@@ -49,6 +51,8 @@ class Recording:
     weights: np.ndarray = field(repr=False)
     weight_rows: np.ndarray = field(repr=False)
     spikes: np.ndarray = field(repr=False)
+    subject: np.ndarray = field(repr=False)
+    subject_rows: np.ndarray = field(repr=False)
     damage: list[Damage]
 
     def blob_ids(self) -> list[int]:
@@ -86,6 +90,7 @@ def read(folder: Path, *, kinds: Iterable[Kind] | None = None) -> Recording:
     """
     session, protocol_text = read_texts(folder)
     asked = set(KINDS if kinds is None else kinds)
+    asked -= {kind for kind in OPTIONAL if not (folder / file_name(kind)).is_file()}
     files = {kind: BatchFile(folder, kind) for kind in KINDS if kind in asked}
     found = {kind: file.read_all() for kind, file in files.items()}
     layout = next((file.layout for file in files.values() if file.layout is not None), Layout(0, 0))
@@ -108,6 +113,8 @@ def read(folder: Path, *, kinds: Iterable[Kind] | None = None) -> Recording:
         weights=found["weights"].records,
         weight_rows=found["weights"].rows,
         spikes=found["spikes"].records,
+        subject=found["subject"].records,
+        subject_rows=found["subject"].rows,
         damage=[file.damage for file in files.values() if file.damage is not None],
     )
 
@@ -133,4 +140,4 @@ def read_texts(folder: Path) -> tuple[dict[str, Any], str]:
 
 def has_journal(folder: Path) -> bool:
     """Tell whether every file of a journal is there."""
-    return all((folder / file_name(kind)).is_file() for kind in KINDS)
+    return all((folder / file_name(kind)).is_file() for kind in KINDS if kind not in OPTIONAL)

@@ -7,7 +7,7 @@ import numpy as np
 
 from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import Damage
-from bmi_app.record.kinds import KINDS, Kind, Layout, file_name
+from bmi_app.record.kinds import KINDS, OPTIONAL, Kind, Layout, file_name
 
 
 @dataclass
@@ -37,6 +37,8 @@ class Finding:
 
 def survey(folder: Path, kind: Kind) -> Finding:
     """Walk through one file, checking every CRC and, in frames and health, that no tick is missing."""
+    if kind in OPTIONAL and not (folder / file_name(kind)).is_file():
+        return Finding(kind, ended=True)
     file = BatchFile(folder, kind)
     finding = Finding(kind)
     for number, batch in enumerate(file):

@@ -239,6 +239,20 @@ WEIGHTS = np.dtype(
     ]
 )
 
+# What the simulated subject has learnt of the tool by the end of a trial; its model follows in the row of the same index.
+# It is the source's own: no tick uses it, and no replay needs it.
+SUBJECT = np.dtype(
+    [
+        ("tick", "<i8"),  # of the frame in which it saw the trial end
+        ("trial", "<i8"),  # as the subject counts, from 0
+        ("reward", "<f8"),  # seen in the trial
+        ("samples", "<i8"),  # pairs of firing and sight in the trial
+        ("error_cm_s", "<f8"),  # root mean square error of what the model foretold of them, 0 without samples
+        ("confidence", "<f8"),  # 0..1
+        ("exploration_hz", "<f8"),  # standard deviation of what it adds to its rates from now on
+    ]
+)
+
 RECORDS: dict[str, np.dtype] = {
     "spikes": SPIKE,
     "frames": FRAME,
@@ -246,4 +260,5 @@ RECORDS: dict[str, np.dtype] = {
     "events": EVENT,
     "commands": COMMAND,
     "weights": WEIGHTS,
+    "subject": SUBJECT,
 }

@@ -53,7 +53,7 @@ class Engine:
         protocol = prepared.core.protocol
         self._tally = Tally()
         self._journal = Journal(self._folder, protocol.units.count, protocol.n_axes, clock=clock.now_s)
-        self._drain = Drain(self._core.arrays, self._journal, self._tally)
+        self._drain = Drain(self._core.arrays, self._journal, self._tally, getattr(self._driver, "learnt", None))
         self._operator = Operator(self._core, self._drain, self._journal, self._folder)
         self._control = Control(self._folder.name, self._operator.handle, self._operator.acted, self._operator.refused)
         self._failures: list[tuple[StopReason, str]] = []

@@ -63,7 +63,7 @@ def _run(prepared: Prepared, on_progress: Callable[[int], object]) -> dict[str, 
     journal = Journal(folder, protocol.units.count, protocol.n_axes)
     failure = ""
     try:
-        drain = Drain(core.arrays, journal, tally)
+        drain = Drain(core.arrays, journal, tally, getattr(prepared.driver, "learnt", None))
 
         def save() -> None:
             drain.step()

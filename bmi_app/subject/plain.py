@@ -8,6 +8,7 @@ stay at their own rates.
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,13 +25,33 @@ from bmi_app.rt.contracts import (
 from bmi_app.rt.jit import kernel
 
 
+def _allowed(value: str, other: str) -> str:
+    """Say what is allowed here, and where to find more."""
+    return f'"{value}"; {other} is subject.kind = "autonomous"'
+
+
 class Settings(BaseModel):
     """Describe the subject."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prior: str = Field(default="nominal", pattern="^nominal$", description="what it knows of the tool: the nominal map")
-    learner: str = Field(default="none", pattern="^none$", description="how it learns the tool: not at all")
+    prior: Literal["nominal"] = Field(
+        default="nominal",
+        description="what it knows of the tool: the nominal map",
+        json_schema_extra={"allowed": _allowed("nominal", "one that knows nothing")},
+    )
+    learner: Literal["none"] = Field(
+        default="none",
+        description="how it learns the tool: not at all",
+        json_schema_extra={"allowed": _allowed("none", "one that learns")},
+    )
+    intent: Literal["target"] = Field(default="target", description="what it wants: to reach the target")
+    encoding: Literal["tool"] = Field(default="tool", description="how its units encode it: as the tool needs it")
+    exploration: Literal["none"] = Field(
+        default="none",
+        description="how it explores: not at all",
+        json_schema_extra={"allowed": _allowed("none", "one that explores")},
+    )
     delay_ms: float = Field(default=100.0, ge=0, le=1000, description="visual delay (ms)")
     gain_per_s: float = Field(default=2.5, gt=0, description="aimed speed per distance to the target (1/s)")
     speed_cm_s: float = Field(default=12.0, gt=0, description="greatest aimed speed (cm/s)")

@@ -1,0 +1,275 @@
+"""The autonomous subject: it learns a tool that it does not know, and acts by what it has learnt.
+
+From its own firing and the delayed, noisy sight of the cursor it learns what its firing does (`tool_model`), by one of five
+rules; it wants a velocity by feedback control across its delay (`intention`), asks its neurons for the firing that should
+bring it about, and explores (`exploration`), the more the less it can foretell. Every trial it notes what it has
+learnt (`model_log`).
+"""
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bmi_app.rt import random
+from bmi_app.rt.contracts import SEEN_RADIUS, act_signature
+from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import named_parts
+from bmi_app.rt.records import TaskState
+from bmi_app.subject import mind
+from bmi_app.subject.exploration import KINDS, explore, hold_still
+from bmi_app.subject.intention import estimate, follow_hand, intend, notice_target, rest
+from bmi_app.subject.mind import BY_MOUSE, HEAD, MAX_HZ, STATE, STEP, vector
+from bmi_app.subject.model_log import write_row
+from bmi_app.subject.tool_model import RULES, begin_trial, look, remember, tool_rates_into
+
+_REST = int(TaskState.REST)
+_OWN_RULE_SETTINGS: dict[str, dict[str, Any]] = {
+    "regression": {"shared": True, "ridge": 2e3},  # noise of (4.5 cm/s)^2 over weights of (0.1 cm/s/Hz)^2
+    "batched": {"replays_awake": 0, "trials": 128},
+    "reinforcement": {"keep_length": False, "normalised": False, "discount": 1.0},
+}
+_OWN_RATES = {"none": 0.0, "regression": 1.0, "lms": 0.02, "batched": 0.05, "gated": 0.01, "reinforcement": 0.02}
+_SPARE_STEPS = 12  # a tick of 100 ms holds ten steps, in which no new frame is seen
+_SHORTEST_STEP_MS = 1.0
+_SKILL_TAU_S = 30.0
+
+
+class Settings(BaseModel):
+    """Describe the subject."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prior: Literal["nothing", "nominal"] = Field(
+        default="nominal", description="what it knows of the tool at the start: nothing, or the nominal map"
+    )
+    learner: Literal["none", "regression", "lms", "batched", "gated", "reinforcement"] = Field(
+        default="none", description="rule by which it learns the tool"
+    )
+    intent: Literal["target", "mouse"] = Field(
+        default="target", description="what it wants: to reach the target that it sees, or a person's hand"
+    )
+    encoding: Literal["tool"] = Field(
+        default="tool", description="how its neurons encode what it wants: as its model of the tool needs it"
+    )
+    exploration: Literal["none", "white", "slow", "low_dimensional"] = Field(
+        default="slow", description="noise of its own in its firing, of which it knows"
+    )
+    learning_rate: float | None = Field(default=None, ge=0, description="of the learner; absent: its own")
+    rule: dict[str, Any] = Field(default={}, description="settings of the learner's rule; see docs/learning.md")
+    sample_ms: float = Field(
+        default=50.0, gt=0, le=1000, description="time between two samples that it learns from (ms)"
+    )
+    delay_ms: float = Field(default=100.0, ge=0, le=1000, description="visual delay (ms)")
+    lag_ms: float = Field(
+        default=100.0, ge=0, le=2000, description="time constant with which it expects its firing to act (ms)"
+    )
+    reaction_ms: float = Field(
+        default=80.0, ge=0, le=2000, description="time to react to a new target, beyond the delay (ms)"
+    )
+    lapse_probability: float = Field(
+        default=0.0, ge=0, le=1, description="probability that it does not attend to a trial"
+    )
+    gain_per_s: float = Field(default=2.5, gt=0, description="aimed speed per distance to the target (1/s)")
+    speed_cm_s: float = Field(default=12.0, gt=0, description="greatest aimed speed (cm/s)")
+    damping: float = Field(
+        default=0.3,
+        ge=0,
+        le=5,
+        description="share of the difference between the speed aimed at and its own that it adds",
+    )
+    sight_noise_cm: float = Field(default=0.2, ge=0, description="error of the seen cursor, standard deviation (cm)")
+    sight_noise_cm_s: float = Field(
+        default=2.0, ge=0, description="error of the seen velocity from which it learns, standard deviation (cm/s)"
+    )
+    motor_noise_cm_s: float = Field(default=0.5, ge=0, description="slow error of the aim, standard deviation (cm/s)")
+    baseline_hz: float = Field(default=15.0, gt=0, description="mean rate at rest (Hz); units differ")
+    baseline_spread: float = Field(default=0.4, ge=0, le=2, description="spread of the rates at rest, of log rate")
+    max_rate_hz: float = Field(default=100.0, gt=0, description="greatest rate of a unit (Hz)")
+    inversion_lambda: float = Field(
+        default=0.01,
+        gt=0,
+        description="what weighs firing against speed when it inverts its model ((cm/s/Hz)^2)",
+    )
+    exploration_hz: float = Field(default=5.0, ge=0, description="exploration of a unit, standard deviation (Hz)")
+    exploration_tau_ms: float = Field(default=300.0, gt=0, description="time constant of slow exploration (ms)")
+    exploration_floor: float = Field(default=0.2, ge=0, le=1, description="share of it that the most confident keeps")
+    exploration_patterns: int = Field(default=8, ge=1, le=256, description="patterns of low-dimensional exploration")
+
+    @model_validator(mode="after")
+    def _check_rule(self) -> "Settings":
+        """Refuse settings that the learner's rule does not take."""
+        rule = RULES[self.learner]
+        allowed = list(rule.Settings.model_fields) if rule is not None else []
+        unknown = [key for key in self.rule if key not in allowed]
+        if unknown:
+            raise ValueError(
+                f"rule.{unknown[0]}: learner {self.learner!r} has no such setting; allowed: {', '.join(allowed) or 'none'}"
+            )
+        try:
+            _rule_settings(self)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise ValueError(f"rule.{first['loc'][0]}: {first['input']!r} is not allowed: {first['msg']}") from None
+        return self
+
+
+def _rule_settings(settings: Settings) -> Any:
+    """Return the settings of the learner's rule; None for the learner `none`."""
+    rule = RULES[settings.learner]
+    if rule is None:
+        return None
+    return rule.Settings(**{**_OWN_RULE_SETTINGS.get(settings.learner, {}), **settings.rule})
+
+
+def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
+    """Return the named parts of the subject's memory.
+
+    Of the model, `weights` f8[axis, unit + 1], the last column belongs to the constant; of `reinforcement` they are Theta,
+    f8[unit, axis].
+    """
+    rule, by_unit = RULES[settings.learner], settings.learner == "reinforcement"
+    weights = (n_units, n_axes) if by_unit else (n_axes, n_units + 1)
+    rule_words = 1
+    if rule is not None:
+        parts = rule.layout(_rule_settings(settings), weights[1], weights[0])
+        rule_words = sum(math.prod(shape) for shape in parts.values())
+    steps = math.ceil(settings.delay_ms / _SHORTEST_STEP_MS) + _SPARE_STEPS
+    low = settings.exploration == "low_dimensional"
+    n_latents = {"none": 0, "low_dimensional": settings.exploration_patterns}.get(settings.exploration, n_units)
+    n_samples = _trial_samples(settings)
+    shapes: dict[str, tuple[int, ...]] = {
+        "offsets": (len(mind.PARTS) + 1,),
+        "head": (mind.HEAD_WORDS,),
+        "baseline_hz": (n_units,),
+        "weights": weights,
+        "bias": (weights[0],),
+        "mask": weights,
+        "inverse": (n_units, n_axes),
+        "rule": (rule_words,),
+        "copy": (n_units,),
+        "copies": (steps, n_units + 1),
+        "predicted": (steps, n_axes),
+        "exploration": (n_units,),
+        "patterns": (n_units, settings.exploration_patterns if low else 0),
+        "latents": (n_latents,),
+        "features": (n_samples, n_units if by_unit else n_units + 1),
+        "targets": (n_samples, n_axes),
+        "log": (mind.LOG_SLOTS, mind.LOG_WORDS + n_axes * (n_units + 1)),
+    }
+    assert tuple(shapes) == mind.PARTS
+    return shapes
+
+
+def _trial_samples(settings: Settings) -> int:
+    """Return how many samples of a trial are kept: one where the rule learns at once, else 20 s of them."""
+    at_once = settings.learner in ("none", "regression", "lms")
+    return 1 if at_once else max(math.ceil(20_000.0 / settings.sample_ms), 2)
+
+
+def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory: dict[str, np.ndarray]) -> None:
+    """Fill the subject's memory.
+
+    Parameters
+    ----------
+    tool : ndarray, shape (n_axes, n_units)
+        The nominal tool: velocity (cm/s) per rate above rest (Hz).
+    step_s : float
+        Time between two calls of ACT.
+    """
+    n_axes, n_units = tool.shape
+    generator = np.random.default_rng([seed, random.SUBJECT])
+    memory["offsets"].view(np.int64)[:] = np.cumsum([0, *(memory[name].size for name in mind.PARTS)])
+    spread = settings.baseline_spread
+    memory["baseline_hz"][:] = settings.baseline_hz * np.exp(
+        spread * generator.standard_normal(n_units) - spread**2 / 2
+    )
+    memory["mask"][:] = 1.0
+    memory["patterns"][:] = generator.standard_normal(memory["patterns"].shape) / math.sqrt(
+        max(settings.exploration_patterns, 1)
+    )
+    _fill_head(settings, memory["head"], n_units, n_axes, step_s)
+    rule, rule_settings = RULES[settings.learner], _rule_settings(settings)
+    rows, columns = memory["weights"].shape
+    if rule is not None:
+        rule.start(rule_settings, named_parts(memory["rule"], rule.layout(rule_settings, columns, rows)))
+    if settings.prior == "nominal" and tool.any():
+        if settings.learner == "reinforcement":
+            memory["weights"][:] = settings.speed_cm_s * np.linalg.pinv(tool)
+        else:
+            memory["weights"][:, :n_units] = tool
+    memory["inverse"][:] = _inverse(settings, memory["weights"], n_units, n_axes)
+
+
+def _inverse(settings: Settings, weights: np.ndarray, n_units: int, n_axes: int) -> np.ndarray:
+    """Return what `tool_model.invert` would."""
+    if settings.learner == "reinforcement":
+        return np.asarray(weights / settings.speed_cm_s)
+    model = weights[:, :n_units]
+    inverse: np.ndarray = model.T @ np.linalg.inv(model @ model.T + settings.inversion_lambda * np.eye(n_axes))
+    return inverse
+
+
+def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, step_s: float) -> None:
+    rate = _OWN_RATES[settings.learner] if settings.learning_rate is None else settings.learning_rate
+    known = settings.prior == "nominal"
+    values = {
+        mind.N_UNITS: n_units,
+        mind.N_AXES: n_axes,
+        mind.STEP_S: step_s,
+        mind.GAIN_PER_S: settings.gain_per_s,
+        mind.SPEED_CM_S: settings.speed_cm_s,
+        mind.DAMPING: settings.damping,
+        mind.SIGHT_CM: settings.sight_noise_cm,
+        mind.SIGHT_CM_S: settings.sight_noise_cm_s,
+        mind.MOTOR_CM_S: settings.motor_noise_cm_s,
+        mind.MOTOR_KEEP: math.exp(-step_s / 0.3),  # forgets within 0.3 s: slower than feedback can follow
+        mind.MAX_HZ: settings.max_rate_hz,
+        mind.RIDGE: settings.inversion_lambda,
+        mind.DELAY_STEPS: math.ceil(settings.delay_ms / 1e3 / step_s - 1e-9),
+        mind.REACTION_STEPS: round(settings.reaction_ms / 1e3 / step_s),
+        mind.LAG_KEEP: math.exp(-step_s * 1e3 / settings.lag_ms) if settings.lag_ms > 0 else 0.0,
+        mind.SAMPLE_STEPS: max(round(settings.sample_ms / 1e3 / step_s), 1),
+        mind.RATE: rate,
+        mind.LEARNER: list(RULES).index(settings.learner),
+        mind.BY_MOUSE: settings.intent == "mouse",
+        mind.HOW_EXPLORES: KINDS.index(settings.exploration),
+        mind.EXPLORATION_HZ: settings.exploration_hz,
+        mind.EXPLORATION_KEEP: math.exp(-step_s * 1e3 / settings.exploration_tau_ms),
+        mind.EXPLORATION_FLOOR: settings.exploration_floor,
+        mind.N_PATTERNS: settings.exploration_patterns,
+        mind.LAPSE: settings.lapse_probability,
+        mind.SKILL_KEEP: math.exp(-settings.sample_ms / 1e3 / _SKILL_TAU_S),
+        mind.TRIAL_SAMPLES: _trial_samples(settings),
+        # As if it had seen the cursor move at 1 cm/s, and foretold all of it or nothing.
+        mind.VELOCITY_SQUARE: 1.0,
+        mind.ERROR_SQUARE: 1.0 - known,
+        mind.CONFIDENCE: float(known),
+    }
+    for word, value in values.items():
+        head[word] = value
+
+
+@kernel(act_signature)
+def ACT(memory, key, seen, rates_out):
+    """Learn from what is newly seen, want a velocity, and ask the neurons for it (Hz)."""
+    head = vector(memory, HEAD)
+    if look(memory, key, seen):
+        write_row(memory)
+        begin_trial(head)
+    estimate(memory, key, seen)
+    acts = follow_hand(head, seen) if head[BY_MOUSE] != 0.0 else notice_target(head, key, seen)
+    if acts:
+        intend(memory, key)
+    else:
+        rest(head)
+    if (acts or seen[0, SEEN_RADIUS] > 0.0) and head[STATE] != _REST:
+        explore(memory, key)
+    else:
+        hold_still(memory)
+    tool_rates_into(memory, acts, rates_out)
+    for u in range(rates_out.shape[0]):
+        rates_out[u] = min(max(rates_out[u], 0.0), head[MAX_HZ])
+    remember(memory, rates_out)
+    head[STEP] += 1.0

@@ -1,0 +1,125 @@
+"""Name what the autonomous subject keeps in mind: the parts of its memory, and the words of the first of them.
+
+Each part begins where the table of offsets at the head of the memory says, so that a kernel finds any of them in one
+look and a part that a subject does not need takes no room.
+"""
+
+import numpy as np
+
+from bmi_app.rt.jit import part
+
+# Parts, in their order in the memory.
+(
+    OFFSETS,
+    HEAD,
+    BASELINE,  # f8[unit]: rate at rest (Hz)
+    WEIGHTS,  # f8[axis, feature]: the forward model W^, c^; with `reinforcement` Theta, f8[unit, axis]
+    BIAS,  # zeros: the constant feature does its work
+    MASK,  # ones
+    INVERSE,  # f8[unit, axis]: Hz per cm/s
+    RULE,  # memory of the learning rule
+    COPY,  # f8[feature]: the efference copy, smoothed as the decoder smooths
+    COPIES,  # f8[step, feature]: the last ones
+    PREDICTED,  # f8[step, axis]: velocity that the model gives for each of them (cm/s)
+    EXPLORATION,  # f8[unit] (Hz)
+    PATTERNS,  # f8[unit, pattern]: of low-dimensional exploration
+    LATENTS,  # f8[pattern] or f8[unit]: standard noise that exploration follows
+    FEATURES,  # samples of the trial: features, or with `reinforcement` exploration
+    TARGETS,  # samples of the trial: seen velocity (cm/s), or with `reinforcement` context
+    LOG,  # f8[slot, word]: what was learnt, a row a trial
+) = range(17)
+PARTS = (
+    "offsets",
+    "head",
+    "baseline_hz",
+    "weights",
+    "bias",
+    "mask",
+    "inverse",
+    "rule",
+    "copy",
+    "copies",
+    "predicted",
+    "exploration",
+    "patterns",
+    "latents",
+    "features",
+    "targets",
+    "log",
+)
+
+# Words of HEAD: constants first, then what changes.
+(
+    N_UNITS,
+    N_AXES,
+    STEP_S,
+    GAIN_PER_S,
+    SPEED_CM_S,
+    DAMPING,
+    SIGHT_CM,
+    SIGHT_CM_S,
+    MOTOR_CM_S,
+    MOTOR_KEEP,
+    MAX_HZ,
+    RIDGE,  # lambda of the inversion, (cm/s/Hz)^2
+    DELAY_STEPS,
+    REACTION_STEPS,
+    LAG_KEEP,
+    SAMPLE_STEPS,
+    RATE,
+    LEARNER,
+    BY_MOUSE,  # 1: a person's hand is the intention
+    HOW_EXPLORES,
+    EXPLORATION_HZ,
+    EXPLORATION_KEEP,
+    EXPLORATION_FLOOR,
+    N_PATTERNS,
+    LAPSE,
+    SKILL_KEEP,
+    TRIAL_SAMPLES,
+    # what changes
+    STEP,
+    FRAME_S,  # time of the newest frame that was seen
+    AGE_STEPS,  # steps since it was first seen
+    STATE,  # of the task in it
+    SHOWN_STEPS,  # since the target appeared
+    TARGET_X,
+    TARGET_Y,
+    LAPSED,  # 1: this trial is not attended to
+    NEXT_SAMPLE,  # step of the next sample
+    N_SAMPLES,  # of this trial
+    ESTIMATE_X,  # where the cursor should be now (cm)
+    ESTIMATE_Y,
+    WANTED_X,  # velocity wanted (cm/s)
+    WANTED_Y,
+    MOTOR_X,
+    MOTOR_Y,
+    TRIALS,
+    ERROR_SQUARE,  # running means of the squared error of prediction and of the squared velocity, (cm/s)^2
+    VELOCITY_SQUARE,
+    TRIAL_ERROR,  # sum of the squared errors over the samples of the trial
+    TRIAL_SEEN,  # how many they were
+    CONFIDENCE,
+    REWARD,  # seen in this trial
+    LOG_ROWS,  # int64: how many were ever written
+) = range(51)
+HEAD_WORDS = 64
+
+LOG_SLOTS = 128
+# Words of a row of LOG; the model follows.
+LOG_TIME_S, LOG_TRIAL, LOG_REWARD, LOG_SAMPLES, LOG_ERROR_CM_S, LOG_CONFIDENCE, LOG_EXPLORATION_HZ = range(7)
+LOG_WORDS = 8
+
+
+@part
+def vector(memory, which):
+    """Return a part of the memory as a vector."""
+    offsets = memory.view(np.int64)
+    return memory[offsets[which] : offsets[which + 1]]
+
+
+@part
+def matrix(memory, which, columns):
+    """Return a part of the memory as a matrix of so many columns."""
+    found = vector(memory, which)
+    return found.reshape(found.shape[0] // columns, columns)

@@ -1,0 +1,285 @@
+"""The autonomous subject learns the tool from its own firing and late sight, and acts by what it has learnt."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bmi_app.rt.records import TaskState
+from bmi_app.subject import autonomous, mind
+from bmi_app.subject.model_log import read_records
+
+from .world import CALM, World, draw_tool
+
+MODELS = ("regression", "lms", "batched", "gated")
+
+
+def naive(learner: str, n_axes: int = 2, n_units: int = 20, **settings: object) -> World:
+    return World(draw_tool(n_axes, n_units), prior="nothing", learner=learner, **{**CALM, **settings})
+
+
+@pytest.mark.parametrize(("delay_ms", "lag_ms"), [(0.0, 100.0), (100.0, 100.0), (250.0, 40.0), (1000.0, 300.0)])
+def test_without_noise_the_regression_finds_the_tool_at_once(delay_ms: float, lag_ms: float) -> None:
+    # Only when the copy is as old and as smooth as what is seen of it.
+    world = naive("regression", delay_ms=delay_ms, lag_ms=lag_ms, tool_lag_ms=lag_ms, rule={"ridge": 1e-6})
+    world.run(round(delay_ms / 10) + 1500)
+    np.testing.assert_allclose(world.weights(), world.tool, atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"lag_ms": 30.0}, {"lag_ms": 300.0}])
+def test_a_wrong_lag_spoils_what_it_learns(wrong: dict) -> None:
+    world = naive("regression", rule={"ridge": 1e-6}, **wrong)
+    world.run(1500)
+    assert np.abs(world.weights() - world.tool).max() > 1e-2
+
+
+def test_its_regression_is_the_batch_ridge_of_what_it_saw() -> None:
+    world = naive("regression", sample_ms=10.0, exploration_hz=4.0, rule={"ridge": 50.0})
+    rates = world.run(400)
+    keep, smoothed, x = world._keep, np.zeros(20), []
+    for row in rates:
+        smoothed = keep * smoothed + (1 - keep) * (row - world.named["baseline_hz"])
+        x.append(np.append(smoothed, 5.0))
+    x, delay = np.array(x), 10
+    velocity = np.array([frame[[3, 4]] for frame in world._frames])
+    # Step k sees what the firing up to step k - delay - 1 did; the first frame shows no movement before it.
+    pairs = [(x[k - delay - 1], velocity[k - delay - 1]) for k in range(delay + 2, 400)]
+    xs, vs = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+    still = ~vs.any(axis=1)
+    xs, vs = xs[~still], vs[~still]
+    ridge = np.linalg.solve(xs.T @ xs + 50.0 * np.eye(21), xs.T @ vs).T
+    np.testing.assert_allclose(world.named["weights"], ridge, atol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n_axes=st.integers(1, 2),
+    n_units=st.integers(1, 300),
+    ridge=st.floats(1e-4, 1.0),
+    seed=st.integers(0, 1000),
+)
+def test_it_inverts_its_model(n_axes: int, n_units: int, ridge: float, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    model = generator.normal(0, 0.1, (n_axes, n_units))
+    world = World(
+        model, prior="nominal", learner="none", exploration="none", inversion_lambda=ridge, baseline_hz=50.0,
+        max_rate_hz=1e9, reaction_ms=0.0, damping=0.0, delay_ms=0.0, **CALM,
+    )  # fmt: skip
+    constant = generator.normal(0, 1, n_axes)
+    world.named["weights"][:, -1] = constant / 5.0
+    rates = world.run(2)[1]
+    wanted = np.array([5.0 * 2.5, 0.0])[:n_axes]  # the target is 5 cm away, and 2.5 /s the gain
+    wanted *= min(1.0, 12.0 / 12.5)
+    # What the model foretold of the step before is part of the estimate of the cursor only with a delay.
+    world_model = model.T @ np.linalg.inv(model @ model.T + ridge * np.eye(n_axes))
+    expected = world.named["baseline_hz"] + world_model @ (wanted - constant)
+    expected = np.maximum(expected, 0.0)
+    np.testing.assert_allclose(rates, expected, rtol=1e-6, atol=2e-1)
+
+
+@pytest.mark.parametrize("prior", ["nothing", "nominal"])
+def test_the_learner_none_learns_nothing(prior: str) -> None:
+    world = World(draw_tool(2, 20), prior=prior, learner="none")
+    before = world.named["weights"].copy()
+    world.run(800)
+    world.end_trial(reward=1.0)
+    world.state = TaskState.REST
+    world.run(300)
+    np.testing.assert_array_equal(world.named["weights"], before)
+
+
+def test_each_learner_learns_when_its_hypothesis_says() -> None:
+    changed = {}
+    for learner in (*MODELS, "reinforcement"):
+        world = naive(learner, sight_noise_cm_s=1.0)
+        moments = {}
+        for moment, act in {
+            "trial": lambda world: world.run(400),
+            "failure": lambda world: world.end_trial(0.0),
+            "next trial": lambda world: world.run(400),
+            "reward": lambda world: world.end_trial(1.0),
+            "rest": _rest,
+        }.items():
+            before = world.named["weights"].copy()
+            act(world)
+            moments[moment] = not np.array_equal(before, world.named["weights"])
+        changed[learner] = {moment for moment, is_changed in moments.items() if is_changed}
+    assert changed["regression"] >= {"trial", "next trial"}
+    assert changed["lms"] >= {"trial", "next trial"}
+    assert changed["gated"] == {"reward"}
+    assert changed["batched"] == {"rest"}
+    assert changed["reinforcement"] == {"reward"}  # a failure is what it expects at first
+
+
+def _rest(world: World) -> None:
+    world.state = TaskState.REST
+    world.run(100)
+    world.state = TaskState.MOVE
+
+
+def test_at_rest_it_fires_at_rest_and_explores_nothing() -> None:
+    world = naive("lms")
+    world.run(100)
+    world.state = TaskState.REST
+    world.run(30)
+    np.testing.assert_array_equal(world.run(10), np.tile(world.named["baseline_hz"], (10, 1)))
+
+
+def test_its_estimate_bridges_the_delay_when_its_model_is_right() -> None:
+    errors = []
+    for prior in ("nominal", "nothing"):
+        world = World(draw_tool(2, 40), prior=prior, learner="none", exploration="slow", delay_ms=200.0, **CALM)
+        world.run(40)
+        found = []
+        for _ in range(60):
+            cursor = world.cursor.copy()
+            world.run(1)
+            found.append(np.hypot(*(world.head[[mind.ESTIMATE_X, mind.ESTIMATE_Y]] - cursor)))
+        errors.append(max(found))
+    assert errors[0] < 1e-6
+    assert errors[1] > 0.05
+
+
+def test_it_reacts_late_and_sometimes_not_at_all() -> None:
+    world = World(draw_tool(2, 20), exploration="none", delay_ms=100.0, reaction_ms=80.0, **CALM)
+    rates = world.run(60)
+    moved = np.flatnonzero(np.any(rates != world.named["baseline_hz"], axis=1))
+    assert moved[0] == 11 + 8  # the first frame is seen after the delay and its own tick
+    lapsing = World(draw_tool(2, 20), exploration="none", lapse_probability=1.0, **CALM)
+    np.testing.assert_array_equal(lapsing.run(100), np.tile(lapsing.named["baseline_hz"], (100, 1)))
+
+
+def test_damping_slows_what_is_too_fast() -> None:
+    slow, fast = (World(draw_tool(2, 40), exploration="none", damping=damping, **CALM) for damping in (0.0, 1.0))
+    speeds = []
+    for world in (slow, fast):
+        world.run(30)
+        speeds.append(np.hypot(*world.velocity))
+    assert speeds[1] > speeds[0]  # the push is stronger while the cursor lags behind
+    for world in (slow, fast):
+        world.run(240)
+        assert np.hypot(*(world.cursor - world.target)) < 0.3
+
+
+@pytest.mark.parametrize("kind", ["white", "slow", "low_dimensional"])
+def test_exploration_is_as_strong_and_as_slow_as_asked_for(kind: str) -> None:
+    world = naive(
+        "none", n_units=60, exploration=kind, exploration_hz=4.0, exploration_tau_ms=200.0,
+        exploration_patterns=5, baseline_hz=80.0, baseline_spread=0.0, max_rate_hz=1e6,
+    )  # fmt: skip
+    world.run(50)
+    noise = world.run(6000) - 80.0
+    assert noise.std() == pytest.approx(4.0, rel=0.25 if kind == "low_dimensional" else 0.05)
+    found = np.mean([np.corrcoef(noise[:-1, u], noise[1:, u])[0, 1] for u in range(60)])
+    assert found == pytest.approx(0.0 if kind == "white" else np.exp(-0.01 / 0.2), abs=0.02)
+    rank = np.linalg.matrix_rank(noise, tol=1e-6 * np.linalg.norm(noise))
+    assert rank == (5 if kind == "low_dimensional" else 60)
+
+
+def test_it_explores_less_the_more_it_can_foretell() -> None:
+    world = naive("regression", n_units=40, rule={"ridge": 10.0})
+    world.run(30)
+    at_first = world.head[mind.CONFIDENCE]
+    world.run(6000)
+    assert at_first < 0.2
+    assert world.head[mind.CONFIDENCE] > 0.6
+    world.end_trial()
+    records, *_ = read_records(world.named, 0)
+    assert records["exploration_hz"][-1] == pytest.approx(5.0 * max(0.2, 1 - records["confidence"][-1]))
+
+
+def test_every_trial_is_logged_with_model_confidence_and_error() -> None:
+    world = naive("lms", sight_noise_cm_s=1.0)
+    models = []
+    for n in range(3):
+        world.run(200)
+        world.end_trial(reward=float(n == 1))
+        models.append(world.named["weights"].ravel().copy())
+    records, rows, times_s, written = read_records(world.named, 0)
+    assert written == len(records) == 3
+    np.testing.assert_array_equal(records["trial"], [0, 1, 2])
+    np.testing.assert_array_equal(records["reward"], [0, 1, 0])
+    assert (records["samples"] > 20).all()
+    assert ((records["error_cm_s"] > 0.5) & (records["error_cm_s"] < 10)).all()
+    assert (np.diff(times_s) > 2.0).all()
+    assert rows.shape == (3, 2 * 21)
+    assert np.abs(rows[2] - models[2]).max() < 0.05  # it goes on learning in the trial that follows
+    again, _, _, _ = read_records(world.named, 2)
+    np.testing.assert_array_equal(again, records[2:])
+
+
+def test_the_log_keeps_the_newest_trials() -> None:
+    world = naive("none")
+    for _ in range(mind.LOG_SLOTS + 5):
+        world.run(2)
+        world.state = TaskState.REWARD
+        world.run(2)
+        world.state = TaskState.MOVE
+    world.run(15)
+    records, _, _, written = read_records(world.named, 0)
+    assert written == mind.LOG_SLOTS + 5
+    np.testing.assert_array_equal(records["trial"], np.arange(written - len(records), written))
+    assert len(records) == mind.LOG_SLOTS - 1
+
+
+def test_a_persons_hand_is_the_intention() -> None:
+    world = World(draw_tool(2, 40), intent="mouse", exploration="none", **CALM)
+    world.target = np.array([-9.0, 0.0])
+    world.run(50)
+    np.testing.assert_array_equal(world.rates_hz, world.named["baseline_hz"])
+    world.hand = np.array([0.0, 4.0])
+    world.run(500)
+    np.testing.assert_allclose(world.cursor, [0.0, 4.0], atol=0.2)
+    world.hand = np.full(2, np.nan)
+    world.run(1)
+    np.testing.assert_array_equal(world.rates_hz, world.named["baseline_hz"])
+
+
+def test_a_cursor_that_is_held_teaches_nothing() -> None:
+    world = naive("lms")
+    world.run(300)
+    world.tool = np.zeros_like(world.tool)  # paused: the cursor stands still to the last bit
+    world.run(12)
+    before = world.weights()
+    world.run(300)
+    np.testing.assert_array_equal(world.weights(), before)
+
+
+def test_long_trials_keep_what_came_last() -> None:
+    world = naive("gated", sample_ms=100.0)
+    world.run(4100)  # 41 s, and there is room for 20
+    assert 100 <= world.head[mind.N_SAMPLES] <= 200
+    width = 21
+    newest = world.named["features"][int(world.head[mind.N_SAMPLES]) - 1]
+    assert newest[width - 1] == 5.0
+    assert np.isfinite(world.named["features"]).all()
+    world.end_trial(1.0)
+    assert np.isfinite(world.weights()).all()
+
+
+@pytest.mark.parametrize("learner", [*MODELS, "reinforcement"])
+@pytest.mark.parametrize(("n_axes", "n_units"), [(1, 1), (2, 2), (1, 33)])
+def test_small_tools_do_no_harm(learner: str, n_axes: int, n_units: int) -> None:
+    world = World(draw_tool(n_axes, n_units), prior="nothing", learner=learner)
+    for _ in range(3):
+        world.run(200)
+        world.end_trial(1.0)
+        _rest(world)
+    assert np.isfinite(world.memory).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"learner": "lms", "rule": {"forgetting": 0.9}},
+            "learner 'lms' has no such setting; allowed: normalised, eps",
+        ),
+        ({"learner": "none", "rule": {"ridge": 1.0}}, "allowed: none"),
+        ({"learner": "regression", "rule": {"forgetting": 2.0}}, "rule.forgetting: 2.0 is not allowed"),
+    ],
+)
+def test_settings_that_the_rule_does_not_take_are_refused(given: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        autonomous.Settings(**given)
