@@ -217,7 +217,7 @@ def _fill_model(
         # Control units drive nothing, whatever the decoder's matrices say.
         arrays["weights"][:], arrays["bias"][:] = np.where(arrays["mask"] != 0.0, weights, 0.0), bias
         if protocol.decoder.start_from is not None:
-            saved_decoder.load_into(protocol.decoder.start_from, protocol.decoder.kind, arrays, parts)
+            saved_decoder.load_into(protocol.decoder.start_from, protocol, arrays, parts)
     except ValueError as error:
         raise BuildError(str(error)) from error
     signs = _scrambled(protocol, arrays["mask"])

@@ -143,7 +143,8 @@ class Operator:
         copies = self._untorn_model()
         memory = named_parts(core.arrays["decoder_memory"].copy(), core.decoder_layout)
         try:
-            saved_decoder.save(path, core.protocol.decoder.kind, copies, memory)
+            made_for = saved_decoder.MadeFor.of(core.protocol)
+            saved_decoder.save(path, core.protocol.decoder.kind, copies, memory, made_for)
         except OSError as error:
             raise CommandError(f"save_weights: {path}: cannot be written: {error.strerror}") from error
         return str(path)

@@ -141,6 +141,27 @@ def what_if(folder: Path, overrides: list[str]) -> WhatIf:
     )
 
 
+def features_of(recording: Recording) -> tuple[Core, np.ndarray]:
+    """Recompute what the decoder read at every tick of a recording; its weights stay as they began, or as they were adopted.
+
+    Returns
+    -------
+    core
+        The session as it stands after the last tick.
+    features : f8[tick, unit]
+    """
+    from bmi_app.rt.what_if import run_what_if
+
+    core = build(_protocol(recording, ['learning.when="off"']), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
+    features = np.empty((len(recording.frames), core.sizes.n_units))
+    for first, last in _chunks(core, recording):
+        for k in range(first, last):
+            one = slice(k, k + 1)
+            run_what_if(core.decode, core.learn, core.session, recording.frames[one], recording.counts[one])
+            features[k] = core.arrays["features"]
+    return core, features
+
+
 def _refuse_unchangeable(recording: Recording, overrides: list[str]) -> None:
     tables = {override.partition("=")[0].strip().partition(".")[0] for override in overrides}
     held = sorted(tables - set(_CHANGEABLE))

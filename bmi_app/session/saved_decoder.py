@@ -4,31 +4,78 @@ decoder        name of the plugin
 weights        f8[axis, unit]      bias, gain    f8[axis]
 feature_offset, feature_scale      f8[unit]
 memory_NAME    each part of the decoder's memory that is not mere state
+made_for       JSON: the decoder's settings, and how counts became features (not in files of older versions)
 """
 
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from protocols.schema import Protocol
 
 MODEL = ("weights", "bias", "gain", "feature_offset", "feature_scale")
 
 
-def save(path: Path, kind: str, arrays: dict[str, np.ndarray], memory: dict[str, np.ndarray]) -> None:
+@dataclass(frozen=True)
+class MadeFor:
+    """Hold what a protocol must say alike for a saved decoder to mean the same.
+
+    Attributes
+    ----------
+    settings
+        Of the decoder, defaults included.
+    features
+        How counts became features: tick_ms, input, smoothing, smoothing_ms.
+    """
+
+    settings: dict[str, Any]
+    features: dict[str, Any]
+
+    @classmethod
+    def of(cls, protocol: Protocol) -> "MadeFor":
+        """Return what a protocol says."""
+        decoder = protocol.decoder
+        features = {
+            "tick_ms": protocol.tick.period_ms,
+            "input": decoder.input,
+            "smoothing": decoder.smoothing,
+            "smoothing_ms": decoder.smoothing_ms,
+        }
+        return cls(dict(decoder.settings), features)
+
+
+_KEYS = {"tick_ms": "tick.period_ms"}  # of `features`, where a protocol's key is not decoder.NAME
+
+
+def save(
+    path: Path,
+    kind: str,
+    arrays: dict[str, np.ndarray],
+    memory: dict[str, np.ndarray],
+    made_for: MadeFor | None = None,
+) -> None:
     """Write a decoder; an existing file is replaced."""
     content = {name: arrays[name] for name in MODEL}
     content |= {f"memory_{name}": part for name, part in memory.items()}
+    if made_for is not None:
+        content["made_for"] = np.array(json.dumps(asdict(made_for)))
     with path.open("wb") as file:
         np.savez(file, decoder=np.array(kind), **content)  # type: ignore[arg-type]
 
 
-def load_into(path: str, kind: str, arrays: dict[str, np.ndarray], memory: dict[str, np.ndarray]) -> None:
-    """Read a decoder into a session's arrays.
+def load_into(path: str, protocol: Protocol, arrays: dict[str, np.ndarray], memory: dict[str, np.ndarray]) -> None:
+    """Read a decoder into the arrays of a protocol's session.
 
     Raises
     ------
     ValueError
-        If there is none, it is of another kind, or a shape does not fit; the message names file and shapes.
+        If there is none, it is of another kind or made for other settings or features, or a shape does not fit; the
+        message names the file, and what differs.
     """
+    kind = protocol.decoder.kind
     try:
         with np.load(Path(path).expanduser()) as archive:
             content = {name: archive[name] for name in archive.files}
@@ -37,6 +84,7 @@ def load_into(path: str, kind: str, arrays: dict[str, np.ndarray], memory: dict[
     saved_kind = str(content.get("decoder", "unknown"))
     if saved_kind != kind:
         raise ValueError(f"decoder.start_from: {path}: holds a {saved_kind!r} decoder; decoder.kind is {kind!r}")
+    _refuse_other_features(path, content, MadeFor.of(protocol))
     wanted = {name: arrays[name] for name in MODEL} | {f"memory_{name}": part for name, part in memory.items()}
     for name, into in wanted.items():
         if name not in content or content[name].shape != into.shape:
@@ -46,3 +94,19 @@ def load_into(path: str, kind: str, arrays: dict[str, np.ndarray], memory: dict[
             raise ValueError(f"decoder.start_from: {path}: {name} must hold finite numbers only")
         into[:] = content[name]
     arrays["weights"][arrays["mask"] == 0.0] = 0.0
+
+
+def _refuse_other_features(path: str, content: dict[str, np.ndarray], here: MadeFor) -> None:
+    """Refuse a decoder whose settings or features are not those of the protocol; older files do not say."""
+    if "made_for" not in content:
+        return
+    there = MadeFor(**json.loads(str(content["made_for"])))
+    settings = {f"decoder.settings.{key}": value for key, value in there.settings.items()}
+    now = {f"decoder.settings.{key}": value for key, value in here.settings.items()}
+    settings |= {_KEYS.get(key, f"decoder.{key}"): value for key, value in there.features.items()}
+    now |= {_KEYS.get(key, f"decoder.{key}"): value for key, value in here.features.items()}
+    for key, value in settings.items():
+        if key in now and now[key] != value:
+            raise ValueError(
+                f"decoder.start_from: {path}: was made for {key} = {value!r}; this protocol has {now[key]!r}"
+            )

@@ -36,7 +36,7 @@ def decoder_blob(core: Core, path: Path) -> np.ndarray:
     arrays = {name: np.array(part) for name, part in core.arrays.items() if name in _PARTS}
     parts = named_parts(arrays["decoder_memory"], core.decoder_layout)
     try:
-        saved_decoder.load_into(str(path), core.protocol.decoder.kind, arrays, parts)
+        saved_decoder.load_into(str(path), core.protocol, arrays, parts)
     except ValueError as error:
         raise CommandError(str(error)) from error
     order = ("weights", "bias", "gain", "feature_offset", "feature_scale", "decoder_memory")

@@ -54,3 +54,21 @@ def read(path: Path) -> CountsSource:
         dt_s=dt_s,
         counts=np.ascontiguousarray(counts, np.float32),
     )
+
+
+def read_hand(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the hand's position f8[row, 2] (mm) and velocity f8[row, 2] (mm/s).
+
+    Raises
+    ------
+    RecordingError
+        If the table does not hold them.
+    """
+    names = ("hand_pos_x", "hand_pos_y", "hand_vel_x", "hand_vel_y")
+    try:
+        with path.open(encoding="utf-8") as file:
+            columns = file.readline().strip().split(",")
+            table = np.loadtxt(file, delimiter=",", usecols=[columns.index(name) for name in names], ndmin=2)
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path}: the columns {', '.join(names)} cannot be read: {error}") from error
+    return table[:, :2], table[:, 2:]

@@ -1,0 +1,189 @@
+"""Fit a decoder to what was recorded, judge it on trials that it was not fitted to, and save it to start from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from bmi_app import plugins
+from bmi_app.decoders.contract import FitError, Fitted, Samples
+from bmi_app.record.damage import JournalError
+from bmi_app.record.formats import RecordingError
+from bmi_app.rt.memory import length, named_parts
+from bmi_app.session import fit_samples, saved_decoder
+from bmi_app.session.build import BuildError
+from bmi_app.session.fit_samples import Training, Wanted
+from protocols.overrides import parse_value
+from protocols.problems import ProtocolError
+from protocols.wording import describe_errors
+
+_PREFIX = "decoder.settings."
+
+
+class FittingError(Exception):
+    """Tell in one line a mistake why no decoder was fitted."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def fit(
+    source: Path, kind: str, out: Path | None, given: list[str], wanted: str | None = None, n_folds: int = 5
+) -> dict[str, Any]:
+    """Fit a decoder; return a report ready for JSON.
+
+    Parameters
+    ----------
+    source : Path
+        A session folder, or a recording with kinematics.
+    kind : str
+        The decoder.
+    out : Path, optional
+        File to save it to.
+    given : list of str
+        Its settings, as `key=value`.
+    wanted : str, optional
+        To what it is fitted; see `fit_samples.of_session`. Without it: `refit` for `refit_kalman`, else `intent`.
+    n_folds : int
+        Into how many parts the trials are dealt for the cross-validation.
+
+    Raises
+    ------
+    FittingError
+        If something is wrong; each line is for the user.
+    """
+    module = _module(kind)
+    settings = _settings(module, kind, given)
+    chosen = wanted or ("refit" if kind == "refit_kalman" else "intent")
+    if chosen not in fit_samples.WANTED:
+        raise FittingError(f"--to {chosen}: must be one of {', '.join(fit_samples.WANTED)}")
+    try:
+        training = _training(source, chosen)  # type: ignore[arg-type]
+        fitted = module.fit(settings, training.samples, training.mask)
+        scores = cross_validate(module, settings, training, n_folds)
+    except (FitError, RecordingError, JournalError, BuildError) as error:
+        raise FittingError(str(error)) from error
+    except ProtocolError as error:
+        raise FittingError(*(str(problem) for problem in error.problems)) from error
+    if out is not None:
+        _save(out, kind, module, settings, training, fitted)
+    return {
+        "decoder": kind,
+        "settings": settings.model_dump(mode="json"),
+        "fitted_to": training.what,
+        "samples": len(training.samples.features),
+        "trials": len(np.unique(training.samples.piece)),
+        "units": int(training.mask.any(axis=0).sum()),
+        **scores,
+        "file": None if out is None else str(out),
+    }
+
+
+def _module(kind: str) -> Any:
+    try:
+        module = plugins.load("decoders", kind)
+    except LookupError as error:
+        raise FittingError(f"--decoder {kind}: {error}") from error
+    if not hasattr(module, "fit"):
+        able = [name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit")]
+        raise FittingError(f"--decoder {kind}: cannot be fitted; those that can: {', '.join(able)}")
+    return module
+
+
+def _settings(module: Any, kind: str, given: list[str]) -> BaseModel:
+    values = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise FittingError(f"--set {text}: is not key=value")
+        values[key.strip().removeprefix(_PREFIX)] = parse_value(value.strip())
+    try:
+        settings: BaseModel = module.Settings(**values)
+    except ValidationError as error:
+        lines = (f"--set {key}: {message}" for key, message in describe_errors(module.Settings, error))
+        raise FittingError(*lines) from error
+    return settings
+
+
+def _training(source: Path, wanted: Wanted) -> Training:
+    if (source / "session.toml").is_file():
+        return fit_samples.of_session(source, wanted)
+    return fit_samples.of_recording(source)
+
+
+def cross_validate(module: Any, settings: BaseModel, training: Training, n_folds: int) -> dict[str, Any]:
+    """Score the decoding of trials by fits to the other ones.
+
+    Returns
+    -------
+    dict
+        `folds`; `r2` and `correlation` of each axis, over all trials: decoded against wanted velocity. None where there are
+        fewer than two trials, or nothing moved.
+    """
+    samples = training.samples
+    pieces = np.unique(samples.piece)
+    n_folds = min(n_folds, len(pieces))
+    letters = "xy"[: samples.velocity.shape[1]]
+    if n_folds < 2:
+        return {"folds": 0, "r2": dict.fromkeys(letters), "correlation": dict.fromkeys(letters)}
+    fold = np.arange(len(pieces)) % n_folds
+    decoded = np.empty(samples.velocity.shape)
+    for k in range(n_folds):
+        held_out = np.isin(samples.piece, pieces[fold == k])
+        fitted = module.fit(settings, _part(samples, ~held_out), training.mask)
+        for piece in pieces[fold == k]:
+            rows = samples.piece == piece
+            decoded[rows] = decode(module, settings, fitted, _part(samples, rows))
+    wrong = ((decoded - samples.velocity) ** 2).sum(axis=0)
+    spread = ((samples.velocity - samples.velocity.mean(axis=0)) ** 2).sum(axis=0)
+    return {
+        "folds": n_folds,
+        "r2": {letter: float(1 - wrong[a] / spread[a]) if spread[a] > 0 else None for a, letter in enumerate(letters)},
+        "correlation": {
+            letter: _correlation(decoded[:, a], samples.velocity[:, a]) for a, letter in enumerate(letters)
+        },
+    }
+
+
+def decode(module: Any, settings: BaseModel, fitted: Fitted, samples: Samples) -> np.ndarray:
+    """Return the velocities f8[t, axis] that a fitted decoder makes of one piece, beginning at rest."""
+    n_axes, n_units = fitted.weights.shape
+    layout = module.layout(settings, n_units, n_axes)
+    memory = np.zeros(max(length(layout), 1))
+    parts = named_parts(memory, layout)
+    module.start(settings, np.zeros((n_axes, n_units)), parts)
+    for name, part in fitted.parts.items():
+        parts[name][:] = part
+    features = np.ascontiguousarray(samples.features)
+    velocities = np.zeros((len(features), n_axes))
+    for t, velocity in enumerate(velocities):
+        if parts.get("cursor", samples.position[:0]).size:
+            parts["cursor"][:] = samples.position[t]
+        module.DECODE(fitted.weights, fitted.bias, memory, features[t], velocity)
+    return velocities
+
+
+def _part(samples: Samples, rows: np.ndarray) -> Samples:
+    return Samples(
+        samples.features[rows], samples.velocity[rows], samples.position[rows], samples.piece[rows], samples.dt_s
+    )
+
+
+def _correlation(left: np.ndarray, right: np.ndarray) -> float | None:
+    return float(np.corrcoef(left, right)[0, 1]) if np.ptp(left) > 0 and np.ptp(right) > 0 else None
+
+
+def _save(out: Path, kind: str, module: Any, settings: BaseModel, training: Training, fitted: Fitted) -> None:
+    n_axes, n_units = training.mask.shape
+    layout = module.layout(settings, n_units, n_axes)
+    parts = named_parts(np.zeros(length(layout)), layout)
+    module.start(settings, np.zeros((n_axes, n_units)), parts)
+    parts |= fitted.parts
+    arrays = {"weights": fitted.weights, "bias": fitted.bias, **training.model}
+    made_for = saved_decoder.MadeFor(settings.model_dump(mode="json", exclude_none=True), training.made_from)
+    try:
+        saved_decoder.save(out, kind, arrays, parts, made_for)
+    except OSError as error:
+        raise FittingError(f"--out {out}: cannot be written: {error.strerror}") from error

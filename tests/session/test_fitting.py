@@ -1,0 +1,135 @@
+"""A decoder fitted to a recorded session: judged on unseen trials, saved, started from, replayed to the last bit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bmi_app.cli import app
+from bmi_app.record import reading
+from bmi_app.rt.records import TaskState
+from bmi_app.session import fit_samples, fitting, replay
+from bmi_app.session.prepare import PrepareError
+from bmi_app.session.run_fast import run_fast
+
+KINDS = ("kalman", "refit_kalman", "wiener", "population_vector")
+
+
+def run(out: Path, *overrides: str, duration_s: float = 60.0) -> dict[str, Any]:
+    request = {
+        "protocol": "center_out",
+        "overrides": [*overrides, f"session.duration_s={duration_s:g}"],
+        "out": str(out),
+        "speed": "max",
+        "source_timeout_s": 5.0,
+    }
+    return run_fast(request, lambda _: None, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a minute of center-out with its own tool."""
+    return Path(run(tmp_path_factory.mktemp("recorded"))["session"])
+
+
+def test_the_features_are_those_that_the_decoder_read(recorded: Path) -> None:
+    recording = reading.read(recorded)
+    core, features = replay.features_of(recording)
+    decoded = features @ core.arrays["weights"].T * core.arrays["gain"]
+    recorded_cm_s = np.stack([recording.frames["decoded_x_cm_s"], recording.frames["decoded_y_cm_s"]], axis=1)
+    np.testing.assert_allclose(decoded, recorded_cm_s, rtol=1e-9, atol=1e-9)
+
+
+def test_samples_are_the_ticks_of_trials_with_what_was_wanted(recorded: Path) -> None:
+    found = {wanted: fit_samples.of_session(recorded, wanted) for wanted in fit_samples.WANTED}
+    frames = reading.read(recorded, kinds=("frames",)).frames
+    samples = found["intent"].samples
+    assert len(np.unique(samples.piece)) == len(np.unique(frames["trial"][frames["trial"] >= 0]))
+    assert len(samples.features) == pytest.approx(
+        np.isin(frames["state"], (TaskState.MOVE, TaskState.HOLD)).sum(), rel=0.02
+    )
+    follows = samples.follows()
+    moved = found["velocity"].samples
+    np.testing.assert_allclose(
+        np.diff(moved.position, axis=0)[follows], moved.velocity[:-1][follows] * moved.dt_s, rtol=1e-9, atol=1e-9
+    )
+    turned = found["refit"].samples.velocity
+    still = (turned == 0).all(axis=1)
+    assert 0.1 < still.mean() < 0.6  # in the target
+    speeds = [np.linalg.norm(part[~still], axis=1) for part in (turned, moved.velocity)]
+    np.testing.assert_allclose(*speeds, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fit_decodes_unseen_trials_and_runs_and_replays(kind: str, recorded: Path, tmp_path: Path) -> None:
+    file = tmp_path / "decoder.npz"
+    report = fitting.fit(recorded, kind, file, [])
+    assert report["folds"] == 5
+    # The intention is a model, and the firing follows it late: the fit explains a part.
+    assert all(0.3 < report["correlation"][letter] < 1 for letter in "xy")
+    # How the cursor moved was decoded from this very firing: little is left to explain.
+    report = fitting.fit(recorded, kind, None, [], "velocity")
+    assert all(report["r2"][letter] > 0.9 for letter in "xy")
+    summary = run(tmp_path, f'decoder.kind="{kind}"', f"decoder.start_from={json.dumps(str(file))}")
+    assert summary["success_rate"] > 0.8
+    assert replay.verify(Path(summary["session"])).is_exact
+
+
+def test_the_command_prints_the_report_and_the_wiener_filter_takes_settings(recorded: Path, tmp_path: Path) -> None:
+    file = tmp_path / "wiener.npz"
+    given = ["fit", str(recorded), "--decoder", "wiener", "--out", str(file), "--set", "lags=2", "--json"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.output)
+    assert report["settings"]["lags"] == 2
+    assert report["file"] == str(file)
+    with pytest.raises(PrepareError, match=r"was made for decoder.settings.lags = 2; this protocol has 5"):
+        run(tmp_path, 'decoder.kind="wiener"', f"decoder.start_from={json.dumps(str(file))}")
+    with pytest.raises(PrepareError, match=r"was made for decoder.smoothing_ms = 100.0; this protocol has 50.0"):
+        run(
+            tmp_path,
+            'decoder.kind="wiener"',
+            "decoder.settings.lags=2",
+            "decoder.smoothing_ms=50",
+            f"decoder.start_from={json.dumps(str(file))}",
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--decoder", "groupweight"], ["groupweight", "cannot be fitted", "kalman"]),
+        (["--decoder", "kalmann"], ["kalmann", "kalman"]),
+        (["--decoder", "kalman", "--set", "noise=none"], ["noise", "diagonal", "full"]),
+        (["--decoder", "kalman", "--set", "noise"], ["noise", "key=value"]),
+        (["--decoder", "kalman", "--to", "hand"], ["--to", "intent", "refit", "velocity"]),
+        (["--decoder", "kalman", "--out", "/no/such/folder/file.npz"], ["/no/such/folder", "cannot be written"]),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(arguments: list[str], words: list[str], recorded: Path) -> None:
+    result = CliRunner().invoke(app, ["fit", str(recorded), *arguments])
+    assert result.exit_code == 2
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert all(word in lines[0] for word in words)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "least"),
+    [
+        ("mc_maze_trials/trial_748_data.csv", "kalman", 0.5),
+        ("mc_maze_trials/trial_748_data.csv", "wiener", 0.3),
+        ("golub_bci_learning/exampleData.mat", "population_vector", 0.5),
+    ],
+)
+def test_a_recording_with_movements_can_be_fitted(name: str, kind: str, least: float, real_data: Path) -> None:
+    report = fitting.fit(real_data / name, kind, None, ["ridge=1", "lags=1"] if kind == "wiener" else [])
+    assert report["correlation"]["x"] > least
+
+
+def test_bins_that_are_no_neighbours_are_no_basis_for_a_kalman_filter(real_data: Path) -> None:
+    with pytest.raises(fitting.FittingError, match="0 neighbours"):
+        fitting.fit(real_data / "golub_bci_learning/exampleData.mat", "kalman", None, [])
