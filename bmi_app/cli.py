@@ -13,7 +13,6 @@ from bmi_app.bench.commands import bench_app
 
 app = typer.Typer(
     name="bmi",
-    help="A real-time closed-loop brain-machine interface: run, watch, replay and keep sessions.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,13 +25,31 @@ app.add_typer(protocols_app, name="protocols")
 app.add_typer(bench_app, name="bench")
 
 SessionName = Annotated[str, typer.Argument(metavar="SESSION", help="a folder, its name or beginning, or `last`")]
+ProtocolName = Annotated[str, typer.Argument(help="name (`bmi protocols list`) or path of a protocol")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"bmi_app {version('bmi_app')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
+    ] = False,
+) -> None:
+    """Run, watch, replay and keep sessions of a real-time closed-loop brain-machine interface."""
+
+
 @app.command()
 def run(
-    protocol: Annotated[str, typer.Argument(help="name (`bmi protocols list`) or path of a protocol")],
+    protocol: ProtocolName,
     driver: Annotated[str | None, typer.Option(help="source of spikes: simulated, lsl, replay, or a plugin")] = None,
     duration: Annotated[float | None, typer.Option(help="length of the session (s)")] = None,
     trials: Annotated[int | None, typer.Option(help="end after so many trials")] = None,
@@ -67,6 +84,13 @@ def run(
     try:
         summary = running.run(request, view, _show_window, verify=speed == "real" if verify is None else verify)
     except running.RunError as error:
+        for key, option in (
+            ("driver.kind", "driver"),
+            ("session.duration_s", "duration"),
+            ("session.trials", "trials"),
+        ):
+            if named[key] is not None:  # a mistake in an option is told by the option's name
+                error.lines[:] = [line.replace(f"--set: {key}: ", f"--{option}: ") for line in error.lines]
         _fail(*error.lines, code=error.exit_code)
     _print_summary(summary, as_json)
     exact = summary.get("replay", {}).get("exact", True)
@@ -110,12 +134,19 @@ def rig(
     """Be a simulated rig over LSL: spikes out, the cursor's state in."""
     from bmi_app.session import rig as simulated_rig
 
+    if duration is not None and not duration > 0:
+        _fail(f"--duration {duration:g}: must be above 0 s")
     simulated_rig.rig(_load(protocol, overrides), duration_s=duration, name=name)
 
 
 @app.command()
 def stream(
-    file: Annotated[Path, typer.Argument(help="session folder, .xdf, or one of the recordings that docs/ names")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="a session (folder, name, beginning, `last`), an XDF file, or a recording (docs/user_guide.md)"
+        ),
+    ],
     rate: Annotated[float, typer.Option(help="how many times faster than recorded")] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="begin again at the end")] = False,
     name: Annotated[str | None, typer.Option(help="name of the LSL stream")] = None,
@@ -150,7 +181,12 @@ def replay(
         report = replaying.what_if(_find(session), overrides) if overrides else replaying.verify(_find(session))
     except replaying.ReplayError as error:
         _fail(*error.lines)
-    _print(report, as_json)
+    if overrides and not as_json:
+        from bmi_app.session import showing
+
+        showing.what_if(report)
+    else:
+        _print(report, as_json)
     raise typer.Exit(0 if report.get("exact", True) else 1)
 
 
@@ -302,26 +338,36 @@ def protocols_list(as_json: Json = False) -> None:
 
 
 @protocols_app.command("show")
-def protocols_show(protocol: str, overrides: Set = None) -> None:
+def protocols_show(protocol: ProtocolName, overrides: Set = None) -> None:
     """Print a protocol with every default filled in."""
     print(_load(protocol, overrides).to_toml(), end="")
 
 
 @protocols_app.command("check")
-def protocols_check(file: str, overrides: Set = None) -> None:
+def protocols_check(file: ProtocolName, overrides: Set = None, as_json: Json = False) -> None:
     """Name every mistake in a protocol."""
-    found = _load(file, overrides)
     from protocols.cautions import cautions
+    from protocols.load import load
+    from protocols.problems import ProtocolError
 
-    for warning in cautions(found):
-        print(f"note: {warning}", file=sys.stderr)
+    try:
+        notes, problems = cautions(load(file, overrides or ())), []
+    except ProtocolError as error:
+        notes, problems = [], error.problems
+    if as_json:
+        print(json.dumps({"file": file, "problems": [vars(problem) for problem in problems], "notes": notes}))
+        raise typer.Exit(2 if problems else 0)
+    if problems:
+        _fail(*(str(problem) for problem in problems))
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     print(f"{file}: no mistake found")
 
 
 def main() -> None:
     """Run the command; a mistake of the user is one line, never a traceback."""
     try:
-        app()
+        app(prog_name="bmi")
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -342,12 +388,11 @@ def _need_display() -> None:
 
 
 def _find(name: str) -> Path:
-    from bmi_app.record.session_folder import sessions_root
-    from bmi_app.session.catalogue import CatalogueError, find
+    from bmi_app.record.session_folder import SessionNotFoundError, find, sessions_root
 
     try:
         return find(name, sessions_root())
-    except CatalogueError as error:
+    except SessionNotFoundError as error:
         _fail(str(error))
 
 

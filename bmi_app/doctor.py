@@ -4,6 +4,7 @@ Every check returns findings and raises nothing. Each imports what it checks its
 hide the others.
 """
 
+import contextlib
 import getpass
 import importlib.metadata
 import json
@@ -124,7 +125,7 @@ def check_packages() -> list[Finding]:
 def check_liblsl() -> list[Finding]:
     """Load liblsl and pass one sample from an outlet to an inlet of this process."""
     try:
-        import pylsl
+        from bmi_app.rt.liblsl import pylsl
     except (ImportError, RuntimeError, OSError) as error:  # pylsl raises RuntimeError where it finds no liblsl
         return [Finding("liblsl", "fail", f"cannot be loaded: {str(error).splitlines()[0]}", _SETUP)]
     version = pylsl.library_version()
@@ -279,7 +280,35 @@ def check_sessions() -> list[Finding]:
     if unreadable := states.get("unreadable"):
         remedy = f"`bmi sessions verify {unreadable[0]}` tells what is damaged"
         findings.append(Finding("unreadable sessions", "warn", ", ".join(unreadable), remedy))
+    findings += _left_over_live_files()
     return findings or [Finding("sessions", "ok", "none is running, interrupted or unreadable")]
+
+
+def _left_over_live_files() -> list[Finding]:
+    """Look for the shared memory of engines that died; recovery takes from it what had not reached the disk."""
+    from bmi_app.record import session_folder
+    from bmi_app.record.damage import JournalError
+    from bmi_app.record.process_id import process_start
+    from bmi_app.record.reading import read_texts
+    from bmi_app.rt import livefile
+
+    wanted = set()
+    for folder in session_folder.sessions(session_folder.sessions_root()):
+        with contextlib.suppress(JournalError):
+            wanted.add(read_texts(folder)[0].get("engine", {}).get("live_file"))
+    left = [
+        path
+        for path in sorted(livefile.folder().glob("bmi-*.live"))
+        if str(path) not in wanted and not process_start(int(path.name.split("-")[1]))
+    ]
+    if not left:
+        return []
+    size_mib = sum(path.stat().st_size for path in left) / 2**20
+    detail = (
+        f"{len(left)} of engines that died, {size_mib:.0f} MiB of shared memory; no session in this folder needs them"
+    )
+    remedy = f"recover sessions that were written elsewhere first, then: rm {' '.join(map(str, left))}"
+    return [Finding("left-over live files", "warn", detail, remedy)]
 
 
 _CHECKS: tuple[Callable[[], list[Finding]], ...] = (

@@ -24,6 +24,14 @@ HOMES: dict[Kind, tuple[str, str]] = {
     "outputs": ("bmi_app.outputs", "Output"),
 }
 
+_WORDS: dict[Kind, str] = {
+    "drivers": "driver",
+    "decoders": "decoder",
+    "learning": "learning rule",
+    "subjects": "subject",
+    "outputs": "output",
+}
+
 
 def names(kind: Kind) -> list[str]:
     """List the plugins of a kind, shipped and third-party, sorted, without importing any."""
@@ -57,7 +65,7 @@ def load(kind: Kind, name: str) -> ModuleType:
         return importlib.import_module(f"{HOMES[kind][0]}.{name}")
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise LookupError(f"no {kind} plugin {name!r}; there are: {', '.join(known)}{hint}")
+    raise LookupError(f"there is no {_WORDS[kind]} {name!r}; allowed: {', '.join(known)}{hint}")
 
 
 @functools.cache  # every installed package is asked: tens of milliseconds

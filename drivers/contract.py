@@ -37,6 +37,8 @@ class SourceInfo:
         `events`: a sample is one spike. `counts`: a sample holds one count a unit.
     description
         What the source says about itself, verbatim (of an LSL stream: its XML header).
+    notes
+        What is allowed, but may not be what was meant; the operator is told.
     """
 
     name: str
@@ -49,6 +51,7 @@ class SourceInfo:
     channel_format: str
     kind: Kind
     description: str
+    notes: tuple[str, ...] = ()
 
 
 class Source(Protocol):

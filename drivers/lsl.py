@@ -23,7 +23,7 @@ from bmi_app.rt.jit import kernel, part
 from bmi_app.rt.lsl import handle_of, local_clock, pull_sample_d, samples_available
 from bmi_app.rt.ring import load, load_f8, publish, push, store_f8
 from drivers.contract import SOURCE_LOST, SourceError, SourceInfo
-from drivers.lsl_match import check, discover, kind_of, wanted_by
+from drivers.lsl_match import check, discover, kind_of, notes_on, wanted_by
 from protocols.schema import Protocol
 from protocols.signal import Units
 
@@ -60,6 +60,9 @@ class Settings(BaseModel):
         description="How much of the stream waits in liblsl when the program is held up; beyond, it drops the oldest.",
         json_schema_extra={"unit": "s"},
     )
+
+
+REAL_TIME_ONLY = True
 
 
 class Driver:
@@ -117,6 +120,7 @@ class Driver:
             channel_format=fmt2string[full.channel_format()],
             kind=kind,
             description=full.as_xml(),
+            notes=notes_on(stream, kind, self._protocol),
         )
 
     def begin(self, start_s: float, manual_clock: bool) -> None:
@@ -157,7 +161,7 @@ class Driver:
 def _unreachable(stream: pylsl.StreamInfo, error: RuntimeError) -> SourceError:
     return SourceError(
         f"lsl: stream {stream.name()!r} on host {stream.hostname()!r} was announced but cannot be connected to "
-        f"({error}); check the network and the firewall between the two machines"
+        f"({error}); it may just have ended; else check the network and the firewall between the two machines"
     )
 
 

@@ -91,6 +91,11 @@ def check(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> None:
                 f"lsl: tick.source = 'stream' needs a stream of binned counts, and {describe(stream)} is one of spike "
                 "events; set tick.source = 'clock', or driver.settings.kind = 'counts' if its samples are counts"
             )
+        if n_channels > 2:
+            raise SourceError(
+                f"lsl: a spike event is [channel] or [channel, unit], and {describe(stream)} has {n_channels} channels; "
+                "set driver.stream to a stream of events, or driver.settings.kind = 'counts' if its samples are counts"
+            )
         if units.map != "channel" and n_channels < 2:
             raise SourceError(
                 f"lsl: units.map = {units.map!r} needs [channel, unit] in each sample, and stream {name!r} has one "
@@ -107,6 +112,23 @@ def check(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> None:
             f"lsl: with tick.source = 'stream' a sample of {name!r} is a tick, and it sends one every "
             f"{1e3 / rate_hz:g} ms, but tick.period_ms is {tick.period_ms:g}; set tick.period_ms = {1e3 / rate_hz:g}"
         )
+
+
+def notes_on(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> tuple[str, ...]:
+    """Name what a stream of counts and the protocol's ticks hardly mean together."""
+    rate_hz, period_ms = stream.nominal_srate(), protocol.tick.period_ms
+    if kind != "counts" or protocol.tick.source != "clock" or rate_hz <= 0:
+        return ()
+    sample_ms = 1e3 / rate_hz
+    if abs(sample_ms / period_ms - 1) <= _RATE_TOLERANCE:
+        advice = "a tick and none can be late, with 'clock' one falls into the bin of its stamp"
+        return (f"{stream.name()!r} sends counts every {sample_ms:g} ms; with tick.source = 'stream' each is {advice}",)
+    if sample_ms > period_ms:
+        advice = f"set tick.period_ms = {sample_ms:g} and tick.source = 'stream'"
+        return (
+            f"{stream.name()!r} sends counts every {sample_ms:g} ms, a tick is {period_ms:g} ms: most have none; {advice}",
+        )
+    return ()
 
 
 def describe(stream: pylsl.StreamInfo) -> str:
@@ -140,7 +162,7 @@ def _the_only(
     if not matching:
         seen = "; ".join(sorted(map(describe, found))) or "none"
         raise SourceError(
-            f"lsl: no stream with {sought} within {timeout_s:g} s; start the source, or set driver.stream, driver.type, "
+            f"lsl: no stream with {sought} within {timeout_s:g} s; start the source, wait longer (--timeout), or set driver.stream, driver.type, "
             f"driver.source_id or driver.host to match one of the streams found: {seen}"
         )
     if len(matching) > 1:

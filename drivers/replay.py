@@ -39,7 +39,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = Field(min_length=1, description="Session folder or recording.", examples=["recording.xdf"])
+    path: str = Field(
+        min_length=1,
+        description="Recording: a file, a session folder, or a session's name (`last` for the newest).",
+        examples=["recording.xdf"],
+    )
     speed: float = Field(1.0, gt=0, le=1000, description="How many times faster than recorded.")
     loop: bool = Field(False, description="Begin again at the end.")
     stream: str | None = Field(None, min_length=1, description="Name or id of the stream, of an XDF file.")

@@ -89,7 +89,10 @@ def parse(text: str, file: str, overrides: Sequence[str] = (), folder: Path | No
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"at line (\d+)", str(error))
         line = int(where[1]) if where else len(text.splitlines())  # else "at end of document"
-        raise ProtocolError([Problem(file, "", line, f"is not valid TOML: {error}")]) from None
+        said = re.sub(r" \(at .*\)$", "", str(error))
+        hint = "; is a quote or a bracket not closed?" if "Illegal character" in said or where is None else ""
+        message = f"is not valid TOML: {said}{hint}; the rest is checked once it is"
+        raise ProtocolError([Problem(file, "", line, message)]) from None
     overridden, problems = apply_overrides(document, overrides)
 
     def folder_of(key: str) -> Path | None:

@@ -72,7 +72,7 @@ class StatusPanel(QWidget):
         self._set("Latency", latency_text(figures))
         self._set("Missed ticks", f"{figures.missed_ticks:,}", figures.missed_ticks > 0)
         late, dropped = figures.late_spikes, figures.dropped_spikes
-        self._set("Late, dropped", f"{late:,}, {dropped:,}", late > 0 or dropped > 0)
+        self._set("Late, dropped", f"{late:,}, {dropped:,}", figures.many_late or dropped > 0)
         self._set("Journal", size_text(figures.saved_bytes))
         synced = figures.sync_age_s
         self._set("On disk", f"{age_text(synced)} ago" if synced is not None else "not yet")

@@ -170,6 +170,35 @@ def is_running(session: Mapping[str, Any]) -> bool:
     return start != "" and start == engine.get("start")
 
 
+class SessionNotFoundError(LookupError):
+    """Tell in one line that no session, or more than one, has a name."""
+
+
+def find(name: str, root: Path) -> Path:
+    """Return the folder of a session: a path, a folder's name below `root` or its unique beginning, or `last`.
+
+    Raises
+    ------
+    SessionNotFoundError
+        If there is none, or more than one.
+    """
+    path = Path(name).expanduser()
+    if (path / "session.toml").is_file():
+        return path.resolve()
+    folders = sessions(root)
+    if name == "last" and folders:
+        return folders[-1]
+    exact = [folder for folder in folders if folder.name == name]
+    matching = exact or [folder for folder in folders if name and folder.name.startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
+        raise SessionNotFoundError(f"{name}: no such session; `bmi sessions list` shows those in {root}")
+    more = f" and {len(matching) - 4} more" if len(matching) > 4 else ""
+    named = ", ".join(folder.name for folder in matching[:4])
+    raise SessionNotFoundError(f"{name}: {len(matching)} sessions begin so: {named}{more}")
+
+
 def sessions(root: Path) -> list[Path]:
     """List the session folders below `root`, the oldest first."""
     if not root.is_dir():

@@ -23,6 +23,8 @@ class Tally:
         self._spikes = 0.0
         self._updates = 0
         self._rejected = 0
+        self._lost_ticks = 0
+        self._losses = 0
         self._outcomes: list[np.ndarray] = []
         self._times_s: list[np.ndarray] = []
         self._latencies_s: list[np.ndarray] = []
@@ -36,6 +38,7 @@ class Tally:
         self._spikes += float(frames["spikes"].sum())
         self._updates += int(np.count_nonzero(frames["flags"] & Flag.UPDATED))
         self._rejected += int(np.count_nonzero(frames["flags"] & Flag.REJECTED))
+        self._lost_ticks += int(np.count_nonzero(frames["flags"] & Flag.SOURCE_LOST))
 
     @_any_number
     def add_health(self, health: np.ndarray) -> None:
@@ -51,6 +54,7 @@ class Tally:
         if len(ends) > 0:
             self._outcomes.append(ends["code"].copy())
             self._times_s.append(ends["value"].copy())
+        self._losses += int(np.count_nonzero(events["kind"] == EventKind.SOURCE_LOST))
         stops = events["code"][events["kind"] == EventKind.SESSION_STOP]
         if len(stops) > 0 and int(stops[-1]) in list(StopReason):
             self._stop = StopReason(int(stops[-1]))
@@ -80,6 +84,7 @@ class Tally:
             ``spikes`` is the sum of all counts that entered a tick. ``success_rate`` and the times are None without
             trials or successes. ``latency_us`` is from the moment at which a frame could have been made (its bin was
             due, its last spike had arrived) to its publication; its values are None where nothing was timed.
+            ``source_lost_s`` is the time for which the watchdog held the cursor and the trial clock.
         """
         outcomes = np.concatenate([np.empty(0, np.int32), *self._outcomes])
         times_s = np.concatenate([np.empty(0), *self._times_s])
@@ -99,6 +104,8 @@ class Tally:
             "median_time_to_target_s": _finite(np.median(times_s[succeeded])) if successes else None,
             "spikes": round(self._spikes) if np.isfinite(self._spikes) else None,
             **self._totals,
+            "source_losses": self._losses,
+            "source_lost_s": round(self._lost_ticks * dt_s, 9),
             "weight_updates": self._updates,
             "rejected_updates": self._rejected,
             "latency_us": _percentiles(latencies_us[np.isfinite(latencies_us)]),

@@ -5,21 +5,15 @@ in `lsl_c.h` of liblsl 1.16 and later.
 """
 
 import ctypes
-import os
-from pathlib import Path
 
 import llvmlite.binding as llvm
-import pylsl
 import pylsl.lib
 from numba import types
 
+from bmi_app.rt.liblsl import pylsl
+
 _LIBRARY = pylsl.lib.lib._name
 llvm.load_library_permanently(_LIBRARY)
-
-# Where the user has no configuration of liblsl: its reports of streams that come and go would run over our own.
-_CONFIGS = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
-if "LSLAPICFG" not in os.environ and not any(path.is_file() for path in _CONFIGS):
-    pylsl.set_config_content("[log]\nlevel = -3\n")
 
 _handle = types.int64
 _address = types.int64  # a pointer; nopython code passes `array.ctypes.data`

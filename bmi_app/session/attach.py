@@ -48,9 +48,7 @@ class Attachment:
             self.protocol = Protocol.model_validate(tomllib.loads(text))
             self.arrays = livefile.attach(Path(self.session["engine"]["live_file"]))
         except (livefile.LiveFileError, KeyError) as error:
-            raise AttachError(
-                f"{folder}: this session is not running; `bmi sessions list` shows those that are"
-            ) from error
+            raise AttachError(why_not(folder)) from error
         self._connection: socket.socket | None = None
         self._answers: Any = None
 
@@ -110,7 +108,10 @@ class Attachment:
             line = self._answers.readline()
         except OSError as error:
             self.close()
-            raise AttachError(f"{self.folder.name}: the engine does not answer ({error})") from error
+            gone = not self.is_alive()
+            raise AttachError(
+                why_not(self.folder) if gone else f"{self.folder.name}: the engine does not answer ({error})"
+            ) from error
         if not line:
             self.close()
             raise AttachError(f"{self.folder.name}: the engine has closed the connection; the session has ended")
@@ -132,6 +133,17 @@ class Attachment:
                 self._answers.close()
             self._connection.close()
             self._connection = self._answers = None
+
+
+def why_not(folder: Path) -> str:
+    """Say why a session cannot be attached to, and what can be done instead."""
+    if (folder / "summary.json").exists():
+        return f"{folder.name}: has ended; `bmi sessions show {folder.name}` says how it went"
+    if session_folder.status(folder) == "interrupted":
+        return (
+            f"{folder.name}: its engine has died; `bmi sessions recover {folder.name}` makes a complete session of it"
+        )
+    return f"{folder}: this session is not running; `bmi sessions list` shows those that are"
 
 
 def connect(address: str, timeout_s: float) -> socket.socket:

@@ -18,7 +18,7 @@ from bmi_app.rt import cells, livefile
 
 
 class CatalogueError(Exception):
-    """Tell in one line why there is no such session, or why it cannot be removed."""
+    """Tell in one line why a session cannot be recovered or removed."""
 
 
 @dataclass(frozen=True)
@@ -41,31 +41,6 @@ def entries(root: Path) -> list[Entry]:
             summary = session_folder.read_summary(folder) or {}
         found.append(Entry(folder, session_folder.status(folder), protocol, summary))
     return found
-
-
-def find(name: str, root: Path) -> Path:
-    """Return the folder of a session: a path, a folder's name below `root` or its unique beginning, or `last`.
-
-    Raises
-    ------
-    CatalogueError
-        If there is none, or more than one.
-    """
-    path = Path(name).expanduser()
-    if (path / "session.toml").is_file():
-        return path.resolve()
-    folders = session_folder.sessions(root)
-    if name == "last" and folders:
-        return folders[-1]
-    exact = [folder for folder in folders if folder.name == name]
-    matching = exact or [folder for folder in folders if folder.name.startswith(name)]
-    if len(matching) == 1:
-        return matching[0]
-    if not matching:
-        raise CatalogueError(f"{name}: no such session; `bmi sessions list` shows those in {root}")
-    raise CatalogueError(
-        f"{name}: {len(matching)} sessions begin so: {', '.join(folder.name for folder in matching[:4])}"
-    )
 
 
 def recover(folder: Path) -> RecoveryReport:

@@ -154,7 +154,7 @@ def _rows(figures: Figures) -> "Table":
         ("spikes", f"{figures.spikes_per_s:,.0f} /s", False),
         ("latency", latency_text(figures), False),
         ("missed ticks", f"{figures.missed_ticks:,}", figures.missed_ticks > 0),
-        ("late spikes", f"{figures.late_spikes:,}", figures.late_spikes > 0),
+        ("late spikes", f"{figures.late_spikes:,}", figures.many_late),
         ("dropped", f"{figures.dropped_spikes:,}", figures.dropped_spikes > 0),
         ("data age", age_text(figures.data_age_s), figures.phase == Phase.SOURCE_LOST),
         ("", "", False),

@@ -79,6 +79,7 @@ class Figures:
     latency_us: tuple[float, float] | None
     missed_ticks: int
     late_spikes: int
+    many_late: bool  # a share that an operator should look into
     dropped_spikes: int
     data_age_s: float | None
     saved_bytes: int
@@ -160,6 +161,7 @@ class Observer:
             latency_us=_latency_us(health),
             missed_ticks=int(last["missed_ticks"]),
             late_spikes=int(last["late_spikes"]),
+            many_late=is_late(int(last["late_spikes"]), int(arrays["ctl"][cells.SPIKES_DECODED])),
             dropped_spikes=int(last["dropped_spikes"]),
             data_age_s=self._age_s(cells.LAST_ARRIVAL, now_s),
             saved_bytes=int(arrays["ctl"][cells.SAVED_BYTES]),
@@ -216,6 +218,11 @@ def remedy(attachment: Attachment) -> str:
     return f"bmi sessions recover {attachment.folder.name}"
 
 
+def is_late(late_spikes: int, spikes: int) -> bool:
+    """Tell whether so many spikes are late that the grace of the ticks, or their source, should be looked into."""
+    return late_spikes > 0.01 * max(spikes, 1)
+
+
 def success_text(figures: Figures) -> str:
     """Say how many trials succeeded."""
     rate = f" ({figures.successes / figures.trials:.0%})" if figures.trials else ""
@@ -258,6 +265,6 @@ def _local_clock() -> Callable[[], float]:
     """Return liblsl's clock; on Linux Python has the same one without loading liblsl."""
     if platform.system() == "Linux":
         return time.monotonic
-    import pylsl
+    from bmi_app.rt.liblsl import pylsl
 
     return pylsl.local_clock  # type: ignore[no-any-return]

@@ -88,6 +88,8 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
     for warning in cautions(protocol):
         say(f"note: {warning}")
     driver_module = plugins.load("drivers", protocol.driver.kind)
+    if not real:
+        _refuse_at_full_speed(protocol, driver_module)
     driver = driver_module.Driver(protocol, driver_module.Settings(**protocol.driver.settings))
     try:
         if real:
@@ -99,11 +101,24 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
     finally:
         if real:
             priority.lower_thread()
+    for note in source.notes:
+        say(f"note: {note}")
     try:
         return _make(request, protocol, driver, driver_module.POLL, source, real)
     except (BuildError, JournalError, livefile.LiveFileError, OutputError, OSError) as error:
         driver.close()
         raise PrepareError([str(error)]) from error
+
+
+def _refuse_at_full_speed(protocol: Protocol, driver_module: Any) -> None:
+    """Refuse what has no end, or a source that cannot be faster than time."""
+    kind = protocol.driver.kind
+    if getattr(driver_module, "REAL_TIME_ONLY", False):
+        raise PrepareError([f"{kind}: a live source runs in real time; leave out --speed max, or replay a recording"])
+    last = protocol.blocks[-1]
+    lengths = (protocol.session.duration_s, protocol.session.trials, last.duration_s, last.trials)
+    if not any(lengths) and kind != "replay":
+        raise PrepareError(["at --speed max a session needs an end: give --duration or --trials"])
 
 
 def _make(

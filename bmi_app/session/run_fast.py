@@ -45,8 +45,6 @@ def run_fast(
     prepared = prepare(request, say)
     core, folder = prepared.core, prepared.folder
     try:
-        if not _has_end(prepared):
-            raise PrepareError(["at --speed max a session needs an end: give --duration or --trials"])
         with _signals_as_stop(core):
             return _run(prepared, on_progress)
     except (PrepareError, SourceError, JournalError) as error:
@@ -110,11 +108,3 @@ def _signals_as_stop(core: Core) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _has_end(prepared: Prepared) -> bool:
-    """Tell whether the session has a length, or its last block, or its source."""
-    protocol = prepared.core.protocol
-    last = protocol.blocks[-1]
-    lengths = (protocol.session.duration_s, protocol.session.trials, last.duration_s, last.trials)
-    return any(lengths) or protocol.driver.kind == "replay"

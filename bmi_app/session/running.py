@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bmi_app.record.session_folder import read_summary
-from bmi_app.session.attach import AttachError, Attachment
+from bmi_app.session.attach import AttachError, Attachment, why_not
 from bmi_app.session.launch import LaunchError, launch
 
 View = Literal["gui", "terminal", "headless"]
@@ -60,6 +60,9 @@ def watch(folder: Path) -> None:
         attachment = Attachment(folder)
     except AttachError as error:
         raise RunError([str(error)]) from error
+    if not attachment.is_alive():
+        attachment.close()
+        raise RunError([why_not(folder)])
     from rich.console import Console
 
     from bmi_app.session import dashboard

@@ -8,6 +8,7 @@ from bmi_app.record import recovery
 from bmi_app.record.reading import read_texts
 from bmi_app.record.session_folder import read_summary, status
 from bmi_app.session.catalogue import Entry
+from bmi_app.session.observe import is_late
 
 
 def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
@@ -37,8 +38,9 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
             entry.protocol,
             "" if length_s is None else f"{length_s:.0f} s",
             str(entry.summary.get("trials", "")),
-            "" if rate is None else f"{rate:.0%}",
+            "-" if rate is None else f"{rate:.0%}",
         )
+    print(f"in {root}")
     Console().print(table)
     if any(entry.status == "interrupted" for entry in entries):
         print("interrupted sessions: `bmi sessions recover SESSION` makes them complete")
@@ -89,9 +91,9 @@ def summary(found: dict[str, Any]) -> None:
     if latency["p50"] is not None:
         values = (f"{name} {latency[name]:.0f}" for name in ("p50", "p99", "p999", "max"))
         lines["latency"] = f"{', '.join(values)} us (frame after its bin and last spike)"
-    unusual = {key: found[key] for key in ("future_spikes", "bad_values", "unmapped_spikes") if found[key]}
+    unusual = _unusual(found)
     if unusual:
-        lines["unusual"] = ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in unusual.items())
+        lines["unusual"] = "; ".join(unusual)
     if "replay" in found:
         replay = found["replay"]
         exact = f"verified: {replay.get('ticks')} ticks recomputed, every bit the same"
@@ -102,6 +104,55 @@ def summary(found: dict[str, Any]) -> None:
         lines["error"] = found["error"]
     for key, text in lines.items():
         print(f"{key:>8}  {text}")
+
+
+_SCORES = {
+    "rmse_cm_s": ("velocity error (cm/s), lower is better", "from the velocity that the subject is taken to intend"),
+    "angle_deg": ("direction error (degrees), lower is better", "between decoded and intended velocity"),
+    "progress_cm_s": ("progress (cm/s), higher is better", "decoded velocity toward the target"),
+}
+
+
+def what_if(found: dict[str, Any]) -> None:
+    """Print what a changed protocol would have decoded, beside what was decoded."""
+    from rich.console import Console
+    from rich.table import Table
+
+    print(
+        f"changed: {', '.join(found['changed'])}; {found['ticks']} ticks, {found['weight_updates']} updates of the weights"
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("while moving to a target")
+    for name in ("as recorded", "what if", "difference"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for key, (name, meaning) in _SCORES.items():
+        recorded, changed = found["as_recorded"][key], found["what_if"][key]
+        table.add_row(name, f"{recorded:.2f}", f"{changed:.2f}", f"{changed - recorded:+.2f}", meaning)
+    Console().print(table)
+    print(found["note"])
+
+
+def _unusual(found: dict[str, Any]) -> list[str]:
+    """Name what an operator should look into, each with where to look."""
+    said = []
+    if found.get("source_losses"):
+        times = "once" if found["source_losses"] == 1 else f"{found['source_losses']} times"
+        said.append(f"the source was lost {times}, for {found['source_lost_s']:.1f} s in all")
+    if is_late(found["late_spikes"], found["spikes"]):
+        share = found["late_spikes"] / max(found["spikes"], 1)
+        said.append(f"{share:.0%} of the spikes were late: see tick.grace_ms, and tick.source for a stream of counts")
+    if found["unmapped_spikes"]:
+        none = "no spike was used, and " if not found["spikes"] else ""
+        said.append(
+            f"{none}{found['unmapped_spikes']} spikes of channels that the protocol does not name: "
+            "see units.first_channel, units.map, units.count"
+        )
+    if found["future_spikes"]:
+        said.append(f"{found['future_spikes']} spikes stamped in the future: see the source's clock")
+    if found["bad_values"]:
+        said.append(f"{found['bad_values']} values that are no counts (NaN or infinite)")
+    return said
 
 
 def _text(value: Any) -> str:

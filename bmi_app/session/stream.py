@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pylsl
 
 from bmi_app.record.formats import CountsSource, Kind, RecordingError, SpikeSource, as_events
+from bmi_app.rt.liblsl import pylsl
 
 # A session fixes the beginning of its bins when it connects, up to 0.1 s ahead (`bmi_app.session.engine`); a recording that
 # began at once would have its first samples before that.

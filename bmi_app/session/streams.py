@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pylsl
 from pylsl.lib import fmt2string
 
 from bmi_app import plugins
+from bmi_app.rt.liblsl import pylsl
 from drivers.contract import SourceError
 from drivers.lsl_match import KEYS, check, describe, kind_of, wanted_by
 from protocols.schema import Protocol

@@ -125,11 +125,11 @@ CASES = {
     "gain of zero": (spoil("gain = 0.1", "gain = 0"), "axes.x.gain", "a number above 0"),
     "infinite gain": (spoil("gain = 0.1", "gain = inf"), "axes.x.gain", "inf is not allowed"),
     # plugins
-    "unknown decoder": (MORE + '[decoder]\nkind = "kalmann"\n', "decoder.kind", "no decoders plugin 'kalmann'"),
-    "unknown rule": (MORE + '[learning]\nrule = "lsm"\n', "learning.rule", "no learning plugin"),
-    "unknown driver": (MORE + '[driver]\nkind = "x"\n', "driver.kind", "no drivers plugin"),
-    "unknown subject": (MORE + '[subject]\nkind = "x"\n', "subject.kind", "no subjects plugin"),
-    "unknown output": (MORE + '[[outputs]]\non = "reward"\nkind = "x"\n', "outputs.0.kind", "no outputs plugin"),
+    "unknown decoder": (MORE + '[decoder]\nkind = "kalmann"\n', "decoder.kind", "there is no decoder 'kalmann'"),
+    "unknown rule": (MORE + '[learning]\nrule = "lsm"\n', "learning.rule", "there is no learning rule"),
+    "unknown driver": (MORE + '[driver]\nkind = "x"\n', "driver.kind", "there is no driver"),
+    "unknown subject": (MORE + '[subject]\nkind = "x"\n', "subject.kind", "there is no subject"),
+    "unknown output": (MORE + '[[outputs]]\non = "reward"\nkind = "x"\n', "outputs.0.kind", "there is no output"),
     "rule and decoder that do not fit": (
         MORE + '[learning]\nrule = "refit"\nwhen = "trial"\n',
         "learning.rule",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bmi_app.record import session_folder
 from bmi_app.record.formats.source import (
     CountsSource,
     EventsSource,
@@ -27,7 +28,7 @@ def open_recording(
     Parameters
     ----------
     path
-        A file, or a session folder.
+        A file, a session folder, or a session's name, its unique beginning or `last`.
     stream
         XDF only: name, source id or numeric id of the stream.
     epoch
@@ -40,7 +41,9 @@ def open_recording(
     RecordingError
         If it cannot be read as what is asked for; one line, with the remedy.
     """
-    path = Path(path)
+    if as_ not in (None, "counts", "events"):
+        raise RecordingError(f"--as {as_}: must be `counts` or `events`")
+    path = _found(Path(path).expanduser())
     kind = _kind_of(path)
     for option, value, owner in (("stream", stream, "xdf"), ("epoch", epoch, "golub")):
         if value is not None and kind != owner:
@@ -73,6 +76,16 @@ def _read(path: Path, kind: str, stream: str | int | None, epoch: str | None, as
     from bmi_app.record.formats import mc_maze
 
     return mc_maze.read(path)
+
+
+def _found(path: Path) -> Path:
+    """Return the path of what is named: a bare name that is no file here is one of a session."""
+    if path.exists() or path.name != str(path):
+        return path
+    try:
+        return session_folder.find(str(path), session_folder.sessions_root())
+    except session_folder.SessionNotFoundError as error:
+        raise RecordingError(f"{path}: there is no such file or folder here, and no such session: {error}") from error
 
 
 def _kind_of(path: Path) -> str:

@@ -1,0 +1,18 @@
+"""Start the `bmi` command: Ctrl-C while it is still being imported is no traceback either."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command."""
+    try:
+        from bmi_app import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        print("bmi: interrupted before anything had begun", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
