@@ -10,6 +10,8 @@ from protocols.schema import Protocol
 TASK_KEYS = ("hold_ms", "timeout_ms", "inter_trial_ms", "reward_ms", "failed_ms", "path_ms")
 MAY_BE_ZERO = ("task.hold_ms", "task.inter_trial_ms")
 
+MANY_UNITS, MANY_UNITS_WATCHDOG_MS = 32, 300.0
+
 
 def whole_ticks(duration: float, period_ms: float, per_unit_ms: int = 1) -> int | None:
     """Return how many ticks a duration is, or None where it is not a whole number of them.
@@ -51,9 +53,10 @@ def check_durations(protocol: Protocol) -> Iterator[Finding]:
 
 
 def fit_defaults(protocol: Protocol) -> Protocol:
-    """Round the durations that the file leaves to their defaults up to whole ticks.
+    """Round the durations that the file leaves to their defaults up to whole ticks; fit the watchdog to the units.
 
-    Otherwise a file with a tick of 45 ms would be refused for keys that it does not contain.
+    Otherwise a file with a tick of 45 ms would be refused for keys that it does not contain. Many units are never silent
+    together while their source lives: at 1 Hz each, 32 of them for 0.3 s once in 15,000 times.
     """
     period_ms = protocol.tick.period_ms
     task = {
@@ -64,10 +67,14 @@ def fit_defaults(protocol: Protocol) -> Protocol:
     learning = {}
     if "sample_ms" not in protocol.learning.model_fields_set:
         learning["sample_ms"] = _round_up(protocol.learning.sample_ms, period_ms)
+    safety = {}
+    if "watchdog_ms" not in protocol.safety.model_fields_set and protocol.units.count >= MANY_UNITS:
+        safety["watchdog_ms"] = MANY_UNITS_WATCHDOG_MS
     return protocol.model_copy(
         update={
             "task": protocol.task.model_copy(update=task),
             "learning": protocol.learning.model_copy(update=learning),
+            "safety": protocol.safety.model_copy(update=safety),
         }
     )
 

@@ -74,5 +74,9 @@ class Safety(Section):
 
     max_speed_cm_s: float = Field(40.0, gt=0, description="Greatest speed of the cursor.", json_schema_extra=CM_S)
     watchdog_ms: float = Field(
-        1000.0, gt=0, description="Time without data after which the source counts as lost.", json_schema_extra=MS
+        1000.0,
+        gt=0,
+        description="Time without data after which the source counts as lost: the cursor freezes and the trial clock is "
+        "held. Absent: 300 from 32 units on, which are never silent together; 1000 for fewer.",
+        json_schema_extra=MS,
     )
