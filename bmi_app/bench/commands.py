@@ -92,6 +92,21 @@ def bench_learning(
         tables.learning(report)
 
 
+@bench_app.command("decoders")
+def bench_decoders(
+    units: Annotated[list[int] | None, typer.Option(min=2, help="numbers of units; default: 96 to 2048")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure what decoding a tick and learning a sample cost, beside the same in numpy."""
+    from bmi_app.bench import decoders, tables
+
+    report = decoders.measure(units or decoders.UNITS, say)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        tables.decoders(report)
+
+
 @bench_app.command("kernels")
 def bench_kernels(as_json: Json = False) -> None:
     """Show what each real-time kernel calls, read from its compiled code: nothing that allocates, nothing of Python."""

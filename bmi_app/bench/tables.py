@@ -84,6 +84,26 @@ def _times(case: dict[str, Any]) -> str:
     return f"{sum(reached) / len(reached):.1f}\n{min(reached):.1f}-{max(reached):.1f}"
 
 
+def decoders(report: dict[str, Any]) -> None:
+    """Show the report of `bmi_app.bench.decoders.measure`."""
+    console = Console()
+    _machine(report, console)
+    console.print(f"Load before {report['load_before']}, after {report['load_after']}.")
+    for key, title in (("decode_us", "Decoding a tick"), ("learn_us", "Learning a sample")):
+        sizes = list(next(iter(report[key].values())))
+        table = Table(title=f"{title} (us): kernel, and how many times longer numpy takes", box=box.SIMPLE)
+        table.add_column("plugin", no_wrap=True)
+        for size in sizes:
+            table.add_column(f"{size} units", justify="right")
+        for name, found in report[key].items():
+            table.add_row(name, *(_cost(found[size]) for size in sizes))
+        console.print(table)
+
+
+def _cost(found: dict[str, float | None]) -> str:
+    return f"{found['kernel']:,.1f}" + ("" if found["ratio"] is None else f"  x{found['ratio']:,.1f}")
+
+
 def kernels(calls: dict[str, list[str]]) -> None:
     """Show what `bmi_app.bench.machine_code.calls_of` found for each kernel."""
     table = Table("kernel", "calls outside of its own code", title="Real-time kernels")

@@ -9,6 +9,7 @@ tick. Weights start at 1, or at +1 and -1 for a push-pull pair, and at 0 for uni
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
 
@@ -36,7 +37,4 @@ def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray
 def DECODE(weights, bias, memory, features, velocity_out):
     """Sum the weighted features of each axis."""
     for a in range(weights.shape[0]):
-        total = bias[a]
-        for u in range(weights.shape[1]):
-            total += weights[a, u] * features[u]
-        velocity_out[a] = total
+        velocity_out[a] = bias[a] + dot(weights[a], features)

@@ -85,47 +85,54 @@ def _parts(memory, n_axes, n_units):
 
 
 @part
+def _pass(row, weights, out):
+    """Write a row f8[unit] into `out`, without the units that the weights f8[unit] cut off."""
+    for u in range(row.shape[0]):
+        out[u] = row[u] if weights[u] != 0.0 else 0.0
+
+
+@part
+def _divide(row, variances, out):
+    """Write a row over the variances into `out`."""
+    for u in range(row.shape[0]):
+        out[u] = row[u] / variances[u]
+
+
+@part
+def _take_off(row, factor, out):
+    """Subtract a row, times a factor, from `out`."""
+    for u in range(row.shape[0]):
+        out[u] -= factor * row[u]
+
+
+@part
 def _gate(weights, model, position_tuning, tuning):
     """Write C f8[m, unit] into `tuning`, without the units that the weights cut off."""
     n_axes = weights.shape[0]
     m = tuning.shape[0]
     for i in range(m):
         a = i % n_axes
-        row = position_tuning[a] if m > n_axes and i < n_axes else model[a]
-        for u in range(row.shape[0]):
-            tuning[i, u] = row[u] if weights[a, u] != 0.0 else 0.0
+        _pass(position_tuning[a] if m > n_axes and i < n_axes else model[a], weights[a], tuning[i])
 
 
 @part
-def _weigh(model, tuning, information):
-    """Write D = Q^-1 C for independent noise."""
-    variances = model[model.shape[0] - 1]
-    for u in range(variances.shape[0]):
-        precision = 1.0 / variances[u] if variances[u] > 0.0 else 0.0
-        for i in range(tuning.shape[0]):
-            information[i, u] = tuning[i, u] * precision
-
-
-@part
-def _be_surprised(weights, model, known, cursor, position_tuning, tuning, predicted, features, surprise):
-    """Write x - c - C s-, less what the known position explains, of the units that drive anything."""
+def _be_surprised(weights, model, flags, cursor, position_tuning, tuning, predicted, features, surprise):
+    """Write x - c - C s-, less what the known position explains; where D is not made of C, of the units that drive anything."""
     n_axes = weights.shape[0]
     constant = model[n_axes]
     for u in range(features.shape[0]):
         surprise[u] = features[u] - constant[u]
     for i in range(tuning.shape[0]):
+        _take_off(tuning[i], predicted[i], surprise)
+    for a in range(cursor.shape[0]):
+        _take_off(position_tuning[a], cursor[a], surprise)
+    if flags[FULL] != 0.0:
         for u in range(features.shape[0]):
-            surprise[u] -= tuning[i, u] * predicted[i]
-    if known:
-        for a in range(n_axes):
-            for u in range(features.shape[0]):
-                surprise[u] -= position_tuning[a, u] * cursor[a]
-    for u in range(features.shape[0]):
-        drives = 0.0
-        for a in range(n_axes):
-            drives += abs(weights[a, u])
-        if drives == 0.0:
-            surprise[u] = 0.0
+            drives = 0.0
+            for a in range(n_axes):
+                drives += abs(weights[a, u])
+            if drives == 0.0:
+                surprise[u] = 0.0
 
 
 @part
@@ -183,8 +190,9 @@ def _correct(information, tuning, surprise, coupled, n_axes, small, gathered):
     m = tuning.shape[0]
     for i in range(m):
         gathered[i] = dot(information[i], surprise)
-        for j in range(m):
+        for j in range(i + 1):  # S is symmetric
             small[i, j] = dot(information[i], tuning[j]) if coupled or i % n_axes == j % n_axes else 0.0
+            small[j, i] = small[i, j]
 
 
 @part
@@ -201,9 +209,9 @@ def _running(weights, parts, features):
     _predict(transition, process, state, covariance, predicted, prior, product)
     _gate(weights, model, position_tuning, tuning)
     if flags[FULL] == 0.0:
-        _weigh(model, tuning, information)
-    known = flags[POSITION] == KNOWN_POSITION
-    _be_surprised(weights, model, known, cursor, position_tuning, tuning, predicted, features, surprise)
+        for i in range(m):
+            _divide(tuning[i], model[model.shape[0] - 1], information[i])
+    _be_surprised(weights, model, flags, cursor, position_tuning, tuning, predicted, features, surprise)
     _correct(information, tuning, surprise, flags[COUPLED] != 0.0, n_axes, product, gathered)
     _multiply(prior, product, system)  # P- S
     for i in range(m):

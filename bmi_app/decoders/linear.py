@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel, part
 
@@ -95,9 +96,7 @@ def DECODE(weights, bias, memory, features, velocity_out):
     n_axes = weights.shape[0]
     m1, previous, following = _parts(memory, n_axes)
     for a in range(n_axes):
-        total = bias[a]
-        for u in range(weights.shape[1]):
-            total += weights[a, u] * features[u]
+        total = bias[a] + dot(weights[a], features)
         for b in range(n_axes):
             total += m1[a, b] * previous[b]
         following[a] = total
