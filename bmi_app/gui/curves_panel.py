@@ -53,6 +53,10 @@ class CurvesPanel(QWidget):
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the trials are shared with the other panels."""
 
+    def restart(self) -> None:
+        """Show the trials anew."""
+        self._shown = -1
+
     def redraw(self) -> None:
         """Show new trials."""
         if len(self._trials.ended) == self._shown:
@@ -60,6 +64,8 @@ class CurvesPanel(QWidget):
         self._shown = len(self._trials.ended)
         judged = [trial for trial in self._trials.ended if trial.outcome not in _UNJUDGED]
         if not judged:
+            for item in (*self.dots.values(), *self.lines.values()):
+                item.setData([], [])
             return
         numbers = np.array([trial.number + 1 for trial in judged], float)
         values = {

@@ -8,9 +8,8 @@ from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.populations import grouped
+from bmi_app.gui.session_source import SessionSource
 from bmi_app.gui.unit_selection import UnitSelection
-from bmi_app.gui.weight_changes import WeightChanges
-from bmi_app.session.attach import Attachment
 
 _SPAN_S, _POINTS = 5.0, 250
 _SHOWN_CHANGES = 60
@@ -22,17 +21,11 @@ class DecoderPanel(QWidget):
 
     period_s = 0.1
 
-    def __init__(
-        self,
-        attachment: Attachment,
-        selection: UnitSelection,
-        changes: WeightChanges,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, source: SessionSource, selection: UnitSelection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._attachment, self._selection, self._changes = attachment, selection, changes
-        self._axes = [letter for letter, _ in attachment.protocol.axes.items()]
-        tick_s = float(attachment.arrays["config"][0]["tick_s"])
+        self._source, self._selection = source, selection
+        self._axes = [letter for letter, _ in source.protocol.axes.items()]
+        tick_s = source.protocol.tick.period_ms / 1e3
         self._every = max(round(_SPAN_S / tick_s / _POINTS), 1)
         self._point_s = self._every * tick_s
         self._velocity = np.zeros((0, 2))
@@ -69,6 +62,10 @@ class DecoderPanel(QWidget):
             both = np.stack((kept["decoded_x_cm_s"], kept["decoded_y_cm_s"]), axis=1)
             self._velocity = np.concatenate((self._velocity, both))[-_POINTS:]
 
+    def restart(self) -> None:
+        """Forget the velocity that was taken."""
+        self._velocity = np.zeros((0, 2))
+
     def redraw(self) -> None:
         """Show the weights, and at the next call velocity and updates: half of it a frame."""
         if self._is_weights_turn:
@@ -79,7 +76,7 @@ class DecoderPanel(QWidget):
         self._is_weights_turn = not self._is_weights_turn
 
     def _show_weights(self) -> None:
-        weights = self._attachment.arrays["weights"].copy()
+        weights = self._source.model().weights
         population = self._selection.unit_population
         order = grouped(population)
         for axis, plot in enumerate(self.weights):
@@ -99,7 +96,7 @@ class DecoderPanel(QWidget):
             drawn.setData(times_s, self._velocity[:, axis])
 
     def _show_changes(self) -> None:
-        changes = self._changes.listed[-_SHOWN_CHANGES:]
+        changes = self._source.changes.listed[-_SHOWN_CHANGES:]
         for item, is_rejected in ((self.norms, False), (self.rejected, True)):
             at_change = [
                 (at - len(changes) + 1, c.norm) for at, c in enumerate(changes) if c.is_rejected == is_rejected

@@ -22,6 +22,10 @@ class Docks(QObject):
         The panels below, by their titles.
     tabs, grid : list of list of str
         The titles of each column, behind each other as tabs, or all to be seen.
+    side_title : str
+        Of the dock at the right.
+    name : str
+        Under which the layout is remembered.
     """
 
     def __init__(
@@ -31,11 +35,14 @@ class Docks(QObject):
         panels: dict[str, Panel],
         tabs: list[list[str]],
         grid: list[list[str]],
+        side_title: str = "Session",
+        name: str = "window",
     ) -> None:
         super().__init__(window)
         self._window, self._tabs, self._grid = window, tabs, grid
+        self._side_title, self._name = side_title, name
         self.panels = panels
-        self.docks: dict[str, QDockWidget] = {"Session": self._dock("Session", side)}
+        self.docks: dict[str, QDockWidget] = {side_title: self._dock(side_title, side)}
         self.docks |= {title: self._dock(title, panel) for title, panel in self.panels.items()}  # type: ignore[arg-type]
         self._due_s = dict.fromkeys(self.panels, 0.0)
         self._sized, self._share = tabs, 0.0
@@ -64,6 +71,10 @@ class Docks(QObject):
             panel.redraw()
             is_slow_done |= panel.period_s > 0
             self._due_s[title] = began_s + panel.period_s
+
+    def make_due(self) -> None:
+        """Have every panel redrawn as soon as it is its turn."""
+        self._due_s = dict.fromkeys(self.panels, 0.0)
 
     def redraw_all(self) -> None:
         """Redraw every panel that is seen, due or not: at the end of a session, so that nothing stale stays."""
@@ -107,21 +118,23 @@ class Docks(QObject):
     def save(self) -> None:
         """Remember size and layout."""
         settings = QSettings("bmi_app", "bmi")
-        settings.setValue("window/geometry", self._window.saveGeometry())
-        settings.setValue("window/layout", self._window.saveState(_LAYOUT_VERSION))
+        if self._window.isWindow():
+            settings.setValue(f"{self._name}/geometry", self._window.saveGeometry())
+        settings.setValue(f"{self._name}/layout", self._window.saveState(_LAYOUT_VERSION))
 
     def restore(self) -> None:
         """Take size and layout as they were; the first time nothing changes."""
         settings = QSettings("bmi_app", "bmi")
-        geometry, layout = settings.value("window/geometry"), settings.value("window/layout")
-        if geometry is not None and layout is not None:
+        geometry, layout = settings.value(f"{self._name}/geometry"), settings.value(f"{self._name}/layout")
+        if geometry is not None and self._window.isWindow():
             self._window.restoreGeometry(geometry)
+        if layout is not None:
             self._window.restoreState(layout, _LAYOUT_VERSION)
 
     def _reset(self) -> None:
         for dock in self.docks.values():
             dock.setFloating(False)
-        self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.docks["Session"])
+        self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.docks[self._side_title])
         self._window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         for dock in self.docks.values():
             dock.show()

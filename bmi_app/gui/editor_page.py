@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QEvent, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -124,6 +124,12 @@ class EditorPage(QWidget):
         self._show_choice()
         self._take_text()
 
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the appearance from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._take_text()  # what is wrong is coloured anew
+        super().changeEvent(event)
+
     def _change(self, key: str, value: Any) -> None:
         """Take an edit of the form into the text."""
         self._sync_document()
@@ -148,6 +154,11 @@ class EditorPage(QWidget):
 
     def _remove(self, name: str, index: int) -> None:
         self._document.remove_entry(name, index)
+        self._show_document()
+
+    def _copy(self, name: str, index: int) -> None:
+        self._document.add_entry(name, self._document.get(f"{name}.{index}"))
+        self._document.move_entry(name, self._document.count(name) - 1, index + 1)
         self._show_document()
 
     def _move(self, name: str, index: int, to: int) -> None:
@@ -181,6 +192,7 @@ class EditorPage(QWidget):
     def _show(self, text: str, found: Checked) -> None:
         if text != self.text.toPlainText():
             return  # it was typed on meanwhile
+        self.form.show_plugins(found.settings)
         placed = self.form.show_problems({problem.key: problem.message for problem in found.problems})
         self.text.mark(problem.line for problem in found.problems if problem.line is not None)
         self.preview.show_protocol(found.protocol, found.sequence_cm)
@@ -291,6 +303,7 @@ class EditorPage(QWidget):
         self.form.renamed.connect(self._rename)
         self.form.entry_added.connect(self._add)
         self.form.entry_removed.connect(self._remove)
+        self.form.entry_copied.connect(self._copy)
         self.form.entry_moved.connect(self._move)
 
     def _arrange(self) -> None:

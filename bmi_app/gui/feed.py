@@ -48,6 +48,9 @@ class Panel(Protocol):
     def redraw(self) -> None:
         """Show it."""
 
+    def restart(self) -> None:
+        """Forget what was taken: what follows does not follow on it."""
+
     def isVisible(self) -> bool:
         """Tell whether the widget is shown."""
 
@@ -67,10 +70,11 @@ class Feed:
         self._frames_tail, (frames, counts, health) = self._attachment.since(
             self._frames_tail, "frames", "counts", "health"
         )
-        self._events_tail, events = self._attachment.events_since(self._events_tail)
         arrays = self._attachment.arrays
         head = int(arrays["ctl"][cells.WEIGHTS_HEAD])
         slots = len(arrays["weights_log"])
         at = np.arange(max(self._weights_tail, head - slots // 2), head) & (slots - 1)
         self._weights_tail = head
+        # Events after the weights: with a change comes the reward that it was for.
+        self._events_tail, events = self._attachment.events_since(self._events_tail)
         return Fresh(frames, counts, health, events, arrays["weights_log"][at], arrays["weights_rows"][at])

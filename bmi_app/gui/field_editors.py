@@ -4,6 +4,7 @@ Every editor has `edited`, a signal with the new value (ABSENT: leave the key to
 """
 
 import tomllib
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import tomlkit
@@ -13,10 +14,13 @@ from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QWidget
 
 from bmi_app import plugins
+from bmi_app.gui.path_editor import PathEditor, path_kind
 from bmi_app.gui.protocol_document import ABSENT
 from protocols.wording import describe_allowed, inner_type
 
 _FARTHEST = 1e12  # where a key has no bound
+# Longer ends first.
+_UNITS = {"_cm_s": "cm/s", "_per_s": "1/s", "_deg": "deg", "_cm": "cm", "_hz": "Hz", "_ms": "ms", "_s": "s"}
 
 
 class NumberEditor(QDoubleSpinBox):
@@ -24,7 +28,7 @@ class NumberEditor(QDoubleSpinBox):
 
     edited = pyqtSignal(object)
 
-    def __init__(self, info: FieldInfo, parent: QWidget | None = None) -> None:
+    def __init__(self, info: FieldInfo, unit: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         inner, _ = inner_type(info.annotation)
         self._is_whole = inner is int
@@ -37,7 +41,6 @@ class NumberEditor(QDoubleSpinBox):
             self.setSpecialValueText("none")
         if not self._is_whole:
             self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
-        unit = info.json_schema_extra.get("unit") if isinstance(info.json_schema_extra, dict) else None
         if unit:
             self.setSuffix(f" {unit}")
         self.setKeyboardTracking(False)  # a number is edited once it is whole
@@ -170,20 +173,34 @@ def _bound(info: FieldInfo, *names: str) -> float | None:
     return next((float(bound) for bound in bounds if bound is not None), None)
 
 
-def editor_of(key: str, info: FieldInfo) -> NumberEditor | ChoiceEditor | SwitchEditor | TextEditor:
+def unit_of(name: str, info: FieldInfo) -> str:
+    """Return the unit of a field: what its schema says, else what the end of its name says; empty for none."""
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    if "unit" in extra:
+        return str(extra["unit"])
+    inner, _ = inner_type(info.annotation)
+    return next((unit for end, unit in _UNITS.items() if name.endswith(end)), "") if inner in (int, float) else ""
+
+
+def editor_of(
+    key: str, info: FieldInfo
+) -> NumberEditor | ChoiceEditor | SwitchEditor | TextEditor | PathEditor:  # fmt: skip
     """Return an editor for a field of the schema."""
     inner, container = inner_type(info.annotation)
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     if "plugin" in extra:
         return ChoiceEditor(plugins.names(extra["plugin"]), optional=False)  # type: ignore[arg-type]
     if get_origin(inner) is Literal:
-        return ChoiceEditor([str(word) for word in get_args(inner)], optional=False)
+        return ChoiceEditor([str(word) for word in get_args(inner)], optional=info.default is None)
     if key in ("population", "push", "pull"):
         return ChoiceEditor([], optional=True)
     if container is None and inner is bool:
         return SwitchEditor()
     if container is None and inner in (int, float):
-        return NumberEditor(info)
+        return NumberEditor(info, unit_of(key, info))
+    kind = path_kind(key, info)
+    if container is None and inner in (str, Path) and kind is not None:
+        return PathEditor(kind, hint="" if info.is_required() else "none")
     if container is None and inner is str:
         return TextEditor(as_toml=False, hint="" if info.is_required() else "none")
     return TextEditor(as_toml=True, hint=describe_allowed(info))

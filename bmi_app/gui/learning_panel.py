@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QHeaderView,
     QPushButton,
     QSlider,
     QTreeWidget,
@@ -19,10 +20,9 @@ from PyQt6.QtWidgets import (
 )
 
 from bmi_app.gui.feed import Fresh
+from bmi_app.gui.session_source import SessionSource
 from bmi_app.gui.theme import Theme, theme_of
-from bmi_app.gui.weight_changes import WeightChange, WeightChanges
-from bmi_app.rt.state import LearnWhen
-from bmi_app.session.attach import Attachment
+from bmi_app.gui.weight_changes import WeightChange
 
 _LISTED = 300
 _TICK = Qt.ItemDataRole.UserRole
@@ -39,10 +39,11 @@ class LearningPanel(QWidget):
     period_s = 0.2
     command_asked = pyqtSignal(dict)
 
-    def __init__(self, attachment: Attachment, changes: WeightChanges, parent: QWidget | None = None) -> None:
+    def __init__(self, source: SessionSource, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._attachment, self._changes = attachment, changes
+        self._source = source
         self._listed = 0
+        self._takes_commands = True
         self.learning = QCheckBox("the decoder adapts")
         self.learning.setToolTip("Off: the weights are frozen")
         self.rate = _number(0.0, 1e6, 6)
@@ -51,7 +52,7 @@ class LearningPanel(QWidget):
         self.assist.setTracking(False)  # one command when it is let go, not one a pixel
         self.assist.setAccessibleName("assist")
         self.follow = QCheckBox("as the block says")
-        self.gains = {letter: _number(0.0, 1e6, 6) for letter, _ in attachment.protocol.axes.items()}
+        self.gains = {letter: _number(0.0, 1e6, 6) for letter, _ in source.protocol.axes.items()}
         self.updates = QTreeWidget()
         self.updates.setHeaderLabels(["tick", "trial", "cause", "change"])
         self.updates.setRootIsDecorated(False)
@@ -60,14 +61,16 @@ class LearningPanel(QWidget):
         self.updates.setUniformRowHeights(True)
         self.updates.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.updates.setAccessibleName("updates")
-        self.undo = QPushButton("Undo this and all after it")
-        self.undo.setToolTip("Put the weights back to what they were before the chosen update")
+        self.undo = QPushButton("Undo from here on")
+        self.undo.setToolTip(
+            "Put the weights back to what they were before the chosen update: it and all after it are undone"
+        )
         self.undo.setEnabled(False)
         self.save, self.load = QPushButton("Save weights…"), QPushButton("Load weights…")
         self.dialog: QFileDialog | None = None
         self._arrange()
         self._connect()
-        if int(attachment.arrays["config"][0]["learn_when"]) == LearnWhen.OFF:
+        if source.protocol.learning.when == "off":
             for knob in (self.learning, self.rate):
                 knob.setEnabled(False)
                 knob.setToolTip('The protocol has learning.when = "off"')
@@ -75,27 +78,43 @@ class LearningPanel(QWidget):
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the changes are shared with the decoder's panel."""
 
+    def restart(self) -> None:
+        """Forget the updates that were listed."""
+        self._listed = 0
+        self.updates.clear()
+
     def redraw(self) -> None:
         """Show what the engine has, and new updates."""
-        state, frame = self._attachment.arrays["state"][0], self._attachment.latest()
-        self._show(self.learning, self.learning.isChecked, self.learning.setChecked, bool(state["learning_on"]))
-        follows = float(state["assist_override"]) < 0
-        self._show(self.follow, self.follow.isChecked, self.follow.setChecked, follows)
-        if not self.assist.isSliderDown() and frame is not None:
-            percent = round(100 * float(frame["assist"]))
+        model = self._source.model()
+        self._show(self.learning, self.learning.isChecked, self.learning.setChecked, model.learning_on)
+        self._show(self.follow, self.follow.isChecked, self.follow.setChecked, model.follows_block)
+        if not self.assist.isSliderDown():
+            percent = round(100 * model.assist)
             self._show(self.assist, self.assist.value, self.assist.setValue, percent)
             self.assist.setToolTip(f"{percent} % of the velocity comes from the computer")
-        values = [(self.rate, float(state["learning_rate"]))]
-        values += list(zip(self.gains.values(), self._attachment.arrays["gain"].tolist(), strict=True))
+        values = [(self.rate, model.learning_rate)]
+        values += list(zip(self.gains.values(), model.gain.tolist(), strict=True))
         for knob, value in values:
             if not knob.hasFocus():  # else it would be taken out of the operator's hand
                 self._show(knob, knob.value, knob.setValue, value)
-        fresh = self._changes.listed[max(self._listed, len(self._changes.listed) - _LISTED) :]
-        self._listed = len(self._changes.listed)
+        changes = self._source.changes.listed
+        fresh = changes[max(self._listed, len(changes) - _LISTED) :]
+        self._listed = len(changes)
         if fresh:
             self.updates.insertTopLevelItems(0, [_row(change, theme_of(self.palette())) for change in reversed(fresh)])
         while self.updates.topLevelItemCount() > _LISTED:
             self.updates.takeTopLevelItem(self.updates.topLevelItemCount() - 1)
+
+    def offer_no_commands(self) -> None:
+        """Show only; the list of updates can still be read."""
+        self._takes_commands = False
+        for knob in (self.learning, self.rate, self.assist, self.follow, *self.gains.values()):
+            knob.setEnabled(False)
+        for button in (self.undo, self.save, self.load):
+            button.setEnabled(False)
+
+    def _offer_undo(self) -> None:
+        self.undo.setEnabled(self._takes_commands and self.updates.currentItem() is not None)
 
     def ask_to_undo(self) -> None:
         """Ask for the weights from before the chosen update."""
@@ -109,10 +128,10 @@ class LearningPanel(QWidget):
         self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.dialog.setNameFilter("Weights (*.npz)")
         self.dialog.setDefaultSuffix("npz")
-        self.dialog.setDirectory(str(self._attachment.folder.parent))
+        self.dialog.setDirectory(str(self._source.folder.parent))
         if command == "save_weights":
             self.dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-            self.dialog.selectFile(f"{self._attachment.protocol.name}.npz")
+            self.dialog.selectFile(f"{self._source.protocol.name}.npz")
         else:
             self.dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         self.dialog.fileSelected.connect(lambda path: self.command_asked.emit({"do": command, "file": path}))
@@ -143,20 +162,18 @@ class LearningPanel(QWidget):
         self.follow.toggled.connect(self._follow)
         for letter, knob in self.gains.items():
             knob.valueChanged.connect(lambda value, letter=letter: self._ask("gain", axis=letter, value=value))
-        self.updates.itemSelectionChanged.connect(lambda: self.undo.setEnabled(self.updates.currentItem() is not None))
+        self.updates.itemSelectionChanged.connect(self._offer_undo)
         self.undo.clicked.connect(self.ask_to_undo)
         self.save.clicked.connect(lambda: self.ask_for_file("save_weights"))
         self.load.clicked.connect(lambda: self.ask_for_file("load_weights"))
 
     def _arrange(self) -> None:
-        assist = QHBoxLayout()
-        assist.addWidget(self.assist, 1)
-        assist.addWidget(self.follow)
         form = QFormLayout()
         form.setVerticalSpacing(5)
         form.addRow("Learning", self.learning)
         form.addRow("Rate", self.rate)
-        form.addRow("Assist", assist)
+        form.addRow("Assist", self.assist)
+        form.addRow("", self.follow)
         gains = QHBoxLayout()
         for knob in self.gains.values():
             gains.addWidget(knob, 1)
@@ -175,8 +192,14 @@ class LearningPanel(QWidget):
         layout.setContentsMargins(8, 6, 8, 6)
         layout.addLayout(knobs, 1)
         layout.addLayout(listed, 1)
-        for column, width_px in enumerate((52, 38, 78)):
-            self.updates.setColumnWidth(column, width_px)
+        columns = self.updates.header()
+        assert columns is not None
+        columns.setMinimumSectionSize(30)
+        columns.setResizeContentsPrecision(20)  # rows that are looked at for the width
+        columns.setStretchLastSection(False)
+        columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        columns.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        self.updates.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
 
 def _number(least: float, most: float, decimals: int) -> QDoubleSpinBox:

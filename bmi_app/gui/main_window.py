@@ -2,21 +2,32 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 from PyQt6.QtCore import QEvent, QObject, QSettings, QTimer
 from PyQt6.QtGui import QCloseEvent
-from PyQt6.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from bmi_app.gui import widget_map
+from bmi_app.gui import appearance, widget_map
 from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.recent_folders import RecentFolders
 from bmi_app.gui.replay_page import ReplayPage
 from bmi_app.gui.sessions_page import SessionsPage
+from bmi_app.gui.shortcuts import KEYS_KEY, PAGE_KEYS, SAVE_KEY, SEARCH_KEY, START_KEY, ShortcutsDialog, bind
 from bmi_app.gui.start_page import StartPage
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.gui.worker import Worker
@@ -72,6 +83,9 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.pages, 1)
         rows.addWidget(self.log)
         self.setCentralWidget(whole)
+        self.keys: ShortcutsDialog | None = None
+        self._fill_corner()
+        self._bind()
         self.setWindowTitle("bmi")
         self.setMinimumSize(960, 600)
         self.resize(1240, 700)
@@ -149,6 +163,13 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
         QApplication.quit()
 
+    def show_keys(self) -> None:
+        """List the keyboard shortcuts."""
+        if self.keys is None:
+            self.keys = ShortcutsDialog(self)
+        self.keys.show()
+        self.keys.raise_()
+
     def leave(self) -> None:
         """Close everything without a question; a session that runs goes on."""
         if self.live is not None:
@@ -208,7 +229,43 @@ class MainWindow(QMainWindow):
             lambda error: self.say_fault(f"{folder.name} cannot be recovered: {error}"),
         )
 
+    def _fill_corner(self) -> None:
+        """Put the appearance and the keys beside the tabs, where no height is lost to a menu bar."""
+        corner, looks, keys = QWidget(), QToolButton(), QToolButton()
+        looks.setText("View")
+        looks.setToolTip("Light or dark")
+        looks.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(looks)
+        appearance.fill_menu(menu)
+        looks.setMenu(menu)
+        keys.setText("Keys (?)")
+        keys.setToolTip("List every keyboard shortcut")
+        keys.clicked.connect(self.show_keys)
+        row = QHBoxLayout(corner)
+        row.setContentsMargins(0, 0, 6, 0)
+        for button in (looks, keys):
+            button.setAutoRaise(True)
+            row.addWidget(button)
+        self.pages.setCornerWidget(corner)
+
+    def _bind(self) -> None:
+        def search() -> None:
+            self.pages.setCurrentWidget(self.sessions_page)
+            self.sessions_page.search.setFocus()
+
+        def save() -> None:
+            if self.pages.currentWidget() is self.editor_page:
+                self.editor_page.save.click()
+
+        def start() -> None:
+            if self.pages.currentWidget() is self.start_page:
+                self.start_page.start.click()
+
+        bind(self, {KEYS_KEY: self.show_keys, SEARCH_KEY: search, SAVE_KEY: save, START_KEY: start})
+        bind(self, {key: partial(self.pages.setCurrentIndex, at) for at, key in enumerate(PAGE_KEYS)})
+
     def _remember(self) -> None:
+        self.replay_page.keep_layout()
         self.start_page.form.remember(self._settings)
         self._settings.setValue("window/geometry", self.saveGeometry())
         self._settings.setValue("editor/split", self.editor_page.splitter.saveState())
@@ -248,6 +305,7 @@ def run(attach: Path | None = None) -> int:
     application = QApplication.instance() or QApplication(["bmi"])
     assert isinstance(application, QApplication)
     application.setQuitOnLastWindowClosed(False)  # none is open while one gives way to the other
+    appearance.begin()
     window = MainWindow(QSettings("bmi", "bmi"))
     widget_map.install(window)
     if sys.platform == "linux":  # elsewhere a process is lowered as a whole, and its engines with it

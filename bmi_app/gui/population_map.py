@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PyQt6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from bmi_app.gui.theme import population_colours, theme_of
+from bmi_app.gui.theme import population_colours, readable_on, theme_of
 from protocols.units import REST, format_units
 
 _LEAST_COLUMNS, _MOST_COLUMNS = 16, 64
@@ -68,7 +68,7 @@ class PopulationMap(QWidget):
                 continue
             painter.fillRect(square, colours[population + 1])
             if side >= 20:
-                painter.setPen(_readable_on(colours[population + 1]))
+                painter.setPen(readable_on(colours[population + 1]))
                 painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(unit))
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
@@ -132,12 +132,6 @@ class PopulationMap(QWidget):
         column, row = int(position.x() // side), int(position.y() // side)
         unit = row * self._columns() + column
         return unit if 0 <= column < self._columns() and 0 <= unit < self._n_units else -1
-
-
-def _readable_on(colour: QColor) -> QColor:
-    """Return black or white, whichever is read better on a colour (ITU-R BT.601 luma)."""
-    luma = 0.299 * colour.redF() + 0.587 * colour.greenF() + 0.114 * colour.blueF()
-    return QColor("#202428" if luma > 0.5 else "#ffffff")
 
 
 def reassigned(

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QLineEdit, QPushButton, QRadioButton, QToolButton, QWidget
 
 from bmi_app.gui.population_map import PopulationMap, reassigned
 from bmi_app.gui.protocol_document import ABSENT
-from bmi_app.gui.theme import population_colours, theme_of
+from bmi_app.gui.theme import population_colours, readable_on, theme_of
 from protocols.units import resolve_populations
 
 
@@ -70,9 +70,14 @@ class PopulationsForm(QGroupBox):
         """Show what is wrong with populations; return the keys that have something here."""
         here = {key: text for key, text in problems.items() if key.partition(".")[0] == "populations"}
         self.wrong.setText("\n".join(f"{key.partition('.')[2] or key}: {text}" for key, text in here.items()))
-        self.wrong.setStyleSheet(f"color: {theme_of(self.palette()).failed.name()}")
         self.wrong.setVisible(bool(here))
         return set(here)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the appearance from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._colour()
+        super().changeEvent(event)
 
     def _rebuild(self, names: list[str]) -> None:
         for widget in self._rows:
@@ -83,10 +88,8 @@ class PopulationsForm(QGroupBox):
         self.brushes.clear()
         self.names.clear()
         self.units.clear()
-        colours = population_colours(len(names), theme_of(self.palette()).is_dark)
         for row, name in enumerate(names, 4):
             brush, title, units, remove = QRadioButton(), QLineEdit(name), QLineEdit(), QToolButton()
-            brush.setStyleSheet(f"QRadioButton {{ background: {colours[row - 3].name()}; padding: 3px; }}")
             brush.setToolTip(f"Units that the mouse runs over go to {name}")
             brush.setAccessibleName(f"assign to {name}")
             title.setAccessibleName(f"name of {name}")
@@ -105,6 +108,16 @@ class PopulationsForm(QGroupBox):
         if names:
             self.brushes[self.map.brush if self.map.brush in names else names[0]].setChecked(True)
         self._grid.addWidget(self.add, 4 + len(names), 0, 1, 4)
+        self._colour()
+
+    def _colour(self) -> None:
+        theme = theme_of(self.palette())
+        self.wrong.setStyleSheet(f"color: {theme.failed.name()}")
+        colours = population_colours(len(self.brushes), theme.is_dark)[1:]
+        for brush, colour in zip(self.brushes.values(), colours, strict=True):
+            brush.setStyleSheet(
+                f"QRadioButton {{ background: {colour.name()}; color: {readable_on(colour).name()}; padding: 3px; }}"
+            )
 
     def _choose(self, name: str) -> None:
         self.map.brush = name

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import BaseModel
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
@@ -10,6 +11,7 @@ from bmi_app.gui.entries_form import EntriesForm
 from bmi_app.gui.populations_form import PopulationsForm
 from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.section_form import SectionForm
+from bmi_app.gui.settings_form import SettingsForm
 from protocols.neurons import Neurons
 from protocols.rig import Driver, Output, Safety, Session, Subject
 from protocols.schema import Protocol
@@ -21,13 +23,14 @@ class ProtocolForm(QTabWidget):
     """Show every key of a protocol.
 
     Signals: `edited(key, value)`; `renamed(old, new)`, of a population; `entry_added(list)`,
-    `entry_removed(list, index)`, `entry_moved(list, index, to)`.
+    `entry_removed(list, index)`, `entry_copied(list, index)`, `entry_moved(list, index, to)`.
     """
 
     edited = pyqtSignal(str, object)
     renamed = pyqtSignal(str, str)
     entry_added = pyqtSignal(str)
     entry_removed = pyqtSignal(str, int)
+    entry_copied = pyqtSignal(str, int)
     entry_moved = pyqtSignal(str, int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -39,34 +42,41 @@ class ProtocolForm(QTabWidget):
         self.x_axis, self.y_axis = SectionForm("x axis", Axis, "axes.x"), SectionForm("y axis", Axis, "axes.y")
         self.has_y = QCheckBox("The cursor moves along y, too")
         self.has_y.clicked.connect(lambda on: self.edited.emit("axes.y", {} if on else ABSENT))
-        self.blocks = EntriesForm("block", Block, "blocks")
-        self.outputs = EntriesForm("output", Output, "outputs")
+        self.blocks = EntriesForm("block", Block, "blocks", _block_in_words)
+        self.outputs = EntriesForm("output", Output, "outputs", _output_in_words, "kind")
+        decoder, learning = SettingsForm(Decoder, "decoder", "kind"), SettingsForm(Learning, "learning", "rule")
+        driver, subject = SettingsForm(Driver, "driver", "kind"), SettingsForm(Subject, "subject", "kind")
+        self.settings = (decoder, learning, driver, subject)
         self.pages: list[tuple[str, list[Any]]] = [
             ("General", [general, SectionForm("Session", Session, "session"), _form(Workspace), _form(Tick)]),
             ("Units", [self.populations, _form(Units)]),
-            ("Axes", [self.x_axis, self.has_y, self.y_axis, _form(Decoder)]),
-            ("Learning", [_form(Learning)]),
+            ("Axes", [self.x_axis, self.has_y, self.y_axis, _form(Decoder), decoder]),
+            ("Learning", [_form(Learning), learning]),
             ("Task", [_form(Task)]),
             ("Blocks", [self.blocks]),
-            ("Rig", [_form(Driver), _form(Subject), _form(Neurons), _form(Safety), self.outputs]),
+            ("Rig", [_form(Driver), driver, _form(Safety)]),
+            ("Subject", [_form(Subject), subject, _form(Neurons)]),
+            ("Outputs", [self.outputs]),
         ]
         for title, forms in self.pages:
             self.addTab(_scrolled(forms), title)
             for form in forms:
-                if isinstance(form, SectionForm | PopulationsForm | EntriesForm):
+                if form is not self.has_y:
                     form.edited.connect(self.edited)
         self.populations.renamed.connect(self.renamed)
         for name, entries in (("blocks", self.blocks), ("outputs", self.outputs)):
             entries.added.connect(lambda name=name: self.entry_added.emit(name))
             entries.removed.connect(lambda index, name=name: self.entry_removed.emit(name, index))
+            entries.copied.connect(lambda index, name=name: self.entry_copied.emit(name, index))
             entries.moved.connect(lambda index, to, name=name: self.entry_moved.emit(name, index, to))
 
     def editor(self, key: str) -> Any:
         """Return the editor of a key."""
         for _, forms in self.pages:
             for form in forms:
-                for section in form.forms if isinstance(form, EntriesForm) else [form]:
-                    if isinstance(section, SectionForm) and key in section.editors:
+                sections = [*form.forms, *form.settings] if isinstance(form, EntriesForm) else [form]
+                for section in sections:
+                    if isinstance(section, SectionForm | SettingsForm) and key in section.editors:
                         return section.editors[key]
         raise KeyError(key)
 
@@ -82,11 +92,14 @@ class ProtocolForm(QTabWidget):
         self.y_axis.setVisible(has_y)
         for _, forms in self.pages:
             for form in forms:
-                if isinstance(form, EntriesForm):
-                    entries = get(form.path)
-                    form.show_values(get, len(entries) if isinstance(entries, list) else 0)
-                elif isinstance(form, SectionForm | PopulationsForm):
+                if form is not self.has_y:
                     form.show_values(get)
+
+    def show_plugins(self, models: dict[str, type[BaseModel]]) -> None:
+        """Make the forms of the plugins' settings, by the path of the table that names each."""
+        for form in self.settings:
+            form.show_plugin(models.get(form.table))
+        self.outputs.show_plugins(models)
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
         """Show mistakes at their fields, and which tabs have some; return the keys that have a place."""
@@ -94,7 +107,7 @@ class ProtocolForm(QTabWidget):
         for index, (title, forms) in enumerate(self.pages):
             here = set()
             for form in forms:
-                if isinstance(form, SectionForm | PopulationsForm | EntriesForm):
+                if form is not self.has_y:
                     here |= form.show_problems(problems)
             self.setTabText(index, f"{title} ✕" if here else title)
             shown |= here
@@ -103,6 +116,25 @@ class ProtocolForm(QTabWidget):
 
 def _form(model: Any) -> SectionForm:
     return SectionForm(model.__name__, model, model.__name__.lower())
+
+
+def _block_in_words(block: dict[str, Any]) -> str:
+    length = "until the end"
+    if "duration_s" in block:
+        length = f"{block['duration_s']} s"
+    elif "trials" in block:
+        length = f"{block['trials']} trials"
+    kind = str(block.get("kind", "?")).replace("_", " ")
+    words = [f"{block['name']} ({kind})" if block.get("name") else kind, length]
+    if block.get("assist"):
+        words.append(f"assist {block['assist']}")
+    if block.get("learning") is False:
+        words.append("no learning")
+    return " · ".join(words)
+
+
+def _output_in_words(output: dict[str, Any]) -> str:
+    return f"{str(output.get('on', '?')).replace('_', ' ')} → {output.get('kind', '?')}"
 
 
 def _scrolled(forms: list[QWidget]) -> QScrollArea:

@@ -53,7 +53,7 @@ class RasterPanel(QWidget):
             chosen.hide()
             plot.getViewBox().invertY(True)  # unit 0 on top
             plot.pressed.connect(self._press)
-            plot.getViewBox().setYRange(0, self._n_units, padding=0)
+            plot.getViewBox().setYRange(-0.02 * self._n_units, self._n_units, padding=0)  # the 0 is read whole
         self.rates.addItem(self._marks)
         self.rates.getAxis("left").setStyle(showValues=False)
         self.raster.getViewBox().setXRange(-_SPAN_S, 0, padding=0)
@@ -72,19 +72,27 @@ class RasterPanel(QWidget):
 
     def take(self, fresh: Fresh) -> None:
         """Write new spikes into the ring of columns."""
-        frames, counts = fresh.frames, fresh.counts
+        n_ticks = round(_SPAN_S / self._tick_s)  # older ones would be written over at once
+        frames, counts = fresh.frames[-n_ticks:], fresh.counts[-n_ticks:]
         if len(frames) == 0:
             return
         columns = (frames["tick"] * self._tick_s / self._column_s + 1e-6).astype(np.int64)
-        for column in np.unique(columns).tolist():
+        first = np.flatnonzero(np.diff(columns, prepend=columns[0] - 1))
+        totals = np.add.reduceat(counts, first, axis=0)[:, self._order]
+        for column, total in zip(columns[first].tolist(), totals, strict=True):
             if column != self._column:
                 passed = np.arange(max(self._column + 1, column - self._n_columns + 1), column + 1)
                 self._spikes[:, passed % self._n_columns] = 0
                 self._column = column
-            total = counts[columns == column].sum(axis=0)[self._order]
             into = self._spikes[: self._n_units, column % self._n_columns]
             fresh_level = np.where(total > 0, self._base + np.clip(total, 1, _SHADES), 0).astype(np.uint8)
             np.maximum(into, fresh_level, out=into)
+
+    def restart(self) -> None:
+        """Forget all spikes."""
+        self._spikes[:] = 0
+        self._column = -1
+        self._redraws = 0
 
     def redraw(self) -> None:
         """Show the last 10 s; rates, flags and grouping more seldom."""

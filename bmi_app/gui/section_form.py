@@ -1,94 +1,124 @@
 """Make a form of a table of the schema: a row for each key, with its meaning, its unit and what is wrong with it."""
 
+import html
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QToolButton, QWidget
 
-from bmi_app.gui.field_editors import ChoiceEditor, TextEditor, editor_of
+from bmi_app.gui.applicability import why_not
+from bmi_app.gui.field_editors import ChoiceEditor, TextEditor, editor_of, unit_of
 from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.theme import theme_of
 from protocols.section import Section
 from protocols.wording import describe_allowed, inner_type
 
+_ELSEWHERE = ("format", "populations", "settings")  # keys that no row of a form is made for
+
 
 class SectionForm(QGroupBox):
-    """Show the keys of one table, those of its own tables not among them.
+    """Show the keys of one table, those of its own tables not among them; a key that has no effect is not offered.
 
     Parameters
     ----------
     title : str
         Above the form.
-    model : type of Section
-        The table's schema.
+    model : type of BaseModel
+        The table's schema, or the `Settings` of a plugin.
     path : str
         Dotted path of the table; empty for the top level.
+    left_out : collection of str
+        Keys that stand in another form.
 
     Signals: `edited(key, value)`; ABSENT as value leaves the key to its default.
     """
 
     edited = pyqtSignal(str, object)
 
-    def __init__(self, title: str, model: type[Section], path: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        model: type[BaseModel],
+        path: str,
+        left_out: Collection[str] = (),
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(title, parent)
         self._model, self.path = model, path
         self.editors: dict[str, Any] = {}
         self._labels: dict[str, QLabel] = {}
         self._resets: dict[str, QToolButton] = {}
         self._wrongs: dict[str, QLabel] = {}
+        self._idle: dict[str, str] = {}  # why a key that is set has no effect
         grid = QGridLayout(self)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         grid.setColumnMinimumWidth(2, 30)  # of the reset, which comes and goes
         for name, info in model.model_fields.items():
             inner, _ = inner_type(info.annotation)
-            if (isinstance(inner, type) and issubclass(inner, Section)) or name in ("format", "populations"):
-                continue
-            key = f"{path}.{name}" if path else name
-            label = QLabel(_spoken(name, model.model_fields))
-            editor = editor_of(name, info)
-            label.setBuddy(editor)
-            extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-            if isinstance(editor, TextEditor) and "unit" in extra:  # other fields show theirs
-                label.setText(f"{label.text()} ({extra['unit']})")
-            allowed = describe_allowed(info)
-            tip = (
-                f"<p>{info.description}</p>"
-                + (f"<p>Allowed: {allowed}</p>" if allowed else "")
-                + f"<p><i>{key}</i></p>"
-            )
-            label.setToolTip(tip)
-            editor.setToolTip(tip)
-            editor.setAccessibleName(key)
-            reset, wrong = QToolButton(), QLabel()
-            reset.setText("↺")
-            reset.setAutoRaise(True)
-            reset.setToolTip("Leave it to its default")
-            wrong.setWordWrap(True)
-            wrong.setTextFormat(Qt.TextFormat.PlainText)
-            wrong.hide()
-            row = grid.rowCount()
-            for column, widget in enumerate((label, editor, reset)):
-                grid.addWidget(widget, row, column)
-            grid.addWidget(wrong, row + 1, 1, 1, 2)
-            editor.edited.connect(lambda value, key=key: self.edited.emit(key, value))
-            reset.clicked.connect(lambda _, key=key: self.edited.emit(key, ABSENT))
-            self.editors[key], self._labels[key] = editor, label
-            self._resets[key], self._wrongs[key] = reset, wrong
+            is_table = isinstance(inner, type) and issubclass(inner, Section)
+            if not is_table and name not in _ELSEWHERE and name not in left_out:
+                self._add_row(grid, name, info)
+        if not self.editors:
+            grid.addWidget(QLabel("Nothing to set."), 0, 0)
+        self._colour()
+
+    def _add_row(self, grid: QGridLayout, name: str, info: FieldInfo) -> None:
+        key = f"{self.path}.{name}" if self.path else name
+        label, editor = QLabel(_spoken(name, self._model.model_fields)), editor_of(name, info)
+        label.setBuddy(editor)
+        if isinstance(editor, TextEditor) and unit_of(name, info):  # other fields show theirs
+            label.setText(f"{label.text()} ({unit_of(name, info)})")
+        tip = _tip(key, info)
+        label.setToolTip(tip)
+        editor.setToolTip(tip)
+        editor.setAccessibleName(key)
+        reset, wrong = QToolButton(), QLabel()
+        reset.setText("↺")
+        reset.setAutoRaise(True)
+        reset.setToolTip("Leave it to its default")
+        wrong.setWordWrap(True)
+        wrong.setTextFormat(Qt.TextFormat.PlainText)
+        wrong.hide()
+        row = grid.rowCount()
+        for column, widget in enumerate((label, editor, reset)):
+            grid.addWidget(widget, row, column)
+        grid.addWidget(wrong, row + 1, 1, 1, 2)
+        editor.edited.connect(lambda value: self.edited.emit(key, value))
+        reset.clicked.connect(lambda: self.edited.emit(key, ABSENT))
+        self.editors[key], self._labels[key] = editor, label
+        self._resets[key], self._wrongs[key] = reset, wrong
 
     def show_values(self, get: Callable[[str], Any]) -> None:
         """Show what the file says, and defaults where it says nothing; what it says stands out."""
+
+        def value_of(name: str) -> Any:
+            value = get(f"{self.path}.{name}" if self.path else name)
+            return value if value is not ABSENT else default_of(self._model.model_fields[name])
+
         for key, editor in self.editors.items():
             info = self._model.model_fields[key.rpartition(".")[2]]
-            value = get(key)
-            is_set = value is not ABSENT
-            editor.show_value(value if is_set else None if info.is_required() else info.default)
+            is_set = get(key) is not ABSENT
+            editor.show_value(value_of(key.rpartition(".")[2]))
             self._resets[key].setVisible(is_set and not info.is_required())
             font = self._labels[key].font()
             if font.bold() != is_set:
                 font.setBold(is_set)
                 self._labels[key].setFont(font)
+            self._offer(key, why_not(key, value_of), is_set)
+
+    def _offer(self, key: str, why_not: str, is_set: bool) -> None:
+        """Hide a key that would have no effect; where the file has it all the same, say why it has none."""
+        editor, wrong = self.editors[key], self._wrongs[key]
+        for widget in (self._labels[key], editor):
+            widget.setVisible(is_set or not why_not)
+        editor.setEnabled(not why_not)
+        self._idle[key] = f"No effect: {why_not}." if is_set and why_not else ""
+        wrong.setText(self._idle[key])
+        wrong.setVisible(bool(self._idle[key]))
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
         """Show what is wrong at each field; return the keys that have one here."""
@@ -96,12 +126,20 @@ class SectionForm(QGroupBox):
         for key, wrong in self._wrongs.items():
             here = {at: text for at, text in problems.items() if at == key or at.startswith(f"{key}.")}
             shown |= here.keys()
-            text = "\n".join(here.values())
-            if text != wrong.text():
-                wrong.setText(text)
-                wrong.setStyleSheet(f"color: {theme_of(self.palette()).failed.name()}")
+            text = "\n".join(here.values()) or self._idle.get(key, "")
+            wrong.setText(text)
             wrong.setVisible(bool(text))
         return shown
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the appearance from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._colour()
+        super().changeEvent(event)
+
+    def _colour(self) -> None:
+        for wrong in self._wrongs.values():
+            wrong.setStyleSheet(f"color: {theme_of(self.palette()).failed.name()}")
 
     def offer(self, name: str, words: Sequence[str]) -> None:
         """Offer words for a key whose choices depend on other keys."""
@@ -110,9 +148,20 @@ class SectionForm(QGroupBox):
         editor.set_words(list(words))
 
 
+def default_of(info: FieldInfo) -> Any:
+    """Return what a key is that the file does not name; None where there is nothing."""
+    return None if info.is_required() else info.get_default(call_default_factory=True)
+
+
+def _tip(key: str, info: FieldInfo) -> str:
+    allowed = describe_allowed(info)
+    more = f"<p>Allowed: {html.escape(allowed)}</p>" if allowed else ""
+    return f"<p>{html.escape(info.description or '')}</p>{more}<p><i>{key}</i></p>"
+
+
 def _spoken(name: str, names: Collection[str]) -> str:
     """Return a key as a label; its unit stands in the field, unless another key is told from it by the unit only."""
-    for suffix in ("_cm_s", "_per_s", "_ms", "_cm", "_deg", "_s"):
+    for suffix in ("_cm_s", "_per_s", "_ms", "_cm", "_deg", "_hz", "_s"):
         if name.endswith(suffix) and name.removesuffix(suffix) not in names:
             name = name.removesuffix(suffix)
             break

@@ -54,7 +54,7 @@ class SubjectWindow(QWidget):
         self.setWindowTitle(f"{protocol.name} · subject")
         self.setPalette(QPalette(QColor("#16191e")))  # dark, whatever the operator's window is: the room may be
         self.setAutoFillBackground(True)
-        self.view = TaskView(protocol)
+        self.view = TaskView(protocol, explains=False)
         self.patch = PhotodiodePatch(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

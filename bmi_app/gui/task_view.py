@@ -22,10 +22,25 @@ class TaskView(QWidget):
     """Draw what the subject is asked to do, and what the cursor does.
 
     All times are those of the frames, so that a recording is drawn as the live session was.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    explains : bool
+        Whether it says in words why nothing moves; not for the subject.
+
+    Attributes
+    ----------
+    words : str
+        What it says now.
     """
 
-    def __init__(self, protocol: Protocol, parent: QWidget | None = None) -> None:
+    def __init__(self, protocol: Protocol, explains: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._explains, self._tick_s = explains, protocol.tick.period_ms / 1e3
+        self._block_s = [block.duration_s or 0.0 for block in protocol.blocks]
+        self.words = ""
+        self._other_path_cm = np.zeros((0, 2))
         self._size_cm = protocol.workspace.size_cm
         self._cursor_radius_cm = protocol.task.cursor_radius_cm
         self._places_cm = protocol.target_positions_cm()
@@ -59,7 +74,27 @@ class TaskView(QWidget):
                 self._flash = (float(frame["edge_s"]), float(frame["cursor_x_cm"]), float(frame["cursor_y_cm"]), True)
         self._extend_trail(frames)
         self._frame = frames[-1].copy()
+        self.words = self._in_words(self._frame)
         self.update()
+
+    def restart(self) -> None:
+        """Forget the trail: what follows does not follow on it."""
+        self._trail.clear()
+        self._frame = self._flash = None
+        self.update()
+
+    def show_other_path(self, path_cm: np.ndarray) -> None:
+        """Show another way of the cursor beside its own, f8[point, 2]; an empty one takes it away."""
+        if len(path_cm) or len(self._other_path_cm):
+            self._other_path_cm = path_cm
+            self.update()
+
+    def _in_words(self, frame: np.ndarray) -> str:
+        """Say what is done while the cursor does not move."""
+        if not self._explains or int(frame["state"]) != TaskState.REST:
+            return ""
+        left_s = self._block_s[int(frame["block"])] - int(frame["state_ticks"]) * self._tick_s
+        return f"Measuring baselines: the cursor waits in the centre, {max(math.ceil(left_s), 0)} s left"
 
     def _extend_trail(self, frames: np.ndarray) -> None:
         trail = self._trail
@@ -95,7 +130,10 @@ class TaskView(QWidget):
         painter.translate(area.center())
         self._draw_target(painter, scale, self._frame, theme.target, theme.held)
         self._draw_flash(painter, scale, self._frame, theme.held, theme.failed)
+        self._draw_other_path(painter, scale, theme.failed)
         self._draw_cursor(painter, scale, self._frame, theme.cursor, theme.workspace)
+        if self.words:
+            self._draw_words(painter, area)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Draw the ground anew."""
@@ -202,6 +240,23 @@ class TaskView(QWidget):
             arm = radius / math.sqrt(2)
             painter.drawLine(centre + QPointF(-arm, -arm), centre + QPointF(arm, arm))
             painter.drawLine(centre + QPointF(-arm, arm), centre + QPointF(arm, -arm))
+
+    def _draw_other_path(self, painter: QPainter, scale: float, colour: QColor) -> None:
+        if not len(self._other_path_cm):
+            return
+        places = [QPointF(x_cm * scale, -y_cm * scale) for x_cm, y_cm in self._other_path_cm.tolist()]
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(colour, 2, Qt.PenStyle.DashLine))
+        painter.drawPolyline(QPolygonF(places))
+        painter.setPen(QPen(colour, 2))
+        radius = max(self._cursor_radius_cm * scale, 3.0)
+        painter.drawEllipse(places[-1], radius, radius)
+
+    def _draw_words(self, painter: QPainter, area: QRectF) -> None:
+        """Write below the upper edge of the workspace."""
+        room = QRectF(-area.width() / 2 + 8, -area.height() / 2 + 8, area.width() - 16, area.height() / 2 - 24)
+        painter.setPen(self.palette().windowText().color())
+        painter.drawText(room, Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap, self.words)
 
     def _draw_cursor(self, painter: QPainter, scale: float, frame: np.ndarray, colour: QColor, outline: QColor) -> None:
         now_s = float(frame["edge_s"])

@@ -79,3 +79,9 @@ def target_colours(n_targets: int, is_dark: bool) -> list[QColor]:
         light = (0.66 if is_dark else 0.46) + (0.10 if at % 2 else -0.06)
         colours.append(QColor.fromHslF(at / max(n_targets, 1), 0.85, light))
     return colours
+
+
+def readable_on(colour: QColor) -> QColor:
+    """Return black or white, whichever is read better on a colour (ITU-R BT.601 luma)."""
+    luma = 0.299 * colour.redF() + 0.587 * colour.greenF() + 0.114 * colour.blueF()
+    return QColor("#202428" if luma > 0.5 else "#ffffff")

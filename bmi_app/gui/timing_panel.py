@@ -2,17 +2,21 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot
-from bmi_app.session.observe import Figures, age_text, size_text
+from bmi_app.rt.records import EventKind
+from bmi_app.session.observe import age_text, size_text
 
 _SPAN_S = 60.0
+_JOURNAL_FROM_PX = 420
 _KEPT = 60_000  # latencies: the last minute at 1 kHz
 _EDGES_US = np.geomspace(1.0, 1e6, 61)
 _NAMES = (
@@ -36,28 +40,60 @@ _TIPS = {
 }
 
 
+class TimingFigures(Protocol):
+    """Say what the panel asks for beside the latencies: totals and ages at the moment that is shown."""
+
+    @property
+    def missed_ticks(self) -> int:
+        """Return ticks published after the next was due, in all."""
+
+    @property
+    def late_spikes(self) -> int:
+        """Return spikes counted in a later bin than their own, in all."""
+
+    @property
+    def dropped_spikes(self) -> int:
+        """Return spikes lost because the ring was full, in all."""
+
+    @property
+    def data_age_s(self) -> float | None:
+        """Return the time since the source last gave anything."""
+
+    @property
+    def saved_bytes(self) -> int:
+        """Return the size of the journal."""
+
+    @property
+    def sync_age_s(self) -> float | None:
+        """Return the time since the journal was last on the disk."""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return the time since the session began."""
+
+
 class TimingPanel(QWidget):
     """Show the last minute. `figures` gives the present totals."""
 
     period_s = 0.5
 
-    def __init__(self, figures: Callable[[], Figures], tick_s: float, parent: QWidget | None = None) -> None:
+    def __init__(self, figures: Callable[[], TimingFigures], tick_s: float, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._figures = figures
+        self._figures, self._tick_s = figures, tick_s
         self._latencies_us = np.zeros(min(_KEPT, round(_SPAN_S / tick_s)))
         self._n_latencies = 0
         self._journal: deque[tuple[float, float]] = deque()
-        self.histogram = Plot("latency, last minute", "ticks", "due to published")
+        self.histogram = Plot("latency, last minute", "ticks", "")
         self.histogram.setToolTip("From the moment at which a frame could have been made to its publication")
         self.histogram.setAccessibleName("latency histogram")
         axis = self.histogram.getAxis("bottom")
-        axis.setTicks([[(0, "1 µs"), (2, "100"), (4, "10 ms"), (6, "1 s")]])
+        axis.setTicks([[(0, "1 µs"), (3, "1 ms"), (6, "1 s")]])
         self.histogram.getViewBox().setXRange(0, 6, padding=0)
         self._bars = pg.PlotDataItem(stepMode="center", fillLevel=0)
         self._marks = [pg.InfiniteLine(angle=90) for _ in range(3)]
         for item in (self._bars, *self._marks):
             self.histogram.addItem(item)
-        self.journal = Plot("journal", "MB", "session, s")
+        self.journal = Plot("journal", "MB", "s")
         self.journal.setAccessibleName("size of the journal")
         self._growth = self.journal.plot()
         self.values: dict[str, QLabel] = {}
@@ -80,8 +116,15 @@ class TimingPanel(QWidget):
         layout.addLayout(words)
         self._restyle()
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Leave out the journal's growth where there is no room for its axis: its size stands in words."""
+        self.journal.setVisible(self.width() >= _JOURNAL_FROM_PX)
+        super().resizeEvent(event)
+
     def take(self, fresh: Fresh) -> None:
-        """Keep the latencies of the last minute."""
+        """Keep the latencies of the last minute; in a recording the size of the journal, too."""
+        for synced in fresh.events[fresh.events["kind"] == EventKind.JOURNAL_SYNCED]:
+            self._journal.append(((int(synced["tick"]) + 1) * self._tick_s, float(synced["value"]) / 1e6))
         timed = fresh.health[fresh.health["published_s"] > 0]
         if len(timed) == 0:
             return
@@ -91,11 +134,21 @@ class TimingPanel(QWidget):
         self._latencies_us[at] = took_us
         self._n_latencies += len(took_us)
 
+    def restart(self) -> None:
+        """Forget the last minute."""
+        self._n_latencies = 0
+        self._journal.clear()
+
     def redraw(self) -> None:
         """Show histogram, percentiles and totals."""
         figures = self._figures()
         seen_us = self._latencies_us[: self._n_latencies]
-        if len(seen_us):
+        if len(seen_us) == 0:
+            self._bars.setData([0.0, 6.0], [0.0])
+            self.histogram.getViewBox().setYRange(0, 1, padding=0)
+            for name in _NAMES[:4]:
+                self.values[name].setText("–")
+        else:
             counts, _ = np.histogram(np.clip(seen_us, _EDGES_US[0], _EDGES_US[-1]), _EDGES_US)
             self._bars.setData(np.log10(_EDGES_US), counts)
             self.histogram.getViewBox().setYRange(0, float(counts.max()) * 1.05, padding=0)
@@ -119,7 +172,7 @@ class TimingPanel(QWidget):
         )
         self._show_journal(figures)
 
-    def _show_journal(self, figures: Figures) -> None:
+    def _show_journal(self, figures: TimingFigures) -> None:
         points = self._journal
         if not points or figures.elapsed_s > points[-1][0]:
             points.append((figures.elapsed_s, figures.saved_bytes / 1e6))

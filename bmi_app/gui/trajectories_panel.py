@@ -49,6 +49,10 @@ class TrajectoriesPanel(QWidget):
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the trials are shared with the other panels."""
 
+    def restart(self) -> None:
+        """Show the trials anew."""
+        self._shown = -1
+
     def redraw(self) -> None:
         """Show new trials."""
         if len(self._trials.ended) == self._shown:

@@ -42,6 +42,8 @@ class _TrialModel(QAbstractTableModel):
         name = _COLUMNS[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return _text(trial, name)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return REASONS[trial.outcome] or None
         if role == Qt.ItemDataRole.TextAlignmentRole and name in ("trial", "target", "time (s)", "path"):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ForegroundRole and name == "outcome":
@@ -82,18 +84,21 @@ class TrialTable(QWidget):
         assert columns is not None
         rows.hide()
         rows.setDefaultSectionSize(22)
-        columns.setDefaultSectionSize(66)
-        columns.setMinimumSectionSize(40)
-        for at, width_px in enumerate((48, 58, 88, 64, 52)):
-            self.table.setColumnWidth(at, width_px)
-        columns.setStretchLastSection(True)
-        columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        columns.setMinimumSectionSize(36)
+        columns.setResizeContentsPrecision(20)  # rows that are looked at for the width
+        columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        columns.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table)
 
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the trials are shared with the other panels."""
+
+    def restart(self) -> None:
+        """Show the trials anew."""
+        self._shown = -1
 
     def redraw(self) -> None:
         """Show new trials."""

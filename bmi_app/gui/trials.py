@@ -32,6 +32,7 @@ class Trial:
     efficiency : float
         Straight way divided by the way taken, 0..1; NaN where it did not succeed or its way was not seen whole.
     path_cm : f8[point, 2]
+    end_tick : int
     """
 
     number: int
@@ -40,6 +41,7 @@ class Trial:
     time_s: float
     efficiency: float
     path_cm: np.ndarray
+    end_tick: int
 
     @property
     def is_success(self) -> bool:
@@ -82,7 +84,7 @@ class Trials:
         whole = start is not None and len(path_cm) * self._every >= 0.8 * (tick - start)
         efficiency = _efficiency(path_cm) if success and whole else np.nan
         target = self._targets.pop(number, -1)
-        self.ended.append(Trial(number, target, outcome, value_s if success else lasted_s, efficiency, path_cm))
+        self.ended.append(Trial(number, target, outcome, value_s if success else lasted_s, efficiency, path_cm, tick))
 
 
 def _efficiency(path_cm: np.ndarray) -> float:

@@ -50,6 +50,9 @@ class TuningPanel(QWidget):
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the statistics are shared with the raster."""
 
+    def restart(self) -> None:
+        """Forget nothing: the statistics are shared with the raster."""
+
     def redraw(self) -> None:
         """Show the present correlations."""
         population = self._selection.unit_population + 1

@@ -5,7 +5,7 @@ from PyQt6.QtCore import QObject, QPoint, pyqtSignal
 from PyQt6.QtWidgets import QMenu, QWidget
 
 from bmi_app.gui.populations import Populations
-from bmi_app.session.attach import Attachment
+from bmi_app.gui.session_source import SessionSource
 
 
 class UnitSelection(QObject):
@@ -17,9 +17,9 @@ class UnitSelection(QObject):
     changed = pyqtSignal()
     command_asked = pyqtSignal(dict)
 
-    def __init__(self, attachment: Attachment, populations: Populations, parent: QObject | None = None) -> None:
+    def __init__(self, source: SessionSource, populations: Populations, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._attachment = attachment
+        self._source = source
         self.populations = populations
         self.unit: int | None = None
         self.menu: QMenu | None = None
@@ -27,7 +27,7 @@ class UnitSelection(QObject):
     @property
     def unit_population(self) -> np.ndarray:
         """Return the population of each unit as it is now, i8[unit]; -1 for none."""
-        return self._attachment.arrays["unit_population"]
+        return self._source.unit_population
 
     def select(self, unit: int | None) -> None:
         """Select a unit, or none."""

@@ -30,23 +30,32 @@ class WeightChange:
 
 
 class WeightChanges:
-    """Follow the log of weights; `listed` holds the changes, the newest last."""
+    """Follow the log of weights; `listed` holds the changes, the newest last.
+
+    A rule that acts in each tick has its weights stored at each reward and at each trial's end: what is listed there is
+    all that the ticks since the last entry changed.
+    """
 
     def __init__(self, n_weights: int) -> None:
         self._n_weights = n_weights
         self._weights: np.ndarray | None = None
+        self._rewarded: set[int] = set()  # ticks
         self.listed: list[WeightChange] = []
 
     def take(self, fresh: Fresh) -> int:
         """Take what came since the last call; return how many changes that added."""
         found = []
+        rewards = fresh.events[(fresh.events["kind"] == EventKind.REWARD) & (fresh.events["value"] > 0)]
+        self._rewarded |= set(rewards["tick"].tolist())
         for entry, row in zip(fresh.weights_log, fresh.weights_rows, strict=True):
             weights = row[: self._n_weights]
             norm = 0.0 if self._weights is None else float(np.linalg.norm(weights - self._weights))
             self._weights = weights
             cause = UpdateCause(int(entry["cause"]))
             if cause != UpdateCause.STOP:
-                found.append(WeightChange(int(entry["tick"]), int(entry["trial"]), _CAUSES[cause], norm))
+                tick = int(entry["tick"])
+                name = "reward" if cause == UpdateCause.TICK and tick in self._rewarded else _CAUSES[cause]
+                found.append(WeightChange(tick, int(entry["trial"]), name, norm))
         for event in fresh.events[fresh.events["kind"] == EventKind.UPDATE_REJECTED]:
             refused = _CAUSES[UpdateCause(int(event["code"]))]
             found.append(WeightChange(int(event["tick"]), int(event["trial"]), refused, float(event["value"]), True))

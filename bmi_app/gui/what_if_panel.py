@@ -1,23 +1,32 @@
-"""Ask what another learning rate or rule would have decoded, and draw it over what was decoded."""
+"""Ask what another learning rate, rule or mapping would have decoded, and draw it over what was decoded."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PyQt6.QtCore import QEvent, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from bmi_app import plugins
+from bmi_app.gui.mapping_editor import MappingEditor
 from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.recorded_session import RecordedSession
+from bmi_app.gui.what_if_path import what_if_path
 from bmi_app.gui.worker import Worker
 
 _SEEN_S = 10.0
 _AS_RECORDED = "as recorded"
 _WHENS = ("off", "tick", "trial", "reward")
+_COLUMNS = 4
 
 
 class WhatIfPanel(QWidget):
-    """Show the decoded velocity around the playhead, recorded and as it would have been."""
+    """Show the decoded velocity around the playhead, recorded and as it would have been.
+
+    Signals: `computed()`, when there is another what-if, or none any more.
+    """
+
+    computed = pyqtSignal()
 
     def __init__(self, computes: Worker, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,48 +35,29 @@ class WhatIfPanel(QWidget):
         self._changed: np.ndarray | None = None
         self._at = 0
         self.rule, self.when, self.rate = QComboBox(), QComboBox(), QDoubleSpinBox()
+        self.mapping, self.edit_mapping = MappingEditor(self), QPushButton(_AS_RECORDED)
         self.compute, self.score = QPushButton("What if"), QLabel()
-        self.compute.setToolTip("Decode and learn anew; targets, cursor, rewards and spikes stay as recorded")
-        for box, words in ((self.rule, plugins.names("learning")), (self.when, _WHENS)):
-            box.addItem(_AS_RECORDED, "")
-            for word in words:
-                box.addItem(word, word)
-        self.rate.setRange(-1.0, 1e6)
-        self.rate.setDecimals(6)
-        self.rate.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-        self.rate.setSpecialValueText(_AS_RECORDED)
-        self.rate.setValue(-1.0)
-        self.score.setWordWrap(True)
         self.other = QLineEdit()
-        self.other.setPlaceholderText('or change another key: axes.x.gain=0.1   populations.vertical="32-47"')
-        self.other.setToolTip(
-            "Keys of axes, decoder, learning and populations, as for `bmi replay --set`; several: with ;"
-        )
         self.plots = [Plot("", f"decoded {axis} (cm/s)", "time (s)" if axis == "y" else "") for axis in "xy"]
-        theme = self.plots[0].theme
-        self._recorded = [plot.plot(pen=line(theme.cursor)) for plot in self.plots]
-        self._what_if = [plot.plot(pen=line(theme.failed)) for plot in self.plots]
-        self._heads = [plot.addLine(x=0.0, pen=line(theme.border)) for plot in self.plots]
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        for column, (name, widget) in enumerate((("Rule", self.rule), ("when", self.when), ("rate", self.rate))):
-            grid.addWidget(QLabel(name), 0, 2 * column)
-            grid.addWidget(widget, 0, 2 * column + 1)
-            grid.setColumnStretch(2 * column + 1, 1)
-        grid.addWidget(self.compute, 0, 6)
-        grid.addWidget(self.other, 1, 0, 1, 7)
-        for row, plot in enumerate(self.plots, 2):
-            grid.addWidget(plot, row, 0, 1, 7)
-            grid.setRowStretch(row, 1)
-        grid.addWidget(self.score, 4, 0, 1, 7)
+        self._recorded = [plot.plot() for plot in self.plots]
+        self._what_if = [plot.plot() for plot in self.plots]
+        self._heads = [plot.addLine(x=0.0) for plot in self.plots]
+        self._fill()
+        self._arrange()
+        self._restyle()
         self.compute.clicked.connect(self._ask)
+        self.edit_mapping.clicked.connect(self._show_mapping)
+        self.mapping.changed.connect(self._name_mapping)
 
     def show_session(self, session: RecordedSession) -> None:
         """Show another session, without a what-if."""
         self._session, self._changed = session, None
-        self.score.setText("Blue: decoded as recorded.")
+        self.mapping.show_protocol(session.protocol)
+        self.edit_mapping.setEnabled(bool(session.protocol.populations))
+        self.score.setText("Blue: decoded as recorded. Choose a change, then press What if.")
         self.compute.setEnabled(True)
         self.show_frame(0)
+        self.computed.emit()
 
     def show_frame(self, at: int) -> None:
         """Draw what lies around a frame."""
@@ -85,6 +75,22 @@ class WhatIfPanel(QWidget):
             head.setValue(at * session.dt_s)
             plot.setXRange(at * session.dt_s - _SEEN_S / 2, at * session.dt_s + _SEEN_S / 2, padding=0)
 
+    def path_cm(self, at: int) -> np.ndarray:
+        """Return where the what-if would have taken the cursor in the trial of a frame, f8[tick, 2]; empty without one."""
+        if self._session is None or self._changed is None:
+            return np.zeros((0, 2))
+        return what_if_path(self._session, self._changed, at)
+
+    def move_unit(self, unit: int, population: str) -> None:
+        """Move a unit to another population in the what-if."""
+        self.mapping.move_units([unit], population)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the system from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+            self._restyle()
+        super().changeEvent(event)
+
     def _overrides(self) -> list[str]:
         chosen = {"learning.rule": self.rule.currentData(), "learning.when": self.when.currentData()}
         overrides = [f"{key}={value}" for key, value in chosen.items() if value]
@@ -97,33 +103,90 @@ class WhatIfPanel(QWidget):
         if session is None:
             return
         folder: Path = session.folder
-        overrides = self._overrides()
+        overrides, moved = self._overrides(), dict(self.mapping.moved)
+        changes = [*overrides, *([f"unit {self.mapping.in_words()}"] if moved else [])]
         self.compute.setEnabled(False)
         self.score.setText("Recomputing…")
 
         def compute() -> Any:
             from bmi_app.session import replay  # it loads the kernels
 
-            return replay.what_if(folder, overrides)
+            return replay.what_if(folder, overrides, moved)
 
         self._computes.submit(
-            compute, lambda found: self._show(folder, overrides, found), lambda error: self._fail(folder, error)
+            compute, lambda found: self._show(folder, changes, found), lambda error: self._fail(folder, error)
         )
 
-    def _show(self, folder: Path, overrides: list[str], found: Any) -> None:
+    def _show(self, folder: Path, changes: list[str], found: Any) -> None:
         if self._session is None or self._session.folder != folder:
             return
         self._changed = found.frames
         before, after = found.recorded, found.changed
         self.score.setText(
-            f"Blue: recorded. Orange: with {', '.join(overrides) or 'nothing changed'}. Error "
-            f"{before['rmse_cm_s']:.2f} → {after['rmse_cm_s']:.2f} cm/s, angle {before['angle_deg']:.0f}° → "
-            f"{after['angle_deg']:.0f}°, {found.weight_updates:,} updates. The subject's spikes do not react to the change."
+            f"Orange, and dashed in the workspace: with {', '.join(changes) or 'nothing changed'}. Error {before['rmse_cm_s']:.2f} → "
+            f"{after['rmse_cm_s']:.2f} cm/s, angle {before['angle_deg']:.0f}° → {after['angle_deg']:.0f}°, "
+            f"{found.weight_updates:,} updates. The subject's spikes do not react to the change."
         )
         self.compute.setEnabled(True)
         self.show_frame(self._at)
+        self.computed.emit()
 
     def _fail(self, folder: Path, error: Exception) -> None:
         if self._session is not None and self._session.folder == folder:
             self.score.setText(f"✕ {error}")
             self.compute.setEnabled(True)
+
+    def _show_mapping(self) -> None:
+        self.mapping.show()
+        self.mapping.raise_()
+
+    def _name_mapping(self) -> None:
+        n_moved = len(self.mapping.moved)
+        text = f"{n_moved} unit{'s' if n_moved > 1 else ''} moved" if n_moved else _AS_RECORDED
+        self.edit_mapping.setText(text)
+        self.edit_mapping.setToolTip(f"Units moved: {self.mapping.in_words() or 'none'}. Click to move others.")
+
+    def _restyle(self) -> None:
+        theme = self.plots[0].theme
+        for recorded, what_if, head in zip(self._recorded, self._what_if, self._heads, strict=True):
+            recorded.setPen(line(theme.cursor))
+            what_if.setPen(line(theme.failed))
+            head.setPen(line(theme.border))
+
+    def _fill(self) -> None:
+        self.compute.setToolTip("Decode and learn anew; targets, cursor, rewards and spikes stay as recorded")
+        for box, words in ((self.rule, plugins.names("learning")), (self.when, _WHENS)):
+            box.addItem(_AS_RECORDED, "")
+            for word in words:
+                box.addItem(word, word)
+        self.rule.setAccessibleName("what-if: rule")
+        self.when.setAccessibleName("what-if: when it learns")
+        self.rate.setAccessibleName("what-if: learning rate")
+        self.edit_mapping.setAccessibleName("what-if: mapping")
+        self.rate.setRange(-1.0, 1e6)
+        self.rate.setDecimals(6)
+        self.rate.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.rate.setSpecialValueText(_AS_RECORDED)
+        self.rate.setValue(-1.0)
+        self.score.setWordWrap(True)
+        self.other.setPlaceholderText("or another key: axes.x.gain=0.1")
+        self.other.setToolTip(
+            "Keys of axes, decoder, learning and populations, as for `bmi replay --set`; several: with ;"
+        )
+
+    def _arrange(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(8, 6, 8, 6)
+        fields = (("Rule", self.rule), ("When", self.when), ("Rate", self.rate), ("Mapping", self.edit_mapping))
+        for at, (name, widget) in enumerate(fields):
+            row, column = divmod(2 * at, _COLUMNS)
+            grid.addWidget(QLabel(name), row, column)
+            grid.addWidget(widget, row, column + 1)
+        for column in range(1, _COLUMNS, 2):
+            grid.setColumnStretch(column, 1)
+        grid.addWidget(self.other, 2, 0, 1, _COLUMNS - 1)
+        grid.addWidget(self.compute, 2, _COLUMNS - 1)
+        for row, plot in enumerate(self.plots, 3):
+            grid.addWidget(plot, row, 0, 1, _COLUMNS)
+            grid.setRowStretch(row, 1)
+        grid.addWidget(self.score, 5, 0, 1, _COLUMNS)

@@ -8,16 +8,17 @@ from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QGuiApplication
 from PyQt6.QtWidgets import QApplication, QMainWindow, QMenu, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
+from bmi_app.gui import appearance
 from bmi_app.gui.command_sender import CommandSender
 from bmi_app.gui.control_bar import ControlBar
 from bmi_app.gui.docks import Docks
 from bmi_app.gui.faults import shown_faults
-from bmi_app.gui.feed import Feed
-from bmi_app.gui.live_panels import GRID, TABS, LivePanels
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.narration import Narrator
 from bmi_app.gui.notice_strip import NoticeStrip
 from bmi_app.gui.result_card import summary_text
+from bmi_app.gui.session_panels import GRID, TABS, SessionPanels
+from bmi_app.gui.session_source import LiveSource
 from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDialog, bind
 from bmi_app.gui.status_panel import StatusPanel
 from bmi_app.gui.subject_window import SubjectWindow
@@ -53,7 +54,7 @@ class OperatorWindow(QMainWindow):
         self._close_at_end = close_at_end
         self._may_close = False
         self.phase = Phase.RUNNING
-        self.feed = Feed(attachment)
+        self.source = LiveSource(attachment)
         self.narrator = Narrator(attachment)
         self.commands = CommandSender(attachment, self)
         self.notice = NoticeStrip(attachment)
@@ -61,7 +62,7 @@ class OperatorWindow(QMainWindow):
         self.status = StatusPanel(attachment.protocol.driver.kind)
         self.controls = ControlBar()
         self.log = LogPanel()
-        self.live = LivePanels(attachment, self._last_figures, self)
+        self.live = SessionPanels(self.source, self._last_figures, self)
         self.subject: SubjectWindow | None = None
         self._rescue: Worker | None = None
         self.keys: ShortcutsDialog | None = None
@@ -82,7 +83,7 @@ class OperatorWindow(QMainWindow):
 
     def refresh(self) -> None:
         """Read what is new in the live file and show it: the task at every call, figures more slowly."""
-        fresh = self.feed.fresh()
+        fresh = self.source.fresh()
         self.task_view.take(fresh.frames)
         if self.subject is not None:
             self.subject.take(fresh.frames)
@@ -306,8 +307,10 @@ class OperatorWindow(QMainWindow):
     def _fill_menus(self) -> None:
         bar = self.menuBar()
         assert bar is not None
-        panels, view, keys = (bar.addMenu(title) or QMenu() for title in ("&Panels", "&Subject", "&Help"))
+        titles = ("&Panels", "&Subject", "&View", "&Help")
+        panels, view, looks, keys = (bar.addMenu(title) or QMenu() for title in titles)
         self.docks.fill_menu(panels)
+        appearance.fill_menu(looks)
         view.addAction(f"Subject window ({SUBJECT_KEY})", self.show_subject)
         self.sound = QAction("Sound at reward", self)
         self.sound.setCheckable(True)
@@ -343,6 +346,7 @@ def run(folder: Path, close_at_end: bool) -> int:
     attachment = Attachment(folder)
     lower_view()
     application = QApplication.instance() or QApplication(["bmi"])
+    appearance.begin()
     window = OperatorWindow(attachment, close_at_end)
     interrupted = []
 

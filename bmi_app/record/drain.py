@@ -98,6 +98,8 @@ class Drain:
         self._take("events", "events", heads["events"], cells.EVENTS_HEAD)
         for event, text in notes:
             self._journal.append("events", event, None, [text])
+            if self._tally is not None:
+                self._tally.add_events(event)
         self._take("commands", "commands_done", heads["commands"], cells.COMMANDS_HEAD)
         self._take("weights", "weights_log", heads["weights"], cells.WEIGHTS_HEAD, "weights_rows")
         self._take_learnt(heads["frames"])

@@ -30,6 +30,9 @@ class Tally:
         self._latencies_s: list[np.ndarray] = []
         self._totals = dict.fromkeys(_TOTALS, 0)
         self._stop = StopReason.NONE
+        self._arrival_s = 0.0  # of the newest data so far
+        self._data_age_s = 0.0  # the greatest
+        self._synced_s = self._sync_gap_s = self._journal_bytes = np.nan
 
     @_any_number
     def add_frames(self, frames: np.ndarray) -> None:
@@ -47,6 +50,10 @@ class Tally:
             self._totals = {name: int(health[name][-1]) for name in _TOTALS}
             published = health[health["published_s"] > 0]
             self._latencies_s.append(published["published_s"] - np.maximum(published["due_s"], published["arrival_s"]))
+            arrived_s = np.maximum.accumulate(np.maximum(health["arrival_s"], self._arrival_s))
+            ages_s = (health["due_s"] - arrived_s)[arrived_s > 0]
+            self._data_age_s = float(np.fmax(self._data_age_s, np.max(ages_s, initial=0.0)))
+            self._arrival_s = float(arrived_s[-1])
 
     def add_events(self, events: np.ndarray) -> None:
         """Count further events."""
@@ -55,6 +62,9 @@ class Tally:
             self._outcomes.append(ends["code"].copy())
             self._times_s.append(ends["value"].copy())
         self._losses += int(np.count_nonzero(events["kind"] == EventKind.SOURCE_LOST))
+        for synced in events[events["kind"] == EventKind.JOURNAL_SYNCED]:
+            self._sync_gap_s = float(np.fmax(self._sync_gap_s, float(synced["time_s"]) - self._synced_s))
+            self._synced_s, self._journal_bytes = float(synced["time_s"]), float(synced["value"])
         stops = events["code"][events["kind"] == EventKind.SESSION_STOP]
         if len(stops) > 0 and int(stops[-1]) in list(StopReason):
             self._stop = StopReason(int(stops[-1]))
@@ -85,6 +95,8 @@ class Tally:
             trials or successes. ``latency_us`` is from the moment at which a frame could have been made (its bin was
             due, its last spike had arrived) to its publication; its values are None where nothing was timed.
             ``source_lost_s`` is the time for which the watchdog held the cursor and the trial clock.
+            ``longest_data_age_s`` is how long the source gave nothing. ``journal_bytes`` and ``longest_sync_gap_s`` are
+            those of the syncs while the session ran, None where there was none, or only one.
         """
         outcomes = np.concatenate([np.empty(0, np.int32), *self._outcomes])
         times_s = np.concatenate([np.empty(0), *self._times_s])
@@ -109,6 +121,9 @@ class Tally:
             "weight_updates": self._updates,
             "rejected_updates": self._rejected,
             "latency_us": _percentiles(latencies_us[np.isfinite(latencies_us)]),
+            "longest_data_age_s": _finite(self._data_age_s),
+            "journal_bytes": round(self._journal_bytes) if np.isfinite(self._journal_bytes) else None,
+            "longest_sync_gap_s": _finite(self._sync_gap_s),
             "stop_reason": (self._stop if stop_reason is None else stop_reason).name,
             "recovered": recovered,
         }

@@ -84,7 +84,7 @@ def _update(rule, core, model, trial, logs, first, last, cause):
 
 @part
 def learn(rule, core, model, features, trial, task, logs, sampled):
-    """Call the rule if this tick is one at which it acts; store changed weights at the end of a trial."""
+    """Call the rule if this tick is one at which it acts; store changed weights at a reward and at the end of a trial."""
     config, state, blocks = core[1][0], core[2][0], task[2]
     ended = state.outcome != 0
     active = config.learn_when != _OFF and state.learning_on and state.block >= 0 and not state.held
@@ -98,7 +98,8 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
         elif config.learn_when == _REWARD and state.reward > 0.0 and n > 0:
             _update(rule, core, model, trial, logs, 0, n, _CAUSE_REWARD)
             state.n_samples = 0  # a second reward in this trial teaches only what came after the first
-    if state.weights_dirty and (ended or config.learn_when != _TICK):
+    # Each reward's change is listed and can be undone, the operator's rewards too.
+    if state.weights_dirty and (ended or state.reward > 0.0 or config.learn_when != _TICK):
         cause = _CAUSE_TICK
         if config.learn_when == _TRIAL:
             cause = _CAUSE_TRIAL

@@ -91,6 +91,7 @@ class EventKind(IntEnum):
     SOURCE_INFO = 35  # text: what the driver found, lost or refused
     COMMAND_REFUSED = 36  # text: why
     OUTPUT_FAILED = 37  # code: output index; text: why
+    JOURNAL_SYNCED = 38  # the journal is safe on the disk; code: how long that took (ms); value: its size (bytes)
 
 
 class UpdateCause(IntEnum):

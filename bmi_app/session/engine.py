@@ -181,8 +181,11 @@ class Engine:
     def _sync(self) -> None:
         """Have the journal on the disk every second; apart from the writing, since it may take long."""
         while not self._over.wait(_SYNC_S):
+            n_bytes, began_s = self._journal.bytes_written, clock.now_s()
             self._journal.sync()
             write_cell_f8(self._ctl, cells.SYNCED, self._journal.last_sync_s)
+            took_ms = round((self._journal.last_sync_s - began_s) * 1e3)
+            self._operator.note(EventKind.JOURNAL_SYNCED, "", took_ms, n_bytes)
 
     def _measure_clock(self) -> None:
         while not self._over.wait(_CLOCK_S):

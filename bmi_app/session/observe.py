@@ -14,6 +14,7 @@ from bmi_app.record.damage import JournalError
 from bmi_app.rt import cells
 from bmi_app.rt.records import HEALTH, EventKind, Flag, Outcome, TaskState
 from bmi_app.session.attach import Attachment
+from protocols.schema import Protocol
 
 # No new tick for so long: ask, this often, whether the engine lives; say it after that.
 _QUIET_S, _ASK_S, _STALLED_S = 0.25, 0.1, 1.0
@@ -211,6 +212,15 @@ def ending(attachment: Attachment) -> tuple[str, bool]:
     if "error" in summary:
         return str(summary["error"]), True
     return str(summary.get("stop_reason", "")).lower().replace("_", " "), False
+
+
+def state_text(frame: np.ndarray, protocol: Protocol) -> str:
+    """Say in which block and trial a frame lies, and what the task asks for."""
+    block, trial = int(frame["block"]), int(frame["trial"])
+    parts = [f"trial {trial + 1}"] if trial >= 0 else []
+    if block >= 0:
+        parts.insert(0, protocol.blocks[block].name or protocol.blocks[block].kind.replace("_", " "))
+    return ", ".join([*parts, _STATE_WORDS[TaskState(int(frame["state"]))]])
 
 
 def remedy(attachment: Attachment) -> str:

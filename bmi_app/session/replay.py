@@ -1,7 +1,7 @@
 """Recompute a recorded session: verify that it is bit-exact, or ask what another protocol would have done with it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +109,18 @@ class WhatIf:
     frames: np.ndarray
 
 
-def what_if(folder: Path, overrides: list[str]) -> WhatIf:
+def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None = None) -> WhatIf:
     """Decode and learn a recording under a changed protocol; targets, cursor and rewards stay as recorded.
+
+    Parameters
+    ----------
+    folder : Path
+        The session folder.
+    overrides : list of str
+        `KEY=VALUE`, of axes, decoder, learning and populations.
+    moved : mapping of int to str, optional
+        Units that belong to another population from the start to the end, whatever the operator did with them; moves
+        of other units act as recorded.
 
     Raises
     ------
@@ -125,7 +135,13 @@ def what_if(folder: Path, overrides: list[str]) -> WhatIf:
 
     recording = reading.read(folder, kinds=("frames", "events", "commands", "weights"))
     _refuse_unchangeable(recording, overrides)
-    core = build(_protocol(recording, overrides), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
+    protocol = _protocol(recording, overrides)
+    if moved:
+        protocol = _moved(protocol, moved)
+        others = recording.commands["kind"] != CommandKind.MOVE_UNIT
+        kept = others | ~np.isin(recording.commands["index"], list(moved))
+        recording = replace(recording, commands=recording.commands[kept])
+    core = build(protocol, frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     made = []
     for first, last in _chunks(core, recording):
         run_what_if(core.decode, core.learn, core.session, recording.frames[first:last], recording.counts[first:last])
@@ -171,6 +187,25 @@ def _refuse_unchangeable(recording: Recording, overrides: list[str]) -> None:
         )
     if "populations" in tables and np.any(recording.commands["kind"] == CommandKind.MOVE_UNIT):
         raise BuildError("what-if: the operator moved units, so that populations are held as recorded")
+
+
+def _moved(protocol: Protocol, moved: Mapping[int, str]) -> Protocol:
+    """Return a protocol whose populations hold other units."""
+    populations = protocol.population_indices()
+    unknown = sorted(set(moved.values()) - set(populations))
+    if unknown or not all(0 <= unit < protocol.units.count for unit in moved):
+        what = f"no population {unknown[0]!r}" if unknown else f"units run from 0 to {protocol.units.count - 1}"
+        raise BuildError(f"what-if: {what}; populations: {', '.join(populations)}")
+    changed = {
+        name: tuple(
+            unit for unit in range(protocol.units.count) if moved.get(unit, name if unit in units else None) == name
+        )
+        for name, units in populations.items()
+    }
+    empty = [name for name, units in changed.items() if not units]
+    if empty:
+        raise BuildError(f"what-if: no unit is left in population {empty[0]!r}; leave it at least one")
+    return protocol.model_copy(update={"populations": changed})
 
 
 def _protocol(recording: Recording, overrides: Sequence[str] = ()) -> Protocol:

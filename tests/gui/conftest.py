@@ -10,6 +10,7 @@ from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
 
 from bmi_app import plugins
+from bmi_app.gui.appearance import Appearance, show
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.record import session_folder
 from bmi_app.record.process_id import process_start
@@ -92,6 +93,14 @@ class SteppedSession:
 def _forgotten_layout(tmp_path: Path) -> None:
     """Start every test from a window that was never arranged."""
     QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
+
+
+@pytest.fixture(params=[Appearance.LIGHT, Appearance.DARK], ids=str)
+def appearance(request: Any, qapp: QApplication) -> Iterator[str]:
+    before = qapp.palette()
+    show(request.param)
+    yield request.param.value
+    qapp.setPalette(before)
 
 
 @pytest.fixture

@@ -134,7 +134,10 @@ def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: Operat
     qtbot.mouseClick(shown.controls.plain["next_block"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "next block · tick " in shown.log.toPlainText())
     qtbot.waitUntil(lambda: shown.phase == Phase.ENDED, timeout=15_000)  # it was the last
-    assert not shown.live.learning.isEnabled()
+    learning = shown.live.learning
+    knobs = (learning.rate, learning.assist, learning.follow, learning.undo, learning.save, learning.load)
+    assert not any(knob.isEnabled() for knob in (*knobs, learning.learning, *learning.gains.values()))
+    assert learning.updates.isEnabled()  # it can still be read
     assert not shown.controls.plain["reward"].isEnabled()
 
 

@@ -1,11 +1,10 @@
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPointF, Qt
-from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QApplication
 
 from bmi_app.gui.docks import is_seen
@@ -16,14 +15,6 @@ from bmi_app.gui.unit_statistics import UnitStatistics
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.rt.records import FRAME, EventKind, TaskState, UpdateCause
 from bmi_app.session.attach import Attachment
-
-
-@pytest.fixture(params=["#efefef", "#2b2f36"], ids=["light", "dark"])
-def appearance(request: Any, qapp: QApplication) -> Iterator[str]:
-    before = qapp.palette()
-    qapp.setPalette(QPalette(QColor(request.param)))
-    yield request.node.callspec.id
-    qapp.setPalette(before)
 
 
 def refresh(shown: OperatorWindow, times: int = 40) -> None:

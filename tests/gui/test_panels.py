@@ -1,9 +1,8 @@
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PyQt6.QtGui import QColor, QImage, QPalette
+from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QApplication
 
 from bmi_app.gui.log_panel import LogPanel
@@ -13,14 +12,6 @@ from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.rt.records import EventKind, StopReason, TaskState, UpdateCause
 from bmi_app.session.attach import Attachment
 from bmi_app.session.observe import Observer
-
-
-@pytest.fixture(params=["#efefef", "#2b2f36"], ids=["light", "dark"])
-def appearance(request: Any, qapp: QApplication) -> Iterator[str]:
-    before = qapp.palette()
-    qapp.setPalette(QPalette(QColor(request.param)))
-    yield request.node.callspec.id
-    qapp.setPalette(before)
 
 
 def colours(image: QImage) -> set[str]:

@@ -5,24 +5,40 @@ from typing import Any
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtWidgets import QApplication
 
+from bmi_app.gui.docks import is_seen
+from bmi_app.gui.playback import Playback
+from bmi_app.gui.recorded_session import RecordedSession, read_session
 from bmi_app.gui.replay_page import ReplayPage
+from bmi_app.gui.unit_statistics import UnitStatistics
+from bmi_app.gui.what_if_path import what_if_path
 from bmi_app.gui.worker import Worker
+from bmi_app.rt.records import EVENT, EventKind, TaskState
+from bmi_app.session import replay
+from bmi_app.session.build import BuildError
 from bmi_app.session.run_fast import run_fast
 
 
-@pytest.fixture
-def page(qtbot: Any, sessions_folder: Path) -> Iterator[Callable[[], ReplayPage]]:
-    workers = [Worker("reads"), Worker("computes")]
-    overrides = ["session.duration_s=120", "learning.when='trial'", "decoder.scramble=0.3"]
+def record(root: Path, *overrides: str) -> Path:
     request = {
         "protocol": "center_out",
-        "overrides": overrides,
-        "out": str(sessions_folder),
+        "overrides": ["session.duration_s=120", "decoder.scramble=0.3", *overrides],
+        "out": str(root),
         "speed": "max",
         "source_timeout_s": 1.0,
     }
-    folder = Path(run_fast(request, lambda text: None, lambda ticks: None)["session"])
+    return Path(run_fast(request, lambda text: None, lambda ticks: None)["session"])
+
+
+@pytest.fixture
+def folder(sessions_folder: Path) -> Path:
+    return record(sessions_folder, "learning.when='trial'")
+
+
+@pytest.fixture
+def page(qtbot: Any, folder: Path) -> Iterator[Callable[[], ReplayPage]]:
+    workers = [Worker("reads"), Worker("computes")]
 
     def show() -> ReplayPage:
         page = ReplayPage(workers[0], workers[1])
@@ -31,7 +47,7 @@ def page(qtbot: Any, sessions_folder: Path) -> Iterator[Callable[[], ReplayPage]
         page.show()
         qtbot.waitExposed(page)
         page.open(folder)
-        qtbot.waitUntil(lambda: page.session is not None, timeout=10_000)
+        qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.raster), timeout=20_000)
         return page
 
     yield show
@@ -78,3 +94,163 @@ def test_what_if_and_verify(page: Any, qtbot: Any, keep_picture: Any) -> None:
     qtbot.waitUntil(shown.verify.isEnabled, timeout=60_000)
     assert shown.verdict.text().startswith("✔ Bit-exact: all 12,000 ticks")
     keep_picture(shown, "replay_what_if")
+
+
+def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, keep_picture: Any) -> None:
+    shown = page()
+    session, panels = shown.session, shown.panels
+    shown.seek(61.0)
+    tick = session.at(61.0)
+    shown.docks.redraw_all()
+    image = panels.raster._spike_image.image
+    assert tick % 2 == 0
+    columns = session.counts[tick - 198 : tick + 1].sum(axis=0)
+    assert np.array_equal(image[:, -100:].any(axis=1), columns[panels.raster._order] > 0)
+    ended = [trial for trial in session.trials if trial.end_tick <= tick]
+    assert 3 < len(panels.trials.ended) == len(ended) < len(session.trials)
+    stored = session.weights["tick"] <= tick
+    recorded = session.weights_rows[stored][-1]
+    assert np.array_equal(shown.playback.model().weights.ravel(), recorded[: 2 * session.counts.shape[1]])
+    for title, dock in shown.docks.docks.items():
+        dock.raise_()
+        QApplication.processEvents()
+        shown.docks.redraw_all()
+        assert title == "What if" or is_seen(shown.docks.panels[title])
+        keep_picture(shown, f"replay_{title.lower().replace(' ', '_')}")
+    assert panels.learning.updates.topLevelItemCount() == sum(c.tick <= tick for c in session.changes)
+    assert not panels.learning.rate.isEnabled()
+    for title in ("Trials", "Learning"):
+        shown.docks.docks[title].raise_()
+    QApplication.processEvents()
+    shown.seek(0.0)  # back: nothing of later stays
+    assert panels.trials.ended == []
+    assert panels.table.model.rowCount() == 0
+    assert panels.learning.updates.topLevelItemCount() == 1
+    shown.docks.docks["Spikes"].raise_()
+    QApplication.processEvents()
+    shown.docks.redraw_all()
+    assert not panels.raster._spike_image.image[:, :-1].any()
+    assert panels.timing._n_latencies <= 1
+
+
+def test_a_jump_shows_what_playing_there_shows(folder: Path) -> None:
+    session = read_session(folder)
+    played, jumped = (UnitStatistics(session.protocol.units.count, session.dt_s) for _ in range(2))
+    there = Playback(session)
+    for at in range(0, 9000, 7):
+        rows = there.advance_to(at)
+        played.take(rows.frames, rows.counts)
+    rows = Playback(session).jump_to(there.at)
+    jumped.take(rows.frames, rows.counts)
+    assert len(rows.frames) == there.at + 1 < 12_000  # all of it: two minutes are remembered
+    for name in ("velocity", "target"):
+        assert np.abs(played.correlation(name)).max() > 0.2
+        assert jumped.correlation(name) == pytest.approx(played.correlation(name), abs=1e-9)
+    assert jumped.rates_hz == pytest.approx(played.rates_hz, rel=1e-9)
+    assert jumped.silent().tolist() == played.silent().tolist()
+
+
+def test_the_open_loop_path_of_the_recording_is_the_recorded_path(folder: Path) -> None:
+    session = read_session(folder)
+    checked = 0
+    for at in range(600, len(session.frames), 731):
+        path_cm = what_if_path(session, session.frames, at)
+        if int(session.frames["state"][at]) not in (TaskState.MOVE, TaskState.HOLD):
+            assert len(path_cm) == 0
+            continue
+        cursor_cm = np.stack((session.frames["cursor_x_cm"], session.frames["cursor_y_cm"]), axis=1)
+        assert path_cm == pytest.approx(cursor_cm[at + 1 - len(path_cm) : at + 1], abs=1e-9)
+        checked += len(path_cm)
+    assert checked > 500
+
+
+def test_units_moved_by_hand_are_another_mapping(page: Any, qtbot: Any, keep_picture: Any) -> None:
+    shown = page()
+    panels, what_if = shown.panels, shown.what_if
+    panels.selection.select(5)
+    shown.setFocus()
+    qtbot.keyClick(shown, Qt.Key.Key_C)
+    panels.selection.select(40)
+    qtbot.keyClick(shown, Qt.Key.Key_X)
+    assert what_if.mapping.moved == {5: "control", 40: "horizontal"}
+    assert what_if.edit_mapping.text() == "2 units moved"
+    assert shown.playback.unit_population[5] == 0  # the recording stays as it is
+    qtbot.mouseClick(what_if.compute, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(what_if.compute.isEnabled, timeout=60_000)
+    assert "with unit 5 to control, 40 to horizontal" in what_if.score.text()
+    written = ["populations.horizontal=0-4,6-31,40", "populations.vertical=32-39,41-63"]
+    other = replay.what_if(shown.session.folder, written)
+    assert np.array_equal(what_if._changed, other.frames)
+    at = int(np.flatnonzero(shown.session.frames["state"] == TaskState.HOLD)[-1])
+    shown.seek(at * shown.session.dt_s)
+    assert len(shown.task_view._other_path_cm) > 20
+    qtbot.mouseClick(what_if.edit_mapping, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(what_if.mapping.brushes["vertical"], Qt.MouseButton.LeftButton)
+    at_unit = what_if.mapping.map.unit_centre(7).toPoint()
+    qtbot.mousePress(what_if.mapping.map, Qt.MouseButton.LeftButton, pos=at_unit)
+    qtbot.mouseRelease(what_if.mapping.map, Qt.MouseButton.LeftButton, pos=at_unit)
+    assert what_if.mapping.moved == {5: "control", 7: "vertical", 40: "horizontal"}
+    keep_picture(what_if.mapping, "replay_mapping")
+    keep_picture(shown, "replay_moved")
+    panels.selection.select(5)
+    panels.selection.move_by_key("x")  # back where it was
+    assert 5 not in what_if.mapping.moved
+    qtbot.mouseClick(what_if.mapping.reset, Qt.MouseButton.LeftButton)
+    assert what_if.mapping.moved == {}
+    assert what_if.edit_mapping.text() == "as recorded"
+
+
+def test_a_mapping_that_cannot_be_is_refused(folder: Path) -> None:
+    with pytest.raises(BuildError, match="no population 'sideways'; populations: horizontal, vertical, control"):
+        replay.what_if(folder, [], {1: "sideways"})
+    with pytest.raises(BuildError, match="units run from 0 to 95"):
+        replay.what_if(folder, [], {96: "control"})
+    with pytest.raises(BuildError, match="no unit is left in population 'vertical'"):
+        replay.what_if(folder, [], dict.fromkeys(range(32, 64), "control"))
+
+
+def test_keys_move_the_playhead(page: Any, qtbot: Any) -> None:
+    shown = page()
+    shown.setFocus()
+    qtbot.keyClick(shown, Qt.Key.Key_End)
+    assert shown.time_s == pytest.approx(120)
+    qtbot.keyClick(shown, Qt.Key.Key_Left)
+    assert shown.time_s == pytest.approx(119)
+    qtbot.keyClick(shown, Qt.Key.Key_Right)
+    qtbot.keyClick(shown, Qt.Key.Key_Home)
+    assert shown.time_s == 0
+    qtbot.keyClick(shown, Qt.Key.Key_BracketRight)
+    assert shown.speed.currentData() == 2.0
+    qtbot.keyClick(shown, Qt.Key.Key_Space)
+    assert shown.is_playing
+    qtbot.keyClick(shown, Qt.Key.Key_Space)
+    assert not shown.is_playing
+
+
+def test_a_second_session_takes_the_place_of_the_first(page: Any, qtbot: Any, sessions_folder: Path) -> None:
+    shown = page()
+    other = record(sessions_folder, "units.count=40", "populations.vertical='32-36'", "session.duration_s=20")
+    first = shown.session
+    shown.open(other)
+    qtbot.waitUntil(lambda: shown.session is not first, timeout=10_000)
+    assert len(shown.playback.unit_population) == 40
+    assert shown.what_if.isVisible()
+    assert shown.clock.text() == "00:00 of 00:20"
+
+
+def test_timing_is_that_of_the_recording(folder: Path) -> None:
+    session = read_session(folder)
+    events = np.zeros(2, EVENT)
+    events["kind"], events["tick"], events["value"] = EventKind.JOURNAL_SYNCED, (1000, 2000), (1e6, 2e6)
+    events["time_s"] = session.frames["edge_s"][[1000, 2000]] + 0.25
+    session.health["missed_ticks"][1500:] = 2
+    timed = RecordedSession(**{**vars(session), "events": events})
+    playback = Playback(timed)
+    playback.jump_to(900)
+    assert playback.timing().sync_age_s is None
+    playback.jump_to(1600)
+    found = playback.timing()
+    assert (found.missed_ticks, found.saved_bytes) == (2, 1_000_000)
+    assert found.sync_age_s == pytest.approx(5.75)
+    assert found.data_age_s is not None
+    assert 0 <= found.data_age_s < 0.1

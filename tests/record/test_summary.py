@@ -21,11 +21,13 @@ def test_a_hand_made_session():
     health["published_s"][-1] = 0  # was never published
     health["late_spikes"] = np.arange(1000)
     ends = [(Outcome.SUCCESS, 1.5), (Outcome.TIMEOUT_NOT_HELD, 9.0), (Outcome.SUCCESS, 2.5), (Outcome.BLOCK_ENDED, 0.0)]
-    events = np.zeros(len(ends) + 2, EVENT)
+    events = np.zeros(len(ends) + 5, EVENT)
     for event, (code, value) in zip(events, ends, strict=False):
         event["kind"], event["code"], event["value"] = EventKind.TRIAL_END, code, value
     events["kind"][4], events["code"][4] = EventKind.REWARD, Outcome.SUCCESS
     events["kind"][5], events["code"][5] = EventKind.SESSION_STOP, StopReason.DURATION
+    events["kind"][6:] = EventKind.JOURNAL_SYNCED
+    events["time_s"][6:], events["value"][6:] = (1.0, 2.5, 3.0), (1e5, 2e5, 3e5)
     tally = Tally()
     for part in np.array_split(np.arange(1000), 7):
         tally.add_frames(frames[part])
@@ -53,6 +55,9 @@ def test_a_hand_made_session():
         "missed_ticks": 0,
         "weight_updates": 7,
         "rejected_updates": 5,
+        "longest_data_age_s": 0.5,
+        "journal_bytes": 300_000,
+        "longest_sync_gap_s": 1.5,
         "stop_reason": "DURATION",
         "recovered": False,
     }

@@ -10,23 +10,20 @@ from bmi_app.gui.feed import Fresh, Panel
 from bmi_app.gui.learning_panel import LearningPanel
 from bmi_app.gui.populations import populations_of
 from bmi_app.gui.raster_panel import RasterPanel
-from bmi_app.gui.timing_panel import TimingPanel
+from bmi_app.gui.session_source import SessionSource
+from bmi_app.gui.timing_panel import TimingFigures, TimingPanel
 from bmi_app.gui.trajectories_panel import TrajectoriesPanel
 from bmi_app.gui.trial_table import TrialTable
-from bmi_app.gui.trials import Trials
 from bmi_app.gui.tuning_panel import TuningPanel
 from bmi_app.gui.unit_selection import UnitSelection
 from bmi_app.gui.unit_statistics import UnitStatistics
-from bmi_app.gui.weight_changes import WeightChanges
-from bmi_app.session.attach import Attachment
-from bmi_app.session.observe import Figures
 
 # The columns of docks below the task: as tabs behind each other, and all at once.
 TABS = [["Spikes", "Tuning", "Trials", "Timing"], ["Decoder", "Learning", "Curves", "Trajectories"]]
 GRID = [["Spikes", "Tuning", "Trials"], ["Decoder", "Learning", "Timing"], ["Trajectories", "Curves"]]
 
 
-class LivePanels(QObject):
+class SessionPanels(QObject):
     """Hold the panels, `by_title` too.
 
     Signals: `command_asked(request)`, from any of them.
@@ -35,18 +32,17 @@ class LivePanels(QObject):
     command_asked = pyqtSignal(dict)
 
     def __init__(
-        self, attachment: Attachment, figures: Callable[[], Figures], parent: QObject | None = None
+        self, source: SessionSource, figures: Callable[[], TimingFigures], parent: QObject | None = None
     ) -> None:  # fmt: skip
         super().__init__(parent)
-        protocol, tick_s = attachment.protocol, float(attachment.arrays["config"][0]["tick_s"])
-        self.selection = UnitSelection(attachment, populations_of(protocol), self)
+        protocol, tick_s = source.protocol, source.protocol.tick.period_ms / 1e3
+        self.trials = source.trials
+        self.selection = UnitSelection(source, populations_of(protocol), self)
         self.statistics = UnitStatistics(protocol.units.count, tick_s)
-        self.changes = WeightChanges(attachment.arrays["weights"].size)
-        self.trials = Trials(tick_s)
         self.raster = RasterPanel(self.selection, self.statistics, tick_s)
         self.tuning = TuningPanel(self.selection, self.statistics)
-        self.decoder = DecoderPanel(attachment, self.selection, self.changes)
-        self.learning = LearningPanel(attachment, self.changes)
+        self.decoder = DecoderPanel(source, self.selection)
+        self.learning = LearningPanel(source)
         self.table = TrialTable(self.trials)
         self.curves = CurvesPanel(self.trials)
         self.trajectories = TrajectoriesPanel(protocol, self.trials)
@@ -67,9 +63,13 @@ class LivePanels(QObject):
     def take(self, fresh: Fresh) -> None:
         """Bring up to date what several panels show."""
         self.statistics.take(fresh.frames, fresh.counts)
-        self.changes.take(fresh)
-        self.trials.take(fresh)
+
+    def restart(self) -> None:
+        """Forget what came: what follows does not follow on it."""
+        self.statistics.restart()
+        for panel in self.by_title.values():
+            panel.restart()
 
     def end(self) -> None:
         """Offer no command any more."""
-        self.learning.setEnabled(False)
+        self.learning.offer_no_commands()

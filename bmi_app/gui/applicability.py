@@ -1,0 +1,65 @@
+"""Say which keys of a protocol have no effect beside the other choices in their table, and why."""
+
+from collections.abc import Callable
+from typing import Any
+
+# Key with the indices of lists left out: (the key beside it on which it depends, the words with which it applies).
+_ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
+    "tick.grace_ms": ("source", ("clock",)),
+    "units.first_channel": ("map", ("channel", "channel_unit")),
+    "units.first_unit": ("map", ("channel_unit",)),
+    "units.units_per_channel": ("map", ("channel_unit",)),
+    "units.table": ("map", ("table",)),
+    "decoder.smoothing_ms": ("smoothing", ("exponential", "boxcar")),
+    "learning.rule": ("when", ("tick", "trial", "reward")),
+    "learning.rate": ("when", ("tick", "trial", "reward")),
+    "learning.weight_min": ("when", ("tick", "trial", "reward")),
+    "learning.weight_max": ("when", ("tick", "trial", "reward")),
+    "learning.sample_ms": ("when", ("tick", "trial", "reward")),
+    "learning.settings": ("when", ("tick", "trial", "reward")),
+    "task.count": ("pattern", ("ring",)),
+    "task.distance_cm": ("pattern", ("ring",)),
+    "task.first_angle_deg": ("pattern", ("ring",)),
+    "task.positions_cm": ("pattern", ("list",)),
+    "task.margin_cm": ("pattern", ("uniform",)),
+    "task.order": ("pattern", ("ring", "list")),
+    "blocks.trials": ("kind", ("observation", "closed_loop")),
+    "blocks.assist": ("kind", ("closed_loop",)),
+    "blocks.learning": ("kind", ("observation", "closed_loop")),
+    "driver.stream": ("kind", ("lsl",)),
+    "driver.type": ("kind", ("lsl",)),
+    "driver.source_id": ("kind", ("lsl",)),
+    "driver.host": ("kind", ("lsl",)),
+}
+# The keys of which one at most may be given.
+_NOT_BOTH = {
+    "blocks.duration_s": ("trials",),
+    "blocks.trials": ("duration_s",),
+    "axes.population": ("push", "pull"),
+    "axes.push": ("population",),
+    "axes.pull": ("population",),
+}
+_ONLY_ABOVE_0 = {"decoder.scramble_seed": "scramble", "learning.exploration_tau_ms": "exploration_cm_s"}
+
+
+def why_not(key: str, value_of: Callable[[str], Any]) -> str:
+    """Return why a key has no effect, in a few words, or nothing where it has one.
+
+    Parameters
+    ----------
+    key : str
+        Dotted path.
+    value_of : callable
+        Gives the value of a key of the same table by its name, its default where the file says nothing, None where
+        there is none.
+    """
+    parts = key.split(".")
+    general = f"{parts[0]}.{parts[-1]}" if parts[0] in ("axes", "blocks") else key
+    if general in _ONLY_WITH:
+        beside, words = _ONLY_WITH[general]
+        if value_of(beside) not in words:
+            return f"only with {beside} {' or '.join(words)}"
+    if general in _ONLY_ABOVE_0 and not value_of(_ONLY_ABOVE_0[general]):
+        return f"only with {_ONLY_ABOVE_0[general]} above 0"
+    given = [name for name in _NOT_BOTH.get(general, ()) if value_of(name) is not None]
+    return f"not together with {given[0]}" if given else ""
