@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+_WITH_TRIALS = ("observation", "closed_loop", "arm", "isometric", "drawing")
 # Key with the indices of lists left out: (the key beside it on which it depends, the words with which it applies).
 _ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "tick.grace_ms": ("source", ("clock",)),
@@ -23,9 +24,9 @@ _ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "task.positions_cm": ("pattern", ("list",)),
     "task.margin_cm": ("pattern", ("uniform",)),
     "task.order": ("pattern", ("ring", "list")),
-    "blocks.trials": ("kind", ("observation", "closed_loop")),
+    "blocks.trials": ("kind", _WITH_TRIALS),
     "blocks.assist": ("kind", ("closed_loop",)),
-    "blocks.learning": ("kind", ("observation", "closed_loop")),
+    "blocks.learning": ("kind", _WITH_TRIALS),
     "driver.stream": ("kind", ("lsl",)),
     "driver.type": ("kind", ("lsl",)),
     "driver.source_id": ("kind", ("lsl",)),
@@ -39,7 +40,14 @@ _NOT_BOTH = {
     "axes.push": ("population",),
     "axes.pull": ("population",),
 }
-_ONLY_ABOVE_0 = {"decoder.scramble_seed": "scramble", "learning.exploration_tau_ms": "exploration_cm_s"}
+# The key beside it that must be given, and not be 0.
+_NEEDS = {
+    "decoder.scramble_seed": "scramble",
+    "learning.exploration_tau_ms": "exploration_cm_s",
+    "task.path_cycles": "path_size_cm",
+    "task.path_phase_deg": "path_size_cm",
+    "task.path_ms": "path_size_cm",
+}
 
 
 def why_not(key: str, value_of: Callable[[str], Any]) -> str:
@@ -59,7 +67,7 @@ def why_not(key: str, value_of: Callable[[str], Any]) -> str:
         beside, words = _ONLY_WITH[general]
         if value_of(beside) not in words:
             return f"only with {beside} {' or '.join(words)}"
-    if general in _ONLY_ABOVE_0 and not value_of(_ONLY_ABOVE_0[general]):
-        return f"only with {_ONLY_ABOVE_0[general]} above 0"
+    if general in _NEEDS and not (beside_is := value_of(_NEEDS[general])):
+        return f"only with {_NEEDS[general]}{' above 0' if beside_is == 0 else ''}"
     given = [name for name in _NOT_BOTH.get(general, ()) if value_of(name) is not None]
     return f"not together with {given[0]}" if given else ""

@@ -126,7 +126,7 @@ class EditorPage(QWidget):
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the appearance from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
             self._take_text()  # what is wrong is coloured anew
         super().changeEvent(event)
 

@@ -82,7 +82,7 @@ class MappingEditor(QDialog):
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the appearance from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
             self._colour()
         super().changeEvent(event)
 

@@ -1,7 +1,7 @@
 """Say in one strip, at a glance from across the room, how the session stands and what to do about it."""
 
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.session.attach import Attachment
@@ -72,20 +72,25 @@ class NoticeStrip(QWidget):
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange and self._level:
-            level, self._level = self._level, ""
-            self._paint_level(level)
+        if event is not None and event.type() == QEvent.Type.PaletteChange and self._level:
+            self._restyle()
         super().changeEvent(event)
 
     def _paint_level(self, level: str) -> None:
         if level == self._level:  # a style sheet costs far more than a text
             return
         self._level = level
-        back, text = notice_colours(level, theme_of(self.palette()))
-        self.setStyleSheet(
+        self._restyle()
+
+    def _restyle(self) -> None:
+        # Not of this widget's own palette, in which its ground is that of the notice.
+        back, text = notice_colours(self._level, theme_of(QApplication.palette()))
+        style = (
             f"#notice {{ background: {back}; border-radius: 6px; }}"
             f"#notice QLabel {{ color: {text}; font-weight: 600; font-size: 11pt; }}"
         )
+        if style != self.styleSheet():  # a style sheet changes the palette in turn
+            self.setStyleSheet(style)
 
     def _words(self, figures: Figures) -> str:
         return {

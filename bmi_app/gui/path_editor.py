@@ -76,10 +76,10 @@ class PathEditor(QWidget):
 def path_kind(name: str, info: FieldInfo) -> PathKind | None:
     """Return what the text of a field names on the disk, or None.
 
-    A field says so with `json_schema_extra={"path": "file"}` (or `"folder"`, `"either"`), or by its name: `file`,
-    `folder`, `path`, or one that ends so, as in `weights_file`.
+    A field says so with `json_schema_extra={"path": True}` (or `"file"`, `"folder"`), or by its name: `file`, `folder`,
+    `path`, or one that ends so, as in `weights_file`.
     """
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    if extra.get("path") in ("file", "folder", "either"):
+    if extra.get("path") in ("file", "folder"):
         return extra["path"]  # type: ignore[return-value]
-    return _BY_NAME.get(name) or _BY_NAME.get(name.rpartition("_")[2])
+    return _BY_NAME.get(name) or _BY_NAME.get(name.rpartition("_")[2]) or ("either" if extra.get("path") else None)

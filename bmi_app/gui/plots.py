@@ -25,10 +25,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     """
 
     pressed = pyqtSignal(float, float, object)
+    _texts: tuple[str, str, str] | None = None  # while it is being made
 
     def __init__(self, title: str, left: str, bottom: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._texts = (title, left, bottom)
         item = self.getPlotItem()
         item.hideButtons()
         item.setMenuEnabled(False)
@@ -50,6 +50,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         above.addWidget(self._title, 0, Qt.AlignmentFlag.AlignTop)
         if not title:
             self._title.hide()
+        self._texts = (title, left, bottom)
         self.restyle()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
@@ -66,6 +67,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def restyle(self) -> None:
         """Take the colours of the present palette."""
         theme = self.theme
+        assert self._texts is not None
         title, left, bottom = self._texts
         self.setBackground(theme.workspace)
         text = QColor(theme.muted)
@@ -83,12 +85,13 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def retitle(self, title: str) -> None:
         """Give the plot another title, which may hold colours."""
+        assert self._texts is not None
         self._texts = (title, *self._texts[1:])
         self.restyle()
 
     def changeEvent(self, event: Any) -> None:
         """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+        if event is not None and event.type() == QEvent.Type.PaletteChange and self._texts is not None:
             self.restyle()
         super().changeEvent(event)
 

@@ -79,7 +79,7 @@ class StatusPanel(QWidget):
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
             self._restyle()
         super().changeEvent(event)
 
@@ -107,10 +107,12 @@ class StatusPanel(QWidget):
         theme = theme_of(self.palette())
         red, green, blue, _ = theme.muted.getRgb()
         muted = f"rgba({red}, {green}, {blue}, {theme.muted.alphaF():.2f})"
-        self.setStyleSheet(
+        style = (
             "QLabel { font-size: 10pt; }"
             "#task { font-size: 17pt; font-weight: 600; }"
             f"#heading {{ color: {muted}; font-size: 9pt; font-weight: 700; }}"
             f"#name {{ color: {muted}; }}"
             f'QLabel[bad="true"] {{ color: {theme.failed.name()}; font-weight: 700; }}'
         )
+        if style != self.styleSheet():  # a style sheet changes the palette in turn
+            self.setStyleSheet(style)

@@ -87,7 +87,7 @@ class WhatIfPanel(QWidget):
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.ApplicationPaletteChange:
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
             self._restyle()
         super().changeEvent(event)
 

@@ -18,11 +18,12 @@ def what_if_path(session: RecordedSession, decoded: np.ndarray, at: int) -> np.n
     decoded : FRAME[n_ticks]
         Frames with the other velocity, as `bmi_app.session.replay.what_if` gives them.
     at : int
-        Index of a frame. Between trials there is no way.
+        Index of a frame. Between trials there is no way, and none where the hand moves the cursor.
     """
     frames = session.frames
     moving = (TaskState.MOVE, TaskState.HOLD)
-    if int(frames["state"][at]) not in moving:
+    follows_hand = int(frames["flags"][at]) & (Flag.HAND | Flag.FORCE)
+    if int(frames["state"][at]) not in moving or follows_hand:
         return np.zeros((0, 2))
     first = int(np.searchsorted(frames["trial"], frames["trial"][at]))  # trials are numbered in order
     first += int(np.argmax(np.isin(frames["state"][first : at + 1], moving)))
