@@ -7,6 +7,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot
+from bmi_app.gui.theme import theme_of
 from bmi_app.gui.trials import Trials, smoothed
 from bmi_app.rt.records import Outcome
 
@@ -89,7 +90,7 @@ class CurvesPanel(QWidget):
         super().changeEvent(event)
 
     def _restyle(self) -> None:
-        theme = self.plots["success"].theme
+        theme = theme_of(self.palette())
         for dots, drawn in zip(self.dots.values(), self.lines.values(), strict=True):
             faint = theme.cursor
             dots.setBrush(pg.mkBrush(faint.red(), faint.green(), faint.blue(), 110))

@@ -9,6 +9,7 @@ from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.populations import grouped
 from bmi_app.gui.session_source import SessionSource
+from bmi_app.gui.theme import theme_of
 from bmi_app.gui.unit_selection import UnitSelection
 
 _SPAN_S, _POINTS = 5.0, 250
@@ -115,7 +116,7 @@ class DecoderPanel(QWidget):
         self._selection.select(int(order[row]) if 0 <= x < len(order) else None)
 
     def _restyle(self) -> None:
-        theme = self.velocity.theme
+        theme = theme_of(self.palette())
         colours = self._selection.populations.colours(theme.is_dark)
         table = np.zeros((256, 4), np.uint8)
         table[1 : len(colours) + 1] = [colour.getRgb() for colour in colours]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -25,6 +26,7 @@ from bmi_app.gui.theme import Theme, theme_of
 from bmi_app.gui.weight_changes import WeightChange
 
 _LISTED = 300
+_ALL_COLUMNS_FROM_PX = 190
 _TICK = Qt.ItemDataRole.UserRole
 
 
@@ -66,7 +68,9 @@ class LearningPanel(QWidget):
             "Put the weights back to what they were before the chosen update: it and all after it are undone"
         )
         self.undo.setEnabled(False)
-        self.save, self.load = QPushButton("Save weights…"), QPushButton("Load weights…")
+        self.save, self.load = QPushButton("Save…"), QPushButton("Load…")
+        self.save.setToolTip("Save the weights of this moment to a file")
+        self.load.setToolTip("Load weights from a file")
         self.dialog: QFileDialog | None = None
         self._arrange()
         self._connect()
@@ -74,6 +78,11 @@ class LearningPanel(QWidget):
             for knob in (self.learning, self.rate):
                 knob.setEnabled(False)
                 knob.setToolTip('The protocol has learning.when = "off"')
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Leave out the tick where there is no room for all columns: it stands in the tooltip of the row."""
+        super().resizeEvent(event)
+        self.updates.setColumnHidden(0, self.updates.width() < _ALL_COLUMNS_FROM_PX)
 
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the changes are shared with the decoder's panel."""
@@ -202,14 +211,22 @@ class LearningPanel(QWidget):
         self.updates.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
 
+class _Number(QDoubleSpinBox):
+    """Show no needless zeros."""
+
+    def textFromValue(self, v: float) -> str:
+        """Write a number."""
+        return f"{v:.6g}"
+
+
 def _number(least: float, most: float, decimals: int) -> QDoubleSpinBox:
     """Return a field that asks when it is left or Enter is pressed, not at each digit."""
-    field = QDoubleSpinBox()
+    field = _Number()
     field.setRange(least, most)
     field.setDecimals(decimals)
     field.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
     field.setKeyboardTracking(False)
-    field.setMinimumWidth(70)
+    field.setMinimumWidth(62)
     return field
 
 
@@ -218,6 +235,8 @@ def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
     trial = f"{change.trial + 1}" if change.trial >= 0 else "–"
     row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size])
     row.setData(0, _TICK, change.tick)
+    for column in range(row.columnCount()):
+        row.setToolTip(column, f"tick {change.tick:,}")
     if change.is_rejected or change.cause == "start":  # nothing there that could be undone
         row.setFlags(row.flags() & ~Qt.ItemFlag.ItemIsSelectable)
     if change.is_rejected:

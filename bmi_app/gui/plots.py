@@ -80,7 +80,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
                 axis.setLabel(name, **{"color": text.name(), "font-size": "8pt"})
         if title:
             self._title.setText(title)
-            self._title.setStyleSheet("font-size: 9pt; background: transparent")
+            self._title.setStyleSheet(f"font-size: 9pt; background: transparent; color: {text.name()}")
             item.layout.setContentsMargins(1, _TITLE_PX, 1, 1)
 
     def retitle(self, title: str) -> None:

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.populations import grouped
+from bmi_app.gui.theme import theme_of
 from bmi_app.gui.unit_selection import UnitSelection
 from bmi_app.gui.unit_statistics import SILENT_S, UnitStatistics
 
@@ -156,7 +157,7 @@ class RasterPanel(QWidget):
         ]
         self.flags.setText(" · ".join(parts))
         self._show_words()
-        colour = self.raster.theme.failed
+        colour = theme_of(self.palette()).failed
         spots = [
             {"pos": (self._most_hz * 1.03, self.row_of(int(unit))), "symbol": symbol, "brush": colour, "pen": colour}
             for units, symbol in ((silent, "x"), (unusual, "t1"))
@@ -190,7 +191,7 @@ class RasterPanel(QWidget):
             self._selection.offer(self, event.globalPosition().toPoint())
 
     def _restyle(self) -> None:
-        theme = self.raster.theme
+        theme = theme_of(self.palette())
         populations = self._selection.populations
         colours = populations.colours(theme.is_dark)
         table = np.zeros((256, 4), np.uint8)

@@ -24,6 +24,7 @@ from bmi_app.gui.recorded_session import RecordedSession, read_session
 from bmi_app.gui.session_panels import GRID, TABS, SessionPanels
 from bmi_app.gui.shortcuts import bind
 from bmi_app.gui.task_view import TaskView
+from bmi_app.gui.theme import bold
 from bmi_app.gui.timeline import Timeline
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.what_if_panel import WhatIfPanel
@@ -272,7 +273,7 @@ class ReplayPage(QWidget):
         top.addWidget(self.verify)
         top.addWidget(self.panels_button)
         for label in (self.heading, self.verdict):
-            label.setStyleSheet("font-weight: 600")
+            label.setFont(bold(label.font()))
         self.heading.setMinimumWidth(1)  # it gives way to the verdict, which must be read whole
         self._hint = QLabel("Choose a session here, or press Replay on the page Sessions.")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)

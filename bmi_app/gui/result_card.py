@@ -7,6 +7,7 @@ from PyQt6.QtCore import Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from bmi_app.gui.theme import bold
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
 
@@ -25,7 +26,7 @@ class ResultCard(QFrame):
         self.folder: Path | None = None
         self._verifier = Verifier(worker, self)
         self.heading, self.text, self.verdict = QLabel(), QLabel(), QLabel()
-        self.heading.setStyleSheet("font-weight: 600")
+        self.heading.setFont(bold(self.heading.font()))
         for label in (self.text, self.verdict):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -25,7 +25,7 @@ from bmi_app.gui.recent_folders import RecentFolders
 from bmi_app.gui.result_card import summary_text
 from bmi_app.gui.session_actions import SessionActions
 from bmi_app.gui.session_listing import Listed, list_sessions
-from bmi_app.gui.theme import theme_of
+from bmi_app.gui.theme import bold, theme_of
 from bmi_app.gui.worker import Worker
 
 _COLUMNS = ("Session", "Subject", "Protocol", "Status", "Length", "Trials", "Success", "Learning curve")
@@ -264,7 +264,7 @@ class SessionsPage(QWidget):
         for label in (self.detail, self.verdict):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.verdict.setStyleSheet("font-weight: 600")
+        self.verdict.setFont(bold(self.verdict.font()))
         acts = QHBoxLayout()
         for button in self.buttons.values():
             acts.addWidget(button)

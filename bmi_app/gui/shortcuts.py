@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QKeySequence, QShortcut
-from PyQt6.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from bmi_app.gui.theme import bold
 
 PAUSE_KEY, STOP_KEY, SUBJECT_KEY, KEYS_KEY = "Space", "Ctrl+Q", "F11", "?"
 START_KEY, SAVE_KEY, SEARCH_KEY = "Ctrl+Return", "Ctrl+S", "Ctrl+F"
@@ -40,7 +41,7 @@ REPLAY_SHORTCUTS = {
     "]": "faster",
     "X, Y, C": "move the selected unit in the what-if",
 }
-_GROUPS = {"Running session": SHORTCUTS, "Pages": PAGE_SHORTCUTS, "Replay": REPLAY_SHORTCUTS}
+_COLUMNS = ({"Running session": SHORTCUTS}, {"Pages": PAGE_SHORTCUTS, "Replay": REPLAY_SHORTCUTS})
 
 
 def bind(window: QWidget, actions: dict[str, Callable[[], object]]) -> None:
@@ -52,26 +53,37 @@ def bind(window: QWidget, actions: dict[str, Callable[[], object]]) -> None:
 
 
 class ShortcutsDialog(QDialog):
-    """List every key, those of the running session at the left, the others at the right."""
+    """List every key of the program."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys")
-        layout = QGridLayout(self)
-        layout.setContentsMargins(20, 16, 20, 16)
-        layout.setHorizontalSpacing(18)
-        layout.setVerticalSpacing(6)
-        layout.setColumnMinimumWidth(2, 24)
-        rows = [0, 0]
-        for at, (title, keys) in enumerate(_GROUPS.items()):
-            side = min(at, 1)
-            for key, text in {title: "", **keys}.items():
-                name, meaning = QLabel(key), QLabel(text)
-                name.setStyleSheet("font-weight: 700")
-                if not text:
-                    name.setContentsMargins(0, 10 if rows[side] else 0, 0, 0)
-                    name.setStyleSheet("font-size: 12pt; font-weight: 700")
-                layout.addWidget(name, rows[side], 3 * side, 1, 1 if text else 2, Qt.AlignmentFlag.AlignTop)
-                if text:
-                    layout.addWidget(meaning, rows[side], 3 * side + 1)
-                rows[side] += 1
+        columns = QHBoxLayout(self)
+        columns.setContentsMargins(20, 16, 20, 16)
+        columns.setSpacing(42)
+        for groups in _COLUMNS:
+            column = QVBoxLayout()
+            for title, keys in groups.items():
+                column.addWidget(_Group(title, keys))
+            column.addStretch(1)
+            columns.addLayout(column)
+
+
+class _Group(QWidget):
+    """List the keys of one part of the program."""
+
+    def __init__(self, title: str, keys: dict[str, str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 10)
+        grid.setHorizontalSpacing(18)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        heading = QLabel(title)
+        heading.setFont(bold(heading.font(), 12))
+        grid.addWidget(heading, 0, 0, 1, 2)
+        for row, (key, text) in enumerate(keys.items(), 1):
+            name = QLabel(key)
+            name.setFont(bold(name.font()))
+            grid.addWidget(name, row, 0)
+            grid.addWidget(QLabel(text), row, 1)

@@ -6,7 +6,7 @@ Nothing is said by colour alone: shape, place or words say it as well.
 
 from dataclasses import dataclass
 
-from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtGui import QColor, QFont, QPalette
 
 _BLUE, _SKY, _ORANGE = "#0072B2", "#56B4E9", "#E69F00"
 _GREEN, _VERMILLION, _YELLOW = "#009E73", "#D55E00", "#F0E442"
@@ -30,8 +30,10 @@ class Theme:
 
 def theme_of(palette: QPalette) -> Theme:
     """Return the theme that goes with a palette."""
-    is_dark = palette.color(QPalette.ColorRole.Window).lightness() < 128
-    text = palette.color(QPalette.ColorRole.WindowText)
+    # Those of an active window, also for a widget that is disabled while it is made.
+    active = QPalette.ColorGroup.Active
+    is_dark = palette.color(active, QPalette.ColorRole.Window).lightness() < 128
+    text = palette.color(active, QPalette.ColorRole.WindowText)
     muted = QColor(text)
     muted.setAlphaF(0.65)
     return Theme(
@@ -85,3 +87,12 @@ def readable_on(colour: QColor) -> QColor:
     """Return black or white, whichever is read better on a colour (ITU-R BT.601 luma)."""
     luma = 0.299 * colour.redF() + 0.587 * colour.greenF() + 0.114 * colour.blueF()
     return QColor("#202428" if luma > 0.5 else "#ffffff")
+
+
+def bold(font: QFont, size_pt: float | None = None) -> QFont:
+    """Return a font made bold: a style sheet would keep the colours of the appearance in which it was set."""
+    made = QFont(font)
+    made.setBold(True)
+    if size_pt is not None:
+        made.setPointSizeF(size_pt)
+    return made

@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot
+from bmi_app.gui.theme import theme_of
 from bmi_app.rt.records import EventKind
 from bmi_app.session.observe import age_text, size_text
 
@@ -163,7 +164,7 @@ class TimingPanel(QWidget):
             ("dropped spikes", figures.dropped_spikes),
         ):
             self.values[name].setText(f"{count:,}")
-            wrong = f"color: {self.histogram.theme.failed.name()}; font-weight: 700" if count else ""
+            wrong = f"color: {theme_of(self.palette()).failed.name()}; font-weight: 700" if count else ""
             if self.values[name].styleSheet() != wrong:
                 self.values[name].setStyleSheet(wrong)
         self.values["age of data"].setText(age_text(figures.data_age_s))
@@ -180,7 +181,7 @@ class TimingPanel(QWidget):
             points.popleft()
         lasted_s = points[-1][0] - points[0][0]
         growth = f", {(points[-1][1] - points[0][1]) / lasted_s * 1e3:,.0f} kB/s" if lasted_s > 1 else ""
-        self.values["journal"].setText(f"{size_text(figures.saved_bytes)}{growth}")
+        self.values["journal"].setText(f"{size_text(figures.saved_bytes)}{growth}" if figures.saved_bytes else "–")
         last_s = points[-1][0]
         self.journal.getViewBox().setXRange(max(last_s - _SPAN_S, 0.0), max(last_s, 1.0), padding=0)
         self._growth.setData([time_s for time_s, _ in points], [size_mb for _, size_mb in points])
@@ -192,7 +193,7 @@ class TimingPanel(QWidget):
         super().changeEvent(event)
 
     def _restyle(self) -> None:
-        theme = self.histogram.theme
+        theme = theme_of(self.palette())
         self._bars.setBrush(pg.mkBrush(theme.cursor))
         self._bars.setPen(pg.mkPen(theme.cursor))
         for mark in self._marks:

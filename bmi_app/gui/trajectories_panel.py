@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot, line
-from bmi_app.gui.theme import target_colours
+from bmi_app.gui.theme import target_colours, theme_of
 from bmi_app.gui.trials import Trials
 from protocols.schema import Protocol
 
@@ -74,7 +74,7 @@ class TrajectoriesPanel(QWidget):
         super().changeEvent(event)
 
     def _restyle(self) -> None:
-        for target, colour in enumerate(target_colours(len(self.ways[0]), self.plot.theme.is_dark)):
+        for target, colour in enumerate(target_colours(len(self.ways[0]), theme_of(self.palette()).is_dark)):
             self.ways[0][target].setPen(line(colour))
             self.ways[1][target].setPen(pg.mkPen(colour, width=1, dash=[4, 4]))
             if target < len(self._rims):

@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot, line
+from bmi_app.gui.theme import theme_of
 from bmi_app.gui.unit_selection import UnitSelection
 from bmi_app.gui.unit_statistics import UnitStatistics
 
@@ -73,7 +74,7 @@ class TuningPanel(QWidget):
         super().changeEvent(event)
 
     def _restyle(self) -> None:
-        theme = next(iter(self.plots.values())).theme
+        theme = theme_of(self.palette())
         for cross in self._cross:
             for each in cross:
                 each.setPen(line(theme.border))

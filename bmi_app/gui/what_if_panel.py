@@ -11,6 +11,7 @@ from bmi_app import plugins
 from bmi_app.gui.mapping_editor import MappingEditor
 from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.recorded_session import RecordedSession
+from bmi_app.gui.theme import theme_of
 from bmi_app.gui.what_if_path import what_if_path
 from bmi_app.gui.worker import Worker
 
@@ -147,7 +148,7 @@ class WhatIfPanel(QWidget):
         self.edit_mapping.setToolTip(f"Units moved: {self.mapping.in_words() or 'none'}. Click to move others.")
 
     def _restyle(self) -> None:
-        theme = self.plots[0].theme
+        theme = theme_of(self.palette())
         for recorded, what_if, head in zip(self._recorded, self._what_if, self._heads, strict=True):
             recorded.setPen(line(theme.cursor))
             what_if.setPen(line(theme.failed))

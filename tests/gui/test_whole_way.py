@@ -138,7 +138,7 @@ def undo_learning(operator: Operator, session: Session, keep: Callable[[str], No
     learnt = [row["text"] for row in operator.seen(kind="row", name="updates") if "trial" in row["text"]]
     operator.click(kind="row", name="updates", text=learnt[1])
     keep("learning")
-    operator.click(text="Undo this and all after it")
+    operator.click(text="Undo from here on")
     operator.until(lambda: session.has_event(EventKind.ADOPTED))
 
 
