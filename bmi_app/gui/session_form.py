@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import (
 from bmi_app import plugins
 from bmi_app.record.session_folder import sessions_root
 from protocols.load import catalogue, user_folder
+from protocols.schema import Protocol
 
 _SOURCE_TIMEOUT_S = 5.0
 _AS_PROTOCOL = "as the protocol says"
@@ -51,7 +52,7 @@ class SessionForm(QWidget):
         self.subject.setPlaceholderText("for example M1")
         self.session.setPlaceholderText("for example day 3, morning")
         self.duration_s = _optional_seconds()
-        self.trials, self.seed = _optional_count("as the protocol says"), _optional_count("the protocol's")
+        self.trials, self.seed = _optional_count(_AS_PROTOCOL), _optional_count(_AS_PROTOCOL)
         self.seed.setMinimum(-1)
         self.seed.setValue(-1)
         self.folder = QLineEdit(str(sessions_root()))
@@ -128,6 +129,18 @@ class SessionForm(QWidget):
         self.trials.setValue(settings.value("start/trials", 0, int))
         self.folder.setText(settings.value("start/folder", "", str) or str(sessions_root()))
 
+    def show_defaults(self, protocol: Protocol) -> None:
+        """Say what the protocol says, where it is left to it."""
+        if not self.driver.currentData():
+            self.driver.setItemText(0, f"{_AS_PROTOCOL}: {protocol.driver.kind}")
+        if self.duration_s.value() == self.duration_s.minimum():
+            self.duration_s.setSpecialValueText(f"{_AS_PROTOCOL}: {_length_text(protocol)}")
+        if self.trials.value() == self.trials.minimum():
+            limit = protocol.session.trials
+            self.trials.setSpecialValueText(f"{_AS_PROTOCOL}: {'any number' if limit is None else limit}")
+        if self.seed.value() == self.seed.minimum():
+            self.seed.setSpecialValueText(f"{_AS_PROTOCOL}: {protocol.session.seed}")
+
     def show_free(self, free_bytes: int | None) -> None:
         """Say how much more can be written."""
         self.free.setText("" if free_bytes is None else f"{free_bytes / 1e9:,.1f} GB free")
@@ -193,6 +206,14 @@ class SessionForm(QWidget):
             self.recording.setText(found)
 
 
+def _length_text(protocol: Protocol) -> str:
+    if protocol.session.duration_s is not None:
+        return f"{protocol.session.duration_s:g} s"
+    last = protocol.blocks[-1]
+    is_open = last.duration_s is None and last.trials is None and protocol.session.trials is None
+    return "until you stop it" if is_open else "until all is done"
+
+
 def _beside(field: QWidget, button: QPushButton) -> QHBoxLayout:
     row = QHBoxLayout()
     row.addWidget(field, 1)
@@ -213,7 +234,7 @@ def _optional_seconds() -> QDoubleSpinBox:
     box.setDecimals(1)
     box.setSingleStep(30)
     box.setSuffix(" s")
-    box.setSpecialValueText("as the protocol says")
+    box.setSpecialValueText(_AS_PROTOCOL)
     return box
 
 

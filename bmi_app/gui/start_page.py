@@ -161,6 +161,8 @@ class StartPage(QWidget):
         asked = found.protocol is not None and found.protocol.driver.kind == "lsl"
         self.stream_hint.setText(_CHOOSE if asked and found.streams else _APPEAR)
         self.form.show_free(found.free_bytes)
+        if found.protocol is not None and request == self.form.request():
+            self.form.show_defaults(found.protocol)
         self._list_running(running)
         if self.isVisible():
             self._later.start(_CHECK_MS if request == self.form.request() else 0)

@@ -1,14 +1,21 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PyQt6.QtCore import QPoint, Qt
 
+from bmi_app.gui import applicability
+from bmi_app.gui.applicability import why_not
 from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.protocol_document import ABSENT, ProtocolDocument
 from bmi_app.gui.worker import Worker
 from protocols.load import SHIPPED_FOLDER, load
+from protocols.schema import Protocol
+from protocols.signal import Axis
+from protocols.wording import inner_type
 
 CHECK_MS = 20_000
 
@@ -52,6 +59,11 @@ def settled(qtbot: Any, page: EditorPage) -> None:
 def tab(page: EditorPage, title: str) -> None:
     titles = [page.form.tabText(index).removesuffix(" ✕") for index in range(page.form.count())]
     page.form.setCurrentIndex(titles.index(title))
+
+
+def choose(editor: Any, word: str) -> None:
+    editor.setCurrentIndex(editor.findData(word))
+    editor.activated.emit(editor.currentIndex())
 
 
 def type_into(qtbot: Any, editor: Any, text: str) -> None:
@@ -157,6 +169,159 @@ def test_blocks_are_added_moved_and_removed(page: Any, qtbot: Any, keep_picture:
     shown.form.entry_removed.emit("blocks", 0)
     settled(qtbot, shown)
     assert [block["kind"] for block in shown._document.get("blocks")] == ["closed_loop", "closed_loop"]
+
+
+def test_the_list_of_blocks_is_chosen_from_copied_and_sorted(page: Any, qtbot: Any, keep_picture: Any) -> None:
+    shown = page()
+    tab(shown, "Blocks")
+    blocks = shown.form.blocks
+    assert [blocks.entries.item(at).text() for at in range(2)] == ["1   rest · 5 s", "2   closed loop · until the end"]
+    assert blocks.forms[0].isVisible()
+    assert not blocks.forms[1].isVisible()
+    assert not blocks.up.isEnabled()
+    blocks.choose(1)
+    assert blocks.forms[1].isVisible()
+    type_into(qtbot, shown.form.editor("blocks.1.trials"), "12")
+    assert blocks.entries.item(1).text() == "2   closed loop · 12 trials"
+    qtbot.mouseClick(blocks.copy, Qt.MouseButton.LeftButton)
+    assert blocks.entries.currentRow() == 2
+    type_into(qtbot, shown.form.editor("blocks.2.assist"), "0.5")
+    assert blocks.entries.item(2).text() == "3   closed loop · 12 trials · assist 0.5"
+    qtbot.mouseClick(blocks.up, Qt.MouseButton.LeftButton)
+    assert blocks.entries.currentRow() == 1
+    assert [block.get("assist") for block in shown._document.get("blocks")] == [None, 0.5, None]
+    blocks._dragged(None, 0, 0, None, 3)  # what the list tells when its first row is dropped below the last
+    assert [block["kind"] for block in shown._document.get("blocks")] == ["closed_loop", "closed_loop", "rest"]
+    assert blocks.entries.currentRow() == 2
+    qtbot.mouseClick(blocks.remove, Qt.MouseButton.LeftButton)
+    assert len(blocks.forms) == 2
+    type_into(qtbot, shown.form.editor("blocks.1.name"), "baseline, third")
+    assert "baseline, third (closed loop)" in blocks.entries.item(1).text()
+    type_into(qtbot, shown.form.editor("blocks.0.assist"), "7")
+    settled(qtbot, shown)
+    assert blocks.entries.item(0).text().endswith("✕")
+    assert not blocks.entries.item(1).text().endswith("✕")
+
+
+def test_the_settings_of_a_plugin_are_a_form_of_their_own(page: Any, qtbot: Any, keep_picture: Any) -> None:
+    shown = page()
+    tab(shown, "Rig")
+    driver = shown.form.settings[2]
+    assert driver.form.title() == "Settings of simulated"
+    choose(shown.form.editor("driver.kind"), "lsl")
+    settled(qtbot, shown)
+    assert driver.form.title() == "Settings of lsl"
+    buffer = shown.form.editor("driver.settings.buffer_s")
+    assert buffer.suffix() == " s"
+    assert "liblsl" in buffer.toolTip()
+    type_into(qtbot, buffer, "30")
+    assert "settings.buffer_s = 30" in shown.text.toPlainText() or "buffer_s = 30" in shown.text.toPlainText()
+    settled(qtbot, shown)
+    assert shown.state.text().startswith("✔"), shown.state.text()
+    type_into(qtbot, shown.form.editor("driver.settings.event_types"), '["Spikes"]')
+    settled(qtbot, shown)
+    assert shown.state.text().startswith("✔"), shown.state.text()
+    keep_picture(shown, "editor_driver_settings")
+    choose(shown.form.editor("driver.kind"), "simulated")  # which has no such settings: said at the plugin's form
+    settled(qtbot, shown)
+    assert shown.state.text().startswith("✕")
+    assert "buffer_s" in shown.state.text()
+
+
+def test_outputs_have_the_settings_of_their_plugin(page: Any, qtbot: Any, keep_picture: Any) -> None:
+    shown = page()
+    tab(shown, "Outputs")
+    outputs = shown.form.outputs
+    qtbot.mouseClick(outputs.add, Qt.MouseButton.LeftButton)
+    assert outputs.entries.item(0).text() == "1   reward → null"
+    choose(shown.form.editor("outputs.0.kind"), "serial")
+    settled(qtbot, shown)
+    assert outputs.entries.item(0).text() == "1   reward → serial   ✕"
+    assert "is missing" in outputs.settings[0].form._wrongs["outputs.0.settings.port"].text()
+    type_into(qtbot, shown.form.editor("outputs.0.settings.port"), "/dev/ttyUSB0")
+    type_into(qtbot, shown.form.editor("outputs.0.settings.pulse_ms"), "20")
+    choose(shown.form.editor("outputs.0.settings.signal"), "dtr")
+    settled(qtbot, shown)
+    assert shown.state.text().startswith("✔"), shown.state.text()
+    assert shown._document.get("outputs.0.settings") == {"port": "/dev/ttyUSB0", "pulse_ms": 20, "signal": "dtr"}
+    keep_picture(shown, "editor_output_settings")
+
+
+def test_what_has_no_effect_is_not_offered(page: Any, qtbot: Any) -> None:
+    shown = page()
+    tab(shown, "Task")
+    count, positions, margin = (shown.form.editor(f"task.{key}") for key in ("count", "positions_cm", "margin_cm"))
+    assert count.isVisible()
+    assert not positions.isVisible()
+    choose(shown.form.editor("task.pattern"), "uniform")
+    settled(qtbot, shown)
+    assert margin.isVisible()
+    assert margin.isEnabled()
+    assert count.isVisible()  # the file has it, so it must be seen
+    assert not count.isEnabled()
+    task = next(form for _, forms in shown.form.pages for form in forms if getattr(form, "path", "") == "task")
+    assert "has no effect with pattern" in task._wrongs["task.count"].text()  # the check says it more exactly
+    task._resets["task.count"].click()
+    assert not count.isVisible()
+    tab(shown, "Learning")
+    assert not shown.form.editor("learning.rate").isVisible()
+    choose(shown.form.editor("learning.when"), "trial")
+    assert shown.form.editor("learning.rate").isVisible()
+    tab(shown, "Axes")
+    assert not shown.form.editor("axes.x.push").isVisible()
+    choose(shown.form.editor("decoder.smoothing"), "none")
+    assert not shown.form.editor("decoder.smoothing_ms").isVisible()
+
+
+def test_a_file_is_chosen(page: Any, qtbot: Any, tmp_path: Path) -> None:
+    shown = page()
+    tab(shown, "Axes")
+    start_from = shown.form.editor("decoder.start_from")
+    qtbot.mouseClick(start_from.browse, Qt.MouseButton.LeftButton)
+    assert start_from.dialog.isVisible()
+    start_from.dialog.fileSelected.emit(str(tmp_path / "weights.npz"))
+    start_from.dialog.done(0)
+    assert shown._document.get("decoder.start_from") == str(tmp_path / "weights.npz")
+    type_into(qtbot, start_from.line, "other.npz")
+    assert shown._document.get("decoder.start_from") == "other.npz"
+    start_from.line.clear()
+    start_from.line.editingFinished.emit()
+    assert shown._document.get("decoder.start_from") is ABSENT
+
+
+@given(
+    st.sampled_from(["task.count", "blocks.3.trials", "axes.y.push", "decoder.scramble_seed", "units.table", "name"]),
+    st.dictionaries(
+        st.sampled_from(["pattern", "kind", "duration_s", "population", "scramble", "map"]),
+        st.sampled_from(["ring", "rest", "closed_loop", "table", 0.0, 0.5, None]),
+    ),
+)
+def test_reasons_are_given_for_any_table(key: str, table: dict[str, Any]) -> None:
+    reason = why_not(key, table.get)
+    expected = {
+        "task.count": table.get("pattern") == "ring",
+        "blocks.3.trials": table.get("kind") == "closed_loop" and table.get("duration_s") is None,
+        "axes.y.push": table.get("population") is None,
+        "decoder.scramble_seed": bool(table.get("scramble")),
+        "units.table": table.get("map") == "table",
+        "name": True,
+    }
+    assert (reason == "") == expected[key], reason
+
+
+def test_every_key_with_a_condition_exists() -> None:
+    """A key that is renamed must not be offered for ever, or never."""
+    tables = {name: inner_type(info.annotation)[0] for name, info in Protocol.model_fields.items()}
+    tables["axes"] = Axis
+    for key in [*applicability._ONLY_WITH, *applicability._NOT_BOTH, *applicability._NEEDS]:
+        table, _, name = key.partition(".")
+        fields = tables[table].model_fields
+        assert name in fields, key
+        beside, words = applicability._ONLY_WITH.get(key, (name, ()))
+        assert beside in fields, key
+        allowed = get_args(inner_type(fields[beside].annotation)[0])
+        assert set(words) <= set(allowed), key
+        assert {*applicability._NOT_BOTH.get(key, ()), applicability._NEEDS.get(key, name)} <= set(fields), key
 
 
 def test_a_saved_protocol_can_be_run(page: Any, qtbot: Any, own_protocols: Path) -> None:

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QApplication
 
 from bmi_app.gui.docks import is_seen
 from bmi_app.gui.feed import Feed
+from bmi_app.gui.session_source import LiveSource
 from bmi_app.gui.shortcuts import SHORTCUTS
 from bmi_app.gui.trials import Trials, smoothed
 from bmi_app.gui.unit_statistics import UnitStatistics
@@ -237,3 +238,46 @@ def test_a_dot_of_the_tuning_selects_its_unit(stepped: Any, window: Callable[...
     at = plot.mapFromScene(plot.getViewBox().mapViewToScene(QPointF(*along[:, unit])))
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert shown.live.selection.unit == unit
+
+
+def test_rest_is_explained_to_the_operator_and_not_to_the_subject(
+    stepped: Any, window: Callable[..., OperatorWindow], keep_picture: Callable[[Any, str], Any]
+) -> None:
+    session = stepped("center_out")
+    session.step(120)
+    shown = window(session.folder)
+    shown._timer.stop()
+    shown.refresh()
+    assert shown.task_view.words == "Measuring baselines: the cursor waits in the centre, 4 s left"
+    keep_picture(shown, "rest")
+    shown.show_subject()
+    session.step(200)
+    shown.refresh()
+    assert shown.task_view.words.endswith(", 2 s left")
+    assert shown.subject is not None
+    assert shown.subject.view.words == ""
+    session.step_until(lambda frame: frame["state"] == TaskState.MOVE)
+    shown.refresh()
+    assert shown.task_view.words == ""
+    shown.subject.close()
+
+
+def test_each_reward_s_change_is_listed_when_learning_each_tick(stepped: Any) -> None:
+    session = stepped("center_out", "learning.when='tick'", "decoder.scramble=0.3", "blocks.0.duration_s=1")
+    source = LiveSource(Attachment(session.folder))
+    for _ in range(20):
+        session.step(100)
+        source.fresh()
+    session.step_until(lambda frame: frame["state"] == TaskState.MOVE and frame["state_ticks"] > 20)
+    session.command(do="reward")
+    session.step(1)
+    source.fresh()
+    by_operator = int(session.last["tick"])
+    rewards = [change for change in source.changes.listed if change.cause == "reward"]
+    succeeded = [trial for trial in source.trials.ended if trial.is_success]
+    assert len(succeeded) > 2
+    assert [change.tick for change in rewards] == [*(trial.end_tick for trial in succeeded), by_operator]
+    assert all(change.norm > 0 for change in rewards)
+    failed = [trial.end_tick for trial in source.trials.ended if not trial.is_success]
+    listed = {change.tick: change.cause for change in source.changes.listed}
+    assert all(listed[tick] == "learning" for tick in failed if tick in listed)

@@ -57,6 +57,8 @@ def test_three_sessions_in_one_run_each_verified(main: Any, qtbot: Any, keep_pic
     form.duration_s.setValue(3)
     qtbot.waitUntil(page.start.isEnabled, timeout=RESOLVE_MS)
     assert page.reasons.text().startswith("✔ Ready")
+    assert form.seed.text() == "as the protocol says: 1"
+    assert form.trials.text() == "as the protocol says: any number"
     assert "GB free" in form.free.text()
     keep_picture(shown, "start")
     folders = []
@@ -265,3 +267,29 @@ def test_an_exception_in_a_slot_is_shown_below_the_pages(
     assert "Traceback" in capsys.readouterr().err
     shown.pages.setCurrentWidget(shown.sessions_page)  # it lives on
     assert shown.sessions_page.isVisible()
+
+
+def test_what_the_protocol_says_stands_where_it_is_left_to_it(main: Any, qtbot: Any) -> None:
+    shown = main()
+    form = shown.start_page.form
+    form.protocol.setCurrentIndex(form.protocol.findText("center_out", Qt.MatchFlag.MatchStartsWith))
+    qtbot.waitUntil(lambda: form.driver.currentText() == "as the protocol says: simulated", timeout=RESOLVE_MS)
+    assert form.duration_s.text() == "as the protocol says: until you stop it"
+
+
+def test_keys_of_the_pages(main: Any, qtbot: Any, keep_picture: Any) -> None:
+    shown = main()
+    for at, key in enumerate((Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_4)):
+        qtbot.keyClick(shown, key, Qt.KeyboardModifier.ControlModifier)
+        assert shown.pages.currentIndex() == at
+    qtbot.keyClick(shown, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert shown.pages.currentWidget() is shown.sessions_page
+    assert shown.focusWidget() is shown.sessions_page.search
+    qtbot.keyClicks(shown.sessions_page.search, "why?")  # here it is a letter
+    assert shown.sessions_page.search.text() == "why?"
+    assert shown.keys is None
+    shown.sessions_page.table.setFocus()
+    qtbot.keyClick(shown, "?")
+    assert shown.keys is not None
+    assert shown.keys.isVisible()
+    shown.keys.close()

@@ -55,6 +55,8 @@ def test_a_hand_made_session():
         "missed_ticks": 0,
         "weight_updates": 7,
         "rejected_updates": 5,
+        "source_losses": 0,
+        "source_lost_s": 0.0,
         "longest_data_age_s": 0.5,
         "journal_bytes": 300_000,
         "longest_sync_gap_s": 1.5,
