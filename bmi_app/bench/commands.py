@@ -2,13 +2,16 @@
 
 import importlib.util
 import json
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from bmi_app.bench.saying import fail, say
+from bmi_app.bench.science.commands import science_app
+
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True, rich_markup_mode=None)
+bench_app.add_typer(science_app, name="science")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
 
@@ -118,14 +121,3 @@ def bench_kernels(as_json: Json = False) -> None:
     else:
         tables.kernels(calls)
     raise typer.Exit(1 if any(machine_code.forbidden(set(found)) for found in calls.values()) else 0)
-
-
-def say(text: str) -> None:
-    """Tell how it goes, on standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def fail(line: str, code: int = 2) -> NoReturn:
-    """Name a mistake and end."""
-    print(f"bmi: {line}", file=sys.stderr)
-    raise typer.Exit(code)

@@ -78,8 +78,16 @@ class Trials:
         return float(self.end_min[reached[0] + _WINDOW_TRIALS - 1]) if len(reached) else None
 
 
-def run_trials(protocol: Protocol) -> Trials:
-    """Run a simulated session as fast as the machine can, and keep nothing but its trials."""
+def run_trials(protocol: Protocol, watch: Callable[[Core, simulated.Driver], object] = lambda *_: None) -> Trials:
+    """Run a simulated session as fast as the machine can, and keep nothing but its trials.
+
+    Parameters
+    ----------
+    protocol
+        With the simulated driver.
+    watch
+        Called again and again, before the rings go round, to take from them what else is wanted.
+    """
     core = build(protocol, frame_slots=_FRAME_SLOTS, spike_slots=_SPIKE_SLOTS)
     driver = simulated.Driver(protocol, simulated.Settings())
     driver.open(0.0)
@@ -93,6 +101,7 @@ def run_trials(protocol: Protocol) -> Trials:
         new = events[np.arange(tail, head) % len(events)]
         ends.append(new[(new["kind"] == EventKind.TRIAL_END) & (new["code"] != Outcome.BLOCK_ENDED)])
         tail = head
+        watch(core, driver)
         ctl[cells.SPIKES_SAVED] = ctl[cells.SPIKES_DECODED]
 
     fast.run(core, driver, simulated.POLL, drain, lambda _: None)

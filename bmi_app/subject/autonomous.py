@@ -26,11 +26,11 @@ from bmi_app.subject.tool_model import RULES, begin_trial, look, remember, tool_
 
 _REST = int(TaskState.REST)
 _OWN_RULE_SETTINGS: dict[str, dict[str, Any]] = {
-    "regression": {"shared": True, "ridge": 2e3},  # noise of (4.5 cm/s)^2 over weights of (0.1 cm/s/Hz)^2
+    "regression": {"shared": True, "ridge": 8e3},  # noise of (9 cm/s)^2 over weights of (0.1 cm/s/Hz)^2
     "batched": {"replays_awake": 0, "trials": 128},
     "reinforcement": {"keep_length": False, "normalised": False, "discount": 1.0},
 }
-_OWN_RATES = {"none": 0.0, "regression": 1.0, "lms": 0.02, "batched": 0.05, "gated": 0.01, "reinforcement": 0.02}
+_OWN_RATES = {"none": 0.0, "regression": 1.0, "lms": 0.003, "batched": 0.015, "gated": 0.003, "reinforcement": 0.03}
 _SPARE_STEPS = 12  # a tick of 100 ms holds ten steps, in which no new frame is seen
 _SHORTEST_STEP_MS = 1.0
 _SKILL_TAU_S = 30.0
@@ -81,7 +81,7 @@ class Settings(BaseModel):
     )
     sight_noise_cm: float = Field(default=0.2, ge=0, description="error of the seen cursor, standard deviation (cm)")
     sight_noise_cm_s: float = Field(
-        default=2.0, ge=0, description="error of the seen velocity from which it learns, standard deviation (cm/s)"
+        default=4.0, ge=0, description="error of the seen velocity from which it learns, standard deviation (cm/s)"
     )
     motor_noise_cm_s: float = Field(default=0.5, ge=0, description="slow error of the aim, standard deviation (cm/s)")
     baseline_hz: float = Field(default=15.0, gt=0, description="mean rate at rest (Hz); units differ")
@@ -92,7 +92,7 @@ class Settings(BaseModel):
         gt=0,
         description="what weighs firing against speed when it inverts its model ((cm/s/Hz)^2)",
     )
-    exploration_hz: float = Field(default=5.0, ge=0, description="exploration of a unit, standard deviation (Hz)")
+    exploration_hz: float = Field(default=2.0, ge=0, description="exploration of a unit, standard deviation (Hz)")
     exploration_tau_ms: float = Field(default=300.0, gt=0, description="time constant of slow exploration (ms)")
     exploration_floor: float = Field(default=0.2, ge=0, le=1, description="share of it that the most confident keeps")
     exploration_patterns: int = Field(default=8, ge=1, le=256, description="patterns of low-dimensional exploration")

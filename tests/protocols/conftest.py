@@ -23,6 +23,13 @@ class PlainSettings(Settings):
     visual_delay_ms: float = Field(100.0, ge=0)
 
 
+class AutonomousSettings(PlainSettings):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    learner: Literal["none", "lms"] = "none"
+    exploration: str = "slow"
+
+
 class MarkerSettings(Settings):
     label: str = "marker"
 
@@ -42,7 +49,10 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "reward_gated": SimpleNamespace(Settings=Settings, ADAPTS="readout"),
         "refit": SimpleNamespace(Settings=Settings, ADAPTS="model"),
     },
-    "subjects": {"plain": SimpleNamespace(Settings=PlainSettings)},
+    "subjects": {
+        "plain": SimpleNamespace(Settings=PlainSettings),
+        "autonomous": SimpleNamespace(Settings=AutonomousSettings),
+    },
     "drivers": {"simulated": SimpleNamespace(Settings=Settings), "lsl": SimpleNamespace(Settings=Settings)},
     "outputs": {
         "null": SimpleNamespace(Settings=Settings),

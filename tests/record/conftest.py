@@ -39,11 +39,12 @@ class Content:
     def same(self, recording: Recording, kind: Kind, n_records: int) -> bool:
         """Tell whether a recording begins with, and has no more than, these records, to the last bit."""
         records, rows, texts = self.part(kind, 0, n_records)
-        found_rows = {"frames": recording.counts, "weights": recording.weight_rows}.get(kind)
+        found_rows = {"frames": recording.counts, "weights": recording.weight_rows}
+        found_rows |= {"subject": recording.subject_rows}
         found_texts = {"events": recording.event_texts, "commands": recording.command_texts}.get(kind)
         return (
             getattr(recording, kind).tobytes() == records.tobytes()
-            and (found_rows is None or found_rows.tobytes() == rows.tobytes())
+            and (kind not in found_rows or found_rows[kind].tobytes() == rows.tobytes())
             and found_texts == texts
         )
 
@@ -55,7 +56,8 @@ def make_content(n_ticks: int, seed: int = 0, layout: Layout | None = None) -> C
     """Make records of arbitrary bits, NaN among them, whose ticks and codes make sense."""
     rng = np.random.default_rng(seed)
     content = Content(layout or Layout(5, 2))
-    per_tick = {"frames": 1.0, "health": 1.0, "spikes": 3.0, "events": 0.3, "commands": 0.1, "weights": 0.1}
+    per_tick = {"frames": 1.0, "health": 1.0, "spikes": 3.0, "events": 0.3, "commands": 0.1}
+    per_tick |= {"weights": 0.1, "subject": 0.1}
     for kind in KINDS:
         each = 1 if per_tick[kind] == 1.0 else rng.poisson(per_tick[kind], n_ticks)
         ticks = np.repeat(np.arange(n_ticks), each)

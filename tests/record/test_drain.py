@@ -11,6 +11,7 @@ from bmi_app.record.reading import read
 from bmi_app.record.summary import Tally, summarise
 from bmi_app.rt import cells
 from bmi_app.rt.records import EVENT, RECORDS
+from bmi_app.rt.state import CONFIG
 
 RING = 16
 RINGS = {
@@ -37,6 +38,7 @@ class Engine:
         self.tick = 0
         self.arrays = {
             "ctl": np.zeros(cells.N_WORDS, np.int64),
+            "config": np.zeros(1, CONFIG),
             "health": np.zeros(n_slots, RECORDS["health"]),
             "counts": np.zeros((n_slots, 5), np.float32),
             "weights_rows": np.zeros((n_slots, 14)),
@@ -45,6 +47,17 @@ class Engine:
                 for kind, ring in RINGS.items()
             },
         }
+
+        self.arrays["config"]["start_s"], self.arrays["config"]["tick_s"] = 5.0, 0.01
+
+    def learnt(self, already: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """Hand out what the subject has learnt up to now, which it knows the time of and not the tick."""
+        known = self.content.n_until("subject", self.tick - 1)
+        records, rows, _ = self.content.part("subject", already, known)
+        times_s = 5.0 + (records["tick"] + 1) * 0.01
+        open_ticks = records.copy()
+        open_ticks["tick"] = 0
+        return open_ticks, rows, times_s, known
 
     def run(self, n_ticks: int) -> None:
         for _ in range(min(n_ticks, len(self.content.records["frames"]) - self.tick)):
@@ -74,7 +87,7 @@ def test_drains_of_any_size_give_what_a_list_would(new_folder, content, seed, ru
     made = content(sum(runs), seed)
     engine, folder = Engine(made), new_folder()
     journal = Journal(folder, 5, 2)
-    drain = Drain(engine.arrays, journal)
+    drain = Drain(engine.arrays, journal, learnt=engine.learnt)
     for number, text in zip(made.records["commands"]["id"].tolist(), made.texts["commands"], strict=True):
         drain.add_command_text(number, text)
     made.texts["events"] = [""] * len(made.records["events"])
@@ -93,7 +106,7 @@ def test_what_is_on_disk_reaches_as_far_as_the_frames_at_any_moment(new_folder, 
     made = content(150)
     engine, folder = Engine(made, n_slots=128), new_folder()
     journal = Journal(folder, 5, 2)
-    drain = Drain(engine.arrays, journal)
+    drain = Drain(engine.arrays, journal, learnt=engine.learnt)
     append = Journal.append
     looked = []
 

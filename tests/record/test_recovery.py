@@ -35,7 +35,7 @@ def assert_whole(folder, made, last_tick):
 
 
 @fixture_ok
-@given(st.lists(st.floats(0, 1), min_size=6, max_size=6), st.sampled_from([None, *KINDS]))
+@given(st.lists(st.floats(0, 1), min_size=len(KINDS), max_size=len(KINDS)), st.sampled_from([None, *KINDS]))
 def test_files_cut_anywhere_are_cut_to_one_tick(recorded, cuts, only):
     """Cut each file, or only one, somewhere else, as a loss of power may."""
     folder, made = recorded(60, 8, close=False)

@@ -186,7 +186,7 @@ def test_it_explores_less_the_more_it_can_foretell() -> None:
     assert world.head[mind.CONFIDENCE] > 0.6
     world.end_trial()
     records, *_ = read_records(world.named, 0)
-    assert records["exploration_hz"][-1] == pytest.approx(5.0 * max(0.2, 1 - records["confidence"][-1]))
+    assert records["exploration_hz"][-1] == pytest.approx(2.0 * max(0.2, 1 - records["confidence"][-1]))
 
 
 def test_every_trial_is_logged_with_model_confidence_and_error() -> None:
