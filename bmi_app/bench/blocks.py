@@ -8,7 +8,8 @@ import json
 import math
 import tempfile
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,10 @@ from bmi_app.session.attach import Attachment
 from bmi_app.session.launch import LaunchError, launch
 
 Consumer = Literal["engine", "bare"]
+View = Literal["none", "busy", "window"]
+
+# A process that is run by its name: nothing here may import Qt.
+_VIEWS: dict[View, str] = {"busy": "bmi_app.bench.view", "window": "bmi_app.gui.frame_time"}
 
 _LEAD_S = 0.3  # from telling the source when to begin to its beginning
 _PHASE = 0.5  # of a bin, at which samples are stamped
@@ -35,12 +40,12 @@ class Plan:
 
     Attributes
     ----------
-    with_view
-        Whether a busy view runs beside it.
+    view
+        What runs beside it: nothing, a busy view, or the operator's window with every panel (only beside the engine).
     """
 
     n_units: int
-    with_view: bool
+    view: View
     block_s: float
     period_s: float = 0.001
     grace_s: float = 0.0004  # ends before the next sample, so that a tick uses none of the next bin
@@ -66,6 +71,8 @@ class Block:
         Of the whole block; what was sent must be found.
     scheduling : dict of str to str
         What each real-time thread was given.
+    frames_ms : dict of str to list of float
+        Of a window: how long each of its frames took, ``wall_ms`` and ``processor_ms``.
     """
 
     latency_us: np.ndarray
@@ -75,6 +82,7 @@ class Block:
     spikes_sent: float
     spikes_found: float
     scheduling: dict[str, str]
+    frames_ms: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -88,6 +96,7 @@ class _Found:
     samples: int
     spikes: float
     scheduling: dict[str, str]
+    frames_ms: dict[str, list[float]] = field(default_factory=dict)
 
 
 def measure(consumer: Consumer, plan: Plan) -> Block:
@@ -117,6 +126,7 @@ def measure(consumer: Consumer, plan: Plan) -> Block:
         spikes_sent=sent["spikes"],
         spikes_found=found.spikes,
         scheduling=scheduling | found.scheduling,
+        frames_ms=found.frames_ms,
     )
 
 
@@ -162,7 +172,7 @@ def _engine(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, 
         raise ChildError(f"the engine did not start: {error}") from error
     attachment = Attachment(session)
     try:
-        with _view(plan, str(session)):
+        with _view(plan, str(session)) as frames_ms:
             began_s = _start_source(source, attachment.session["start_s"], plan)
             sent = source.hear()
             sleep_until(now_s() + _DRAIN_S)
@@ -177,7 +187,7 @@ def _engine(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, 
     times = np.stack([health[field] for field in ("due_s", "arrival_s", "stamp_s", "published_s")])
     n_samples = int(np.count_nonzero(recording.spikes["unit"] < 0))
     scheduling = _scheduling(session)
-    return began_s, sent, _Found(times, n_samples, float(recording.frames["spikes"].sum()), scheduling)
+    return began_s, sent, _Found(times, n_samples, float(recording.frames["spikes"].sum()), scheduling, frames_ms)
 
 
 def _scheduling(session: Path) -> dict[str, str]:
@@ -185,9 +195,16 @@ def _scheduling(session: Path) -> dict[str, str]:
     return found
 
 
-def _view(plan: Plan, folder: str) -> "contextlib.AbstractContextManager[object]":
-    if not plan.with_view:
-        return contextlib.nullcontext()
-    view = Child("bmi_app.bench.view", folder)
-    view.hear()
-    return view
+@contextlib.contextmanager
+def _view(plan: Plan, folder: str) -> Iterator[dict[str, list[float]]]:
+    """Run the view beside the block; what the window has measured stands in the dict afterwards."""
+    said: dict[str, list[float]] = {}
+    if plan.view == "none":
+        yield said
+        return
+    with Child(_VIEWS[plan.view], folder) as view:
+        view.hear()
+        yield said
+        if plan.view == "window":
+            view.tell("end")
+            said.update(view.hear())

@@ -44,6 +44,30 @@ def bench_latency(
     raise typer.Exit(0 if all(case["complete"] for case in report["cases"]) else 1)
 
 
+@bench_app.command("gui")
+def bench_gui(
+    units: Annotated[list[int] | None, typer.Option(min=65, help="units of the source; default: 96 and 1024")] = None,
+    blocks: Annotated[
+        int, typer.Option(min=0, help="pairs of blocks with and without the window; 0: only the frames")
+    ] = 10,
+    block_s: Annotated[float, typer.Option(min=1, help="length of a block (s)")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Measure the window's frames, offscreen with every panel, and what the window costs the engine."""
+    from bmi_app.bench import tables, window
+    from bmi_app.bench.child import ChildError
+
+    try:
+        report = window.compare(units or [96, 1024], blocks, block_s, say)
+    except ChildError as error:
+        fail(str(error), code=1)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        tables.window(report)
+    raise typer.Exit(0 if all(case["complete"] for case in report["engine"].values()) else 1)
+
+
 @bench_app.command("speed")
 def bench_speed(
     simulated_s: Annotated[float, typer.Option(min=10, help="length of the simulated session (s)")] = 3600.0,

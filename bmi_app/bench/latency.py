@@ -11,6 +11,7 @@ import numpy as np
 
 from bmi_app.bench import machine
 from bmi_app.bench.blocks import Block, Consumer, Plan, measure
+from bmi_app.bench.blocks import View as BlockView
 from bmi_app.bench.figures import paired_ratio, percentiles
 
 View = Literal["none", "busy", "both"]
@@ -41,8 +42,8 @@ def compare(
     ChildError
         If a process failed.
     """
-    views = {"none": (False,), "busy": (True,), "both": (False, True)}[view]
-    plans = [Plan(n_units, with_view, block_s) for with_view in views for n_units in units]
+    views: tuple[BlockView, ...] = ("none", "busy") if view == "both" else (view,)
+    plans = [Plan(n_units, beside, block_s) for beside in views for n_units in units]
     report: dict[str, Any] = {
         "machine": machine.describe(),
         "load_before": machine.load_average(),
@@ -61,12 +62,14 @@ def _compare(plan: Plan, n_pairs: int, say: Callable[[str], object]) -> dict[str
     order: tuple[Consumer, Consumer] = ("bare", "engine")
     for pair in range(n_pairs):
         for consumer in order:
-            say(f"{plan.n_units} units, {'busy view' if plan.with_view else 'alone'}, {pair + 1}/{n_pairs}: {consumer}")
+            say(
+                f"{plan.n_units} units, {'busy view' if plan.view == 'busy' else 'alone'}, {pair + 1}/{n_pairs}: {consumer}"
+            )
             blocks[consumer].append(measure(consumer, plan))
         order = (order[1], order[0])
     return {
         "units": plan.n_units,
-        "view": "busy" if plan.with_view else "none",
+        "view": plan.view,
         "tick_ms": plan.period_s * 1e3,
         "grace_ms": plan.grace_s * 1e3,
         "scheduling": {**blocks["bare"][0].scheduling, **blocks["engine"][0].scheduling},

@@ -29,6 +29,35 @@ def latency(report: dict[str, Any]) -> None:
     console.print("Scheduling: " + ", ".join(sorted(given)))
 
 
+def window(report: dict[str, Any]) -> None:
+    """Show the report of `bmi_app.bench.window.compare`."""
+    console = Console()
+    _machine(report, console)
+    console.print(f"Load before {report['load_before']}, after {report['load_after']}.")
+    frames = Table(title="A frame of the window, 1400 x 900, every panel (ms)")
+    for head in ("units", "ticks", "frames", "p50", "p99", "max", "processor p50", "processor p99"):
+        frames.add_column(head, justify="right")
+    cases = [(units, "10 ms", found) for units, found in report["frames"].items()]
+    cases += [(units, "1 ms", found["frames"]) for units, found in report["engine"].items()]
+    for units, ticks, found in cases:
+        wall, processor = found["wall_ms"], found["processor_ms"]
+        values = (wall["p50"], wall["p99"], wall["max"], processor["p50"], processor["p99"])
+        frames.add_row(units, ticks, str(found["frames"]), *(f"{value:.1f}" for value in values))
+    console.print(frames)
+    if not report["engine"]:
+        return
+    cost = Table(title="The engine beside it: published after it could be, 1 ms ticks over LSL (us)")
+    for head in ("units", "window", *_HEADS.values(), "ratio p50", "ratio p99.9"):
+        cost.add_column(head, justify="left" if head == "window" else "right")
+    for units, found in report["engine"].items():
+        for view, name in (("none", "none"), ("window", "attached")):
+            latencies = [f"{found['latency_us'][view][key]:,.0f}" for key in _HEADS]
+            ratios = [_ratio(found["ratio"][key]) if view == "window" else "" for key in ("p50", "p999")]
+            cost.add_row(units, name, *latencies, *ratios)
+        cost.add_section()
+    console.print(cost)
+
+
 def speed(report: dict[str, Any]) -> None:
     """Show the report of `bmi_app.bench.speed.measure`."""
     console = Console()

@@ -118,6 +118,10 @@ class OperatorWindow(QMainWindow):
             if is_good and self._close_at_end:
                 QTimer.singleShot(0, self.close)  # once it is shown: a session may be over before its window is
 
+    def hold(self) -> None:
+        """Draw nothing by itself any more: whoever measures calls `refresh`."""
+        self._timer.stop()
+
     def show_subject(self) -> None:
         """Show the subject's window, or bring it to the front."""
         if self.subject is None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bmi_app.bench import blocks, latency, machine_code, speed
+from bmi_app.bench import blocks, latency, machine_code, speed, tables, window
 from bmi_app.bench.child import Child, ChildError
 from bmi_app.cli import app
 
@@ -25,6 +25,19 @@ def test_engine_and_bare_loop_get_every_sample_with_a_view_beside() -> None:
     assert {"source", "bare", "acquisition", "decode", "publisher"} <= case["scheduling"].keys()
     assert len(said) == 2
     json.dumps(report)
+
+
+def test_window_s_frames_and_its_cost_are_measured() -> None:
+    report = window.compare([96], n_pairs=1, block_s=1.0, say=lambda _: None)
+    frames = report["frames"]["96"]
+    assert frames["frames"] > 20
+    for took in (frames, report["engine"]["96"]["frames"]):
+        assert 0 < took["processor_ms"]["p50"] <= took["wall_ms"]["max"]
+        assert took["wall_ms"]["p50"] <= took["wall_ms"]["p99"] <= took["wall_ms"]["max"]
+    cost = report["engine"]["96"]
+    assert cost["complete"]
+    assert cost["ratio"]["p999"]["pairs"] == 1
+    tables.window(json.loads(json.dumps(report)))
 
 
 def test_a_block_that_lost_a_sample_is_not_complete() -> None:
