@@ -6,12 +6,13 @@ from PyQt6.QtCore import QEvent
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from bmi_app.gui.feed import Fresh
-from bmi_app.gui.plots import Plot
+from bmi_app.gui.plots import Plot, round_up
 from bmi_app.gui.theme import theme_of
 from bmi_app.gui.trials import Trials, smoothed
 from bmi_app.rt.records import Outcome
 
 _SMOOTH_TRIALS = 20
+_TRIALS_STEP = 10  # by so many trials the axes grow
 _TIPS = {
     "success": "Whether the target was reached and held",
     "time": "Time to the target of trials that succeeded",
@@ -78,10 +79,12 @@ class CurvesPanel(QWidget):
             known = np.isfinite(of_trials)
             self.dots[name].setData(numbers[known], of_trials[known])
             self.lines[name].setData(numbers, smoothed(of_trials, _SMOOTH_TRIALS))
-            self.plots[name].getViewBox().setXRange(numbers[0] - 0.5, max(numbers[-1], numbers[0] + 9) + 0.5, padding=0)
+            # In steps, since axes that change at every trial cost more than the curves.
+            last = numbers[0] + np.ceil((numbers[-1] - numbers[0] + 1) / _TRIALS_STEP) * _TRIALS_STEP - 1
+            self.plots[name].getViewBox().setXRange(numbers[0] - 0.5, last + 0.5, padding=0)
         times_s = values["time"][np.isfinite(values["time"])]
         if len(times_s):
-            self.plots["time"].getViewBox().setYRange(0, float(times_s.max()), padding=0.06)
+            self.plots["time"].getViewBox().setYRange(0, round_up(float(times_s.max())), padding=0.06)
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the system from light to dark and back."""

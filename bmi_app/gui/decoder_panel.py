@@ -6,7 +6,7 @@ from PyQt6.QtCore import QEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from bmi_app.gui.feed import Fresh
-from bmi_app.gui.plots import Plot, line
+from bmi_app.gui.plots import Plot, line, round_up
 from bmi_app.gui.populations import grouped
 from bmi_app.gui.session_source import SessionSource
 from bmi_app.gui.theme import theme_of
@@ -82,7 +82,7 @@ class DecoderPanel(QWidget):
         order = grouped(population)
         for axis, plot in enumerate(self.weights):
             shown = weights[axis][order]
-            most = max(float(np.abs(shown).max(initial=0.0)) * 1.05, 1e-6)
+            most = round_up(float(np.abs(shown).max(initial=0.0)) * 1.02)
             least = -most if shown.min(initial=0.0) < 0 else 0.0
             # An image: a thousand lines take ten times as long.
             levels = np.linspace(least, most, _BAR_STEPS)[:, None]
@@ -95,6 +95,8 @@ class DecoderPanel(QWidget):
         times_s = (np.arange(len(self._velocity)) - len(self._velocity) + 1) * self._point_s
         for axis, drawn in enumerate(self.lines.values()):
             drawn.setData(times_s, self._velocity[:, axis])
+        most = round_up(float(np.abs(self._velocity).max(initial=0.0)))
+        self.velocity.getViewBox().setYRange(-most, most, padding=0.02)
 
     def _show_changes(self) -> None:
         changes = self._source.changes.listed[-_SHOWN_CHANGES:]

@@ -1,5 +1,6 @@
 """Make plots of one appearance, which follow the system's from light to dark and back."""
 
+import math
 from typing import Any
 
 import pyqtgraph as pg
@@ -100,3 +101,11 @@ def line(colour: QColor) -> QPen:
     """Return a pen of one pixel: wider ones are drawn many times more slowly."""
     pen: QPen = pg.mkPen(colour, width=1)
     return pen
+
+
+def round_up(most: float) -> float:
+    """Return the next of a few numbers: an axis that keeps its range is not drawn anew, which costs most of a plot."""
+    if not most > 0:
+        return 1.0
+    step = 10.0 ** math.floor(math.log10(most)) / 4
+    return math.ceil(most / step - 1e-9) * step

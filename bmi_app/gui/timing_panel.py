@@ -1,5 +1,6 @@
 """Show whether the session keeps time: latency, missed ticks, late and dropped spikes, age of the data, the journal."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -11,12 +12,14 @@ from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from bmi_app.gui.feed import Fresh
-from bmi_app.gui.plots import Plot
+from bmi_app.gui.plots import Plot, round_up
 from bmi_app.gui.theme import theme_of
 from bmi_app.rt.records import EventKind
 from bmi_app.session.observe import age_text, size_text
 
 _SPAN_S = 60.0
+_SPAN_STEP_S = 10.0
+_WIDEST = "99.9 MB, 99 kB/s"  # of the values: the plots keep their size when a value changes
 _JOURNAL_FROM_PX = 420
 _KEPT = 60_000  # latencies: the last minute at 1 kHz
 _EDGES_US = np.geomspace(1.0, 1e6, 61)
@@ -106,6 +109,7 @@ class TimingPanel(QWidget):
             for each in (label, value):
                 each.setToolTip(_TIPS.get(name, ""))
             value.setAlignment(Qt.AlignmentFlag.AlignRight)
+            value.setMinimumWidth(value.fontMetrics().horizontalAdvance(_WIDEST))
             words.addWidget(label, row, 0)
             words.addWidget(value, row, 1)
             self.values[name] = value
@@ -152,7 +156,7 @@ class TimingPanel(QWidget):
         else:
             counts, _ = np.histogram(np.clip(seen_us, _EDGES_US[0], _EDGES_US[-1]), _EDGES_US)
             self._bars.setData(np.log10(_EDGES_US), counts)
-            self.histogram.getViewBox().setYRange(0, float(counts.max()) * 1.05, padding=0)
+            self.histogram.getViewBox().setYRange(0, round_up(float(counts.max())), padding=0)
             found_us = np.percentile(seen_us, (50, 99, 99.9, 100))
             for name, value_us in zip(_NAMES[:4], found_us, strict=True):
                 self.values[name].setText(f"{value_us:,.0f} µs")
@@ -183,7 +187,9 @@ class TimingPanel(QWidget):
         growth = f", {(points[-1][1] - points[0][1]) / lasted_s * 1e3:,.0f} kB/s" if lasted_s > 1 else ""
         self.values["journal"].setText(f"{size_text(figures.saved_bytes)}{growth}" if figures.saved_bytes else "–")
         last_s = points[-1][0]
-        self.journal.getViewBox().setXRange(max(last_s - _SPAN_S, 0.0), max(last_s, 1.0), padding=0)
+        # In steps: an axis that changes at every redraw costs more than the curve.
+        last_s = max(math.ceil(last_s / _SPAN_STEP_S), 1) * _SPAN_STEP_S
+        self.journal.getViewBox().setXRange(max(last_s - _SPAN_S - _SPAN_STEP_S, 0.0), last_s, padding=0)
         self._growth.setData([time_s for time_s, _ in points], [size_mb for _, size_mb in points])
 
     def changeEvent(self, event: QEvent | None) -> None:

@@ -1,5 +1,7 @@
 """Show how each unit's rate goes with the cursor's velocity and with the target's direction."""
 
+import itertools
+
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, Qt
@@ -13,13 +15,14 @@ from bmi_app.gui.unit_selection import UnitSelection
 from bmi_app.gui.unit_statistics import UnitStatistics
 
 _NAMES = {"velocity": "cursor velocity", "target": "target direction"}
+_STEP = 0.1  # of a correlation: between limits of the axes
 _NEAR = 0.12  # of a correlation: how far from a dot a click may be
 
 
 class TuningPanel(QWidget):
     """Show a dot for each unit: to the right where it fires more for rightward movement, up for upward."""
 
-    period_s = 1.0
+    period_s = 0.5  # for one of the two plots: both in one frame would hold it up
 
     def __init__(self, selection: UnitSelection, statistics: UnitStatistics, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,8 +48,9 @@ class TuningPanel(QWidget):
             plot.pressed.connect(lambda x, y, event, name=name: self._press(name, x, y, event))
             self.plots[name] = plot
             layout.addWidget(plot, 1)
+        self._turns = itertools.cycle(_NAMES)
         self._restyle()
-        selection.changed.connect(self.redraw)
+        selection.changed.connect(self._show_both)
 
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the statistics are shared with the raster."""
@@ -55,17 +59,24 @@ class TuningPanel(QWidget):
         """Forget nothing: the statistics are shared with the raster."""
 
     def redraw(self) -> None:
-        """Show the present correlations."""
+        """Show the present correlations in one of the plots, and at the next call in the other."""
+        self._show(next(self._turns))
+
+    def _show_both(self) -> None:
+        for name in self.plots:
+            self._show(name)
+
+    def _show(self, name: str) -> None:
         population = self._selection.unit_population + 1
-        for name, plot in self.plots.items():
-            along_x, along_y = self._places(name)
-            limit = max(0.2, float(np.abs([along_x, along_y]).max()) * 1.15)
-            plot.getViewBox().setRange(xRange=(-limit, limit), yRange=(-limit, limit), padding=0)
-            for at, dots in enumerate(self.dots[name]):
-                dots.setData(along_x[population == at], along_y[population == at])
-            unit = self._selection.unit
-            shown = [] if unit is None else [unit]
-            self._rings[name].setData(along_x[shown], along_y[shown])
+        along_x, along_y = self._places(name)
+        # In steps: axes that change at every redraw cost five times as much as the dots.
+        limit = max(np.ceil(float(np.abs([along_x, along_y]).max()) / _STEP + 0.5) * _STEP, 2 * _STEP)
+        self.plots[name].getViewBox().setRange(xRange=(-limit, limit), yRange=(-limit, limit), padding=0)
+        for at, dots in enumerate(self.dots[name]):
+            dots.setData(along_x[population == at], along_y[population == at])
+        unit = self._selection.unit
+        shown = [] if unit is None else [unit]
+        self._rings[name].setData(along_x[shown], along_y[shown])
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the system from light to dark and back."""

@@ -1,12 +1,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QApplication
 
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.narration import Narrator
+from bmi_app.gui.plots import round_up
 from bmi_app.gui.task_view import TaskView
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.rt.records import EventKind, StopReason, TaskState, UpdateCause
@@ -129,3 +133,15 @@ def test_a_line_that_repeats_is_counted(qtbot: Any) -> None:
         log.say(text)
     lines = [line[10:] if line[2:3] == ":" else line for line in log.toPlainText().splitlines()]
     assert lines == ["one", "two", "lines (×3)", "three"]
+
+
+@given(st.floats(1e-6, 1e9))
+def test_the_range_of_an_axis_is_one_of_a_few_and_hardly_larger(most: float) -> None:
+    shown = round_up(most)
+    assert most * (1 - 1e-9) <= shown <= 1.25 * most * (1 + 1e-9)
+    assert round_up(shown) == pytest.approx(shown)
+    assert len({round_up(value) for value in np.linspace(1.0, 9.999, 500)}) <= 37
+
+
+def test_an_axis_without_values_has_a_range() -> None:
+    assert round_up(0.0) == round_up(float("nan")) == round_up(-1.0) == 1.0
