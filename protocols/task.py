@@ -20,6 +20,9 @@ def _read_assist(value: Any) -> Any:
 Cycles = Annotated[int, Field(ge=0, le=100)]
 
 
+Keys = Annotated[int, Field(ge=1, le=100)]
+
+
 class Block(Section):
     """Say what one part of the session is, and how long it lasts."""
 
@@ -50,8 +53,9 @@ class Block(Section):
 class Task(Section):
     """Say where the targets are, what counts as success, and how long each state lasts."""
 
-    pattern: Literal["ring", "list", "uniform"] = Field(
-        description="Where targets are: on a circle, at listed positions, or anywhere.", examples=["ring"]
+    pattern: Literal["ring", "list", "uniform", "grid"] = Field(
+        description="Where targets are: on a circle, at listed positions, anywhere, or as the keys of a keyboard.",
+        examples=["ring"],
     )
     count: int | None = Field(None, ge=1, le=1000, description="Number of targets on the ring.")
     distance_cm: float | None = Field(
@@ -62,6 +66,14 @@ class Task(Section):
     )
     positions_cm: Annotated[tuple[Point, ...], Field(min_length=1, strict=False)] | None = Field(
         None, description="Positions for `list`.", json_schema_extra={**CM, "allowed": "[[x, y], ...]"}
+    )
+    grid: Annotated[tuple[Keys, Keys], Field(strict=False)] | None = Field(
+        None,
+        description="Columns and rows of the `grid`, which is centred on 0.",
+        json_schema_extra={"allowed": "[columns, rows], whole numbers from 1 to 100"},
+    )
+    spacing_cm: float | None = Field(
+        None, gt=0, description="From the centre of one key of the `grid` to the next.", json_schema_extra=CM
     )
     margin_cm: float | None = Field(
         None, ge=0, description="Least distance of a `uniform` target's centre from the edge.", json_schema_extra=CM
@@ -105,6 +117,9 @@ class Task(Section):
         json_schema_extra=MS,
     )
     hold_break_fails: bool = Field(False, description="Whether leaving the target during the hold fails the trial.")
+    wrong_target_fails: bool = Field(
+        False, description="Whether staying in another target as long as a hold lasts selects it, and fails the trial."
+    )
     timeout_ms: float = Field(
         gt=0,
         description="How long a trial may last; a multiple of the tick.",
@@ -122,10 +137,17 @@ class Task(Section):
     )
     reward_probability: float = Field(1.0, ge=0, le=1, description="Probability that a success is rewarded.")
 
+    @property
+    def n_keys(self) -> int:
+        """Return among how many targets one is selected by staying in it; 0 where staying in a wrong one has no effect."""
+        return len(self.target_positions_cm()) if self.wrong_target_fails else 0
+
     def target_positions_cm(self) -> tuple[tuple[float, float], ...]:
         """Return the centres of the targets, in the order of their indices; none for `uniform`."""
         if self.pattern == "list":
             return self.positions_cm or ()
+        if self.pattern == "grid":
+            return self._keys_cm()
         if self.pattern == "uniform" or self.count is None or self.distance_cm is None:
             return ()
         angles = [math.radians(self.first_angle_deg + 360.0 * index / self.count) for index in range(self.count)]
@@ -133,4 +155,15 @@ class Task(Section):
         return tuple(
             (round(self.distance_cm * math.cos(angle), 12) + 0.0, round(self.distance_cm * math.sin(angle), 12) + 0.0)
             for angle in angles
+        )
+
+    def _keys_cm(self) -> tuple[tuple[float, float], ...]:
+        """Return the centres of the grid's keys, row by row from the top left."""
+        if self.grid is None or self.spacing_cm is None:
+            return ()
+        columns, rows = self.grid
+        return tuple(
+            ((column - (columns - 1) / 2) * self.spacing_cm + 0.0, ((rows - 1) / 2 - row) * self.spacing_cm + 0.0)
+            for row in range(rows)
+            for column in range(columns)
         )

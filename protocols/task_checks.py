@@ -6,7 +6,14 @@ from protocols.problems import Finding
 from protocols.schema import Protocol
 
 # Keys of the task that belong to one pattern: (pattern, key).
-PATTERN_KEYS = (("ring", "count"), ("ring", "distance_cm"), ("list", "positions_cm"), ("uniform", "margin_cm"))
+PATTERN_KEYS = (
+    ("ring", "count"),
+    ("ring", "distance_cm"),
+    ("list", "positions_cm"),
+    ("uniform", "margin_cm"),
+    ("grid", "grid"),
+    ("grid", "spacing_cm"),
+)
 
 HAND_KINDS = ("arm", "isometric", "drawing")  # of blocks in which the hand moves the cursor, not the decoder
 _TOUCH_CM = 1e-9  # a target that touches the edge is inside, whatever the rounding
@@ -55,6 +62,16 @@ def check_task(protocol: Protocol) -> Iterator[Finding]:
             yield Finding(path, f'is missing; pattern = "{pattern}" needs it', ("task.pattern", path))
         elif pattern != task.pattern and given:
             yield Finding(path, f'has no effect with pattern = "{task.pattern}"; remove it', ("task.pattern",))
+    if task.wrong_target_fails and task.pattern == "uniform":
+        yield Finding(
+            "task.wrong_target_fails", 'needs several targets at once; not with pattern = "uniform"', ("task.pattern",)
+        )
+    if task.pattern == "grid" and task.spacing_cm is not None and task.spacing_cm < 2 * task.target_radius_cm:
+        yield Finding(
+            "task.spacing_cm",
+            f"{task.spacing_cm:g} lets keys overlap; allowed: at least twice target_radius_cm ({task.target_radius_cm:g})",
+            ("task.target_radius_cm",),
+        )
     if task.hold_ms >= task.timeout_ms:
         yield Finding(
             "task.hold_ms",
@@ -86,8 +103,11 @@ def check_targets(protocol: Protocol) -> Iterator[Finding]:
         if any(abs(at) + radius_cm > half + _TOUCH_CM for at, half in zip(position, half_cm, strict=True))
     ]
     unreachable = [index for index, position in enumerate(positions_cm) if protocol.n_axes == 1 and position[1] != 0]
-    key = "task.distance_cm" if task.pattern == "ring" else "task.positions_cm"
-    because = ("task.pattern", "task.count", "task.distance_cm", "task.first_angle_deg", "task.positions_cm")
+    key = {"ring": "task.distance_cm", "grid": "task.spacing_cm"}.get(task.pattern, "task.positions_cm")
+    because = (
+        *("task.pattern", "task.count", "task.distance_cm", "task.first_angle_deg", "task.positions_cm"),
+        *("task.grid", "task.spacing_cm"),
+    )
     if outside:
         where = f"{_name_targets(outside, positions_cm)} with radius {radius_cm:g}"
         yield Finding(

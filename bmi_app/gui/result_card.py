@@ -78,7 +78,7 @@ class ResultCard(QFrame):
 
 
 def summary_text(summary: dict[str, Any]) -> str:
-    """Say in two lines how a session went."""
+    """Say in a few lines how a session went."""
     rate, time_s = summary.get("success_rate"), summary.get("median_time_to_target_s")
     p99_us = summary.get("latency_us", {}).get("p99")
     why = str(summary.get("stop_reason", "")).lower().replace("_", " ")
@@ -93,4 +93,17 @@ def summary_text(summary: dict[str, Any]) -> str:
         second.append(f"latency p99 {p99_us:,.0f} µs")
     if "error" in summary:
         second.append(f"error: {summary['error']}")
-    return " · ".join(first) + "\n" + " · ".join(second)
+    lines = (first, _movement(summary.get("movement", {})), second)
+    return "\n".join(" · ".join(line) for line in lines if line)
+
+
+def _movement(found: dict[str, Any]) -> list[str]:
+    """Say how well the cursor was moved."""
+    parts = (
+        ("bit_rate_bits_s", "{:.2f} bits/s achieved"),
+        ("fitts_throughput_bits_s", "Fitts {:.2f} bits/s"),
+        ("path_efficiency", "path efficiency {:.0%}"),
+        ("dial_in_time_s", "dial-in {:.2f} s"),
+        ("orthogonal_error_cm", "{:.2f} cm off the straight way"),
+    )
+    return [text.format(found[key]) for key, text in parts if found.get(key) is not None]

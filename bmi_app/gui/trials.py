@@ -14,6 +14,7 @@ REASONS = {
     Outcome.HOLD_BROKEN: "hold broken",
     Outcome.BLOCK_ENDED: "block ended",
     Outcome.OPERATOR: "skipped",
+    Outcome.WRONG_TARGET: "wrong target",
 }
 _PATH_STEP_S = 0.02
 _MOST_POINTS = 1500  # of a path: 30 s

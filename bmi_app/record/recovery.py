@@ -276,7 +276,8 @@ def summarise_folder(
     for batch in BatchFile(folder, "events"):
         tally.add_events(batch.records)
     dt_s = float(session.get("dt_s", 0.0))
-    return tally.summary(folder, str(session.get("protocol", "")), dt_s, reason, recovered)
+    n_keys = int(session.get("n_keys", 0))
+    return tally.summary(folder, str(session.get("protocol", "")), dt_s, reason, recovered, n_keys)
 
 
 def _adopted(folder: Path) -> set[int]:

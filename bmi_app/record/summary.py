@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app.record.movements import Movements
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import EventKind, Flag, Outcome, StopReason
 
@@ -28,6 +29,7 @@ class Tally:
         self._outcomes: list[np.ndarray] = []
         self._times_s: list[np.ndarray] = []
         self._latencies_s: list[np.ndarray] = []
+        self._movements = Movements()
         self._totals = dict.fromkeys(_TOTALS, 0)
         self._stop = StopReason.NONE
         self._arrival_s = 0.0  # of the newest data so far
@@ -38,6 +40,7 @@ class Tally:
     def add_frames(self, frames: np.ndarray) -> None:
         """Count further ticks."""
         self._ticks += len(frames)
+        self._movements.add_frames(frames)
         self._spikes += float(frames["spikes"].sum())
         self._updates += int(np.count_nonzero(frames["flags"] & Flag.UPDATED))
         self._rejected += int(np.count_nonzero(frames["flags"] & Flag.REJECTED))
@@ -71,7 +74,13 @@ class Tally:
 
     @_any_number
     def summary(
-        self, folder: Path, protocol: str, dt_s: float, stop_reason: StopReason | None = None, recovered: bool = False
+        self,
+        folder: Path,
+        protocol: str,
+        dt_s: float,
+        stop_reason: StopReason | None = None,
+        recovered: bool = False,
+        n_keys: int = 0,
     ) -> dict[str, Any]:
         """Return the summary: only numbers, texts, booleans and None, ready for JSON.
 
@@ -87,6 +96,8 @@ class Tally:
             Why the session ended; what its last stop event says without it.
         recovered : bool
             Whether the session was cut off and made whole afterwards.
+        n_keys : int
+            Number of targets among which one is selected; see `movements`.
 
         Returns
         -------
@@ -94,6 +105,7 @@ class Tally:
             ``spikes`` is the sum of all counts that entered a tick. ``success_rate`` and the times are None without
             trials or successes. ``latency_us`` is from the moment at which a frame could have been made (its bin was
             due, its last spike had arrived) to its publication; its values are None where nothing was timed.
+            ``movement`` is what `movements.Movements.measures` returns.
             ``source_lost_s`` is the time for which the watchdog held the cursor and the trial clock.
             ``longest_data_age_s`` is how long the source gave nothing. ``journal_bytes`` and ``longest_sync_gap_s`` are
             those of the syncs while the session ran, None where there was none, or only one.
@@ -114,6 +126,7 @@ class Tally:
             "success_rate": successes / trials if trials else None,
             "trials_per_min": trials / duration_s * 60 if duration_s > 0 else None,
             "median_time_to_target_s": _finite(np.median(times_s[succeeded])) if successes else None,
+            "movement": self._movements.measures(dt_s, n_keys),
             "spikes": round(self._spikes) if np.isfinite(self._spikes) else None,
             **self._totals,
             "source_losses": self._losses,
@@ -137,7 +150,12 @@ def summarise(recording: Recording, stop_reason: StopReason | None = None, recov
     tally.add_events(recording.events)
     session = recording.session
     return tally.summary(
-        recording.folder, str(session.get("protocol", "")), float(session.get("dt_s", 0.0)), stop_reason, recovered
+        recording.folder,
+        str(session.get("protocol", "")),
+        float(session.get("dt_s", 0.0)),
+        stop_reason,
+        recovered,
+        int(session.get("n_keys", 0)),
     )
 
 

@@ -34,6 +34,7 @@ class Outcome(IntEnum):
     HOLD_BROKEN = 4  # left the target with `task.hold_break_fails`
     BLOCK_ENDED = 5  # the block or the session ended in mid-trial
     OPERATOR = 6  # skipped by the operator
+    WRONG_TARGET = 7  # stayed in another target with `task.wrong_target_fails`
 
 
 class BlockKind(IntEnum):

@@ -70,6 +70,7 @@ CONFIG = np.dtype(
         ("target_radius_cm", "<f8"),
         ("hold_ticks", "<i8"),
         ("hold_break_fails", "<i8"),
+        ("wrong_target_fails", "<i8"),
         ("timeout_ticks", "<i8"),
         ("inter_trial_ticks", "<i8"),
         ("reward_ticks", "<i8"),
@@ -139,6 +140,8 @@ STATE = np.dtype(
         ("target_x_cm", "<f8"),
         ("target_y_cm", "<f8"),
         ("entered", "<i8"),
+        ("other", "<i8"),  # the other target in which the cursor is, of those that a trial can fail by; -1: none
+        ("other_ticks", "<i8"),  # for how long
         ("outcome", "<i8"),  # of the trial that ended in this tick
         ("reward", "<f8"),  # given in this tick
         ("trials_done", "<i8"),

@@ -29,6 +29,7 @@ class Condition(IntEnum):
     NOT_HELD = 5  # it is over, the target was entered
     SKIPPED = 6  # by the operator
     TIME_UP = 7  # the state has lasted as long as it may
+    WRONG = 8  # inside another target for `task.hold_ms`, with `task.wrong_target_fails`
 
 
 _S, _C, _O = TaskState, Condition, Outcome
@@ -36,6 +37,7 @@ TRANSITIONS = np.array(
     [
         (_S.MOVE, _C.SKIPPED, _S.FAILED, _O.OPERATOR),
         (_S.MOVE, _C.INSIDE, _S.HOLD, _O.NONE),
+        (_S.MOVE, _C.WRONG, _S.FAILED, _O.WRONG_TARGET),
         (_S.MOVE, _C.NEVER_REACHED, _S.FAILED, _O.TIMEOUT_NOT_REACHED),
         (_S.MOVE, _C.NOT_HELD, _S.FAILED, _O.TIMEOUT_NOT_HELD),
         (_S.HOLD, _C.SKIPPED, _S.FAILED, _O.OPERATOR),
@@ -54,8 +56,8 @@ TRANSITIONS = np.array(
 _IDLE, _REST, _MOVE, _HOLD = int(_S.IDLE), int(_S.REST), int(_S.MOVE), int(_S.HOLD)
 _REWARD, _FAILED, _INTER_TRIAL = int(_S.REWARD), int(_S.FAILED), int(_S.INTER_TRIAL)
 _INSIDE, _OUTSIDE, _HELD, _LEFT_FATALLY = (1 << int(c) for c in (_C.INSIDE, _C.OUTSIDE, _C.HELD, _C.LEFT_FATALLY))
-_NEVER_REACHED, _NOT_HELD, _SKIPPED, _TIME_UP = (
-    1 << int(c) for c in (_C.NEVER_REACHED, _C.NOT_HELD, _C.SKIPPED, _C.TIME_UP)
+_NEVER_REACHED, _NOT_HELD, _SKIPPED, _TIME_UP, _WRONG = (
+    1 << int(c) for c in (_C.NEVER_REACHED, _C.NOT_HELD, _C.SKIPPED, _C.TIME_UP, _C.WRONG)
 )
 _SUCCESS, _BLOCK_ENDED = int(_O.SUCCESS), int(_O.BLOCK_ENDED)
 _BLOCK_REST, _BLOCK_FREE = int(BlockKind.REST), int(BlockKind.FREE)
@@ -80,7 +82,23 @@ def _block_is_over(state, block):
 
 
 @part
-def _conditions(config, state):
+def _dwells_elsewhere(config, state, targets):
+    """Follow in which other target the cursor is; tell whether it has stayed there as long as a hold lasts."""
+    if config.wrong_target_fails == 0 or state.state != _MOVE:
+        state.other = -1
+        return False
+    now = -1
+    for k in range(targets.shape[0]):
+        distance_cm = math.hypot(state.cursor_x_cm - targets[k, 0], state.cursor_y_cm - targets[k, 1])
+        if k != state.target and distance_cm <= config.target_radius_cm:
+            now = k
+    state.other_ticks = state.other_ticks + 1 if now == state.other else 0
+    state.other = now
+    return now >= 0 and state.other_ticks >= config.hold_ticks
+
+
+@part
+def _conditions(config, state, targets):
     """Return the bits of the conditions that hold in this tick."""
     distance_cm = math.hypot(state.cursor_x_cm - state.target_x_cm, state.cursor_y_cm - state.target_y_cm)
     # Where nothing is to be held, having entered is enough.
@@ -95,6 +113,8 @@ def _conditions(config, state):
         bits |= _NOT_HELD if state.entered else _NEVER_REACHED
     if state.skip:
         bits |= _SKIPPED
+    if _dwells_elsewhere(config, state, targets):
+        bits |= _WRONG
     if (
         (state.state == _REWARD and state.state_ticks >= config.reward_ticks)
         or (state.state == _FAILED and state.state_ticks >= config.failed_ticks)
@@ -187,6 +207,7 @@ def _enter(core, task, logs, next_state, outcome):
         state.trial += 1
         state.trial_ticks = 0
         state.entered = 0
+        state.other = -1
         state.n_samples = 0
         choose_target(config, state, task[0], task[1])
         if _is_drawing(state, task[2]):  # after the choice, which shuffles the next cycle when that is due
@@ -245,7 +266,7 @@ def advance(core, features, task, logs):
         return
     if _is_drawing(state, blocks) and (state.state == _MOVE or state.state == _HOLD):
         _follow_path(config, state)
-    now = _conditions(config, state)
+    now = _conditions(config, state, task[0])
     state.skip = 0
     for row in range(transitions.shape[0]):
         if transitions[row, 0] == state.state and (now >> transitions[row, 1]) & 1:

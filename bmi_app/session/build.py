@@ -156,6 +156,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate
         "target_radius_cm": task.target_radius_cm,
         "hold_ticks": ticks_of(protocol, task.hold_ms),
         "hold_break_fails": task.hold_break_fails,
+        "wrong_target_fails": task.wrong_target_fails,
         "timeout_ticks": ticks_of(protocol, task.timeout_ms),
         "inter_trial_ticks": ticks_of(protocol, task.inter_trial_ms),
         "reward_ticks": ticks_of(protocol, task.reward_ms),

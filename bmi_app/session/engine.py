@@ -237,7 +237,8 @@ class Engine:
             summary = recovery.summarise_folder(self._folder, self._prepared.session, reason)  # what there is on disk
         else:
             protocol = self._core.protocol
-            summary = self._tally.summary(self._folder, protocol.name, protocol.tick.period_ms / 1e3, reason)
+            tick_s, n_keys = protocol.tick.period_ms / 1e3, protocol.task.n_keys
+            summary = self._tally.summary(self._folder, protocol.name, tick_s, reason, n_keys=n_keys)
         summary["scheduling"] = self._scheduling
         if self._failures:
             summary["error"] = self._failures[0][1]

@@ -159,6 +159,7 @@ def _describe(protocol: Protocol, source: SourceInfo, live_path: Path, real: boo
         "dt_s": protocol.tick.period_ms / 1e3,
         "n_units": protocol.units.count,
         "n_axes": protocol.n_axes,
+        "n_keys": protocol.task.n_keys,
         "speed": "real" if real else "max",
         "start_s": 0.0,
         "clock": provenance.clock_anchor(now_s()),

@@ -80,7 +80,8 @@ def _run(prepared: Prepared, on_progress: Callable[[int], object]) -> dict[str, 
         summary = recovery.summarise_folder(folder, prepared.session, StopReason.JOURNAL_FAILED) | {"error": failure}
     else:
         reason = StopReason(int(core.state[0]["stop_reason"]))
-        summary = tally.summary(folder, protocol.name, protocol.tick.period_ms / 1e3, reason)
+        tick_s, n_keys = protocol.tick.period_ms / 1e3, protocol.task.n_keys
+        summary = tally.summary(folder, protocol.name, tick_s, reason, n_keys=n_keys)
     write_summary(folder, summary)
     return summary
 

@@ -88,6 +88,13 @@ def summary(found: dict[str, Any]) -> None:
         "spikes": f"{found['spikes']}, late {found['late_spikes']}, dropped {found['dropped_spikes']}",
         "updates": f"{found['weight_updates']} of the weights, {found['rejected_updates']} rejected",
     }
+    moved = {key: value for key, value in found.get("movement", {}).items() if value is not None}
+    if "fitts_throughput_bits_s" in moved:
+        achieved = f", {moved['bit_rate_bits_s']:.2f} bits/s achieved" if "bit_rate_bits_s" in moved else ""
+        lines["movement"] = (
+            f"Fitts {moved['fitts_throughput_bits_s']:.2f} bits/s{achieved}, path efficiency {moved['path_efficiency']:.0%}, "
+            f"dial-in {moved['dial_in_time_s']:.2f} s, {moved['orthogonal_error_cm']:.2f} cm off the straight way"
+        )
     if latency["p50"] is not None:
         values = (f"{name} {latency[name]:.0f}" for name in ("p50", "p99", "p999", "max"))
         lines["latency"] = f"{', '.join(values)} us (frame after its bin and last spike)"

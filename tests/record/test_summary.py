@@ -36,6 +36,9 @@ def test_a_hand_made_session():
         tally.add_events(event[None])
     found = tally.summary("folder", "center_out", 0.01)
     latency_us = found.pop("latency_us")
+    movement = found.pop("movement")
+    assert movement["wrong_selections"] == 0
+    assert movement["fitts_throughput_bits_s"] is None
     assert found == {
         "session": "folder",
         "protocol": "center_out",

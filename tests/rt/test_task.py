@@ -69,10 +69,18 @@ def entered_late() -> Ticker:
     return made
 
 
+def elsewhere() -> Ticker:
+    made = moving("task.wrong_target_fails=true")
+    other = made.arrays["targets"][(made.state["target"] + 1) % len(made.arrays["targets"])]
+    made.put_cursor(*other)
+    return made
+
+
 # For each row: a session in its state, just before its condition comes true, and after how many ticks it is taken.
 ROWS = {
     (S.MOVE, C.SKIPPED): (lambda: skipped(moving()), 1),
     (S.MOVE, C.INSIDE): (reaching, 1),
+    (S.MOVE, C.WRONG): (elsewhere, HOLD + 1),
     (S.MOVE, C.NEVER_REACHED): (moving, TIMEOUT),
     (S.MOVE, C.NOT_HELD): (entered_and_left, TIMEOUT - 2),
     (S.HOLD, C.SKIPPED): (lambda: skipped(holding()), 1),
