@@ -27,7 +27,10 @@ from bmi_app.session.readiness import Readiness
 
 _CHECK_MS = 1000  # streams come and go
 _TYPING_MS = 200
+_SLOW_MS = 2500
 _MOST_REASONS = 4
+_LOOKING = "Looking…"
+_COMPILING = "After an installation or an update the kernels are compiled once: about a minute."
 _APPEAR = (
     "Streams of every computer on the network appear here by themselves. The driver `lsl` takes one as its source."
 )
@@ -58,7 +61,7 @@ class StartPage(QWidget):
         self.running.setAccessibleName("running sessions")
         self.attach = QPushButton("&Attach")
         self.result = ResultCard(verifies)
-        self.reasons = QLabel("Looking…")
+        self.reasons = QLabel(_LOOKING)
         self.reasons.setWordWrap(True)
         self.reasons.setTextFormat(Qt.TextFormat.PlainText)
         self.start = QPushButton("&Start session")
@@ -70,6 +73,9 @@ class StartPage(QWidget):
             "QPushButton:enabled:hover, QPushButton:enabled:focus { background: #005f96; }"
         )
         self._arrange()
+        self._slow = QTimer(self)
+        self._slow.setSingleShot(True)
+        self._slow.timeout.connect(self._say_slow)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self.look)
@@ -86,6 +92,7 @@ class StartPage(QWidget):
         if self._is_checking or self._closed:
             return
         self._is_checking = True
+        self._slow.start(_SLOW_MS)
         request = self.form.request()
 
         def check() -> tuple[Readiness, list[Path]]:
@@ -146,6 +153,11 @@ class StartPage(QWidget):
         if self.form.request() != self._checked:
             self.start.setEnabled(False)
         self._later.start(_TYPING_MS)
+
+    def _say_slow(self) -> None:
+        """Say why the first look may take long: the plugins that a protocol names are imported, and compiled once."""
+        if self._is_checking and not self._checked and self.reasons.text() == _LOOKING:
+            self._say(f"{_LOOKING} {_COMPILING}", good=None)
 
     def _check_failed(self, error: Exception) -> None:
         self._is_checking = False

@@ -1,4 +1,5 @@
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,8 +9,10 @@ import pytest
 from PyQt6.QtCore import QSettings, Qt
 from PyQt6.QtWidgets import QApplication, QMessageBox
 
+from bmi_app.gui import start_page
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.main_window import MainWindow
+from bmi_app.gui.worker import Worker
 from bmi_app.record.session_folder import read_summary, read_texts
 from bmi_app.session.observe import Phase
 
@@ -293,3 +296,20 @@ def test_keys_of_the_pages(main: Any, qtbot: Any, keep_picture: Any) -> None:
     assert shown.keys is not None
     assert shown.keys.isVisible()
     shown.keys.close()
+
+
+def test_a_first_look_that_takes_long_says_why(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start_page, "_SLOW_MS", 10)
+    compiled = threading.Event()
+    checks, others = Worker("checks"), Worker("others")
+    checks.submit(compiled.wait, lambda _: None)
+    page = start_page.StartPage(checks, others)
+    qtbot.addWidget(page)
+    page.show()
+    qtbot.waitUntil(lambda: "the kernels are compiled once" in page.reasons.text())
+    compiled.set()
+    qtbot.waitUntil(page.start.isEnabled, timeout=RESOLVE_MS)
+    assert page.reasons.text().startswith("✔ Ready")
+    page.close_page()
+    for worker in (checks, others):
+        worker.close()
