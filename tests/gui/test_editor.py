@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PyQt6.QtCore import QPoint, Qt
 
+from bmi_app import plugins
 from bmi_app.gui import applicability
 from bmi_app.gui.applicability import why_not
 from bmi_app.gui.editor_page import EditorPage
@@ -319,7 +320,8 @@ def test_every_key_with_a_condition_exists() -> None:
         assert name in fields, key
         beside, words = applicability._ONLY_WITH.get(key, (name, ()))
         assert beside in fields, key
-        allowed = get_args(inner_type(fields[beside].annotation)[0])
+        is_plugin = "plugin" in (fields[beside].json_schema_extra or {})
+        allowed = plugins.names("drivers") if is_plugin else get_args(inner_type(fields[beside].annotation)[0])
         assert set(words) <= set(allowed), key
         assert {*applicability._NOT_BOTH.get(key, ()), applicability._NEEDS.get(key, name)} <= set(fields), key
 

@@ -180,7 +180,7 @@ def test_units_moved_by_hand_are_another_mapping(page: Any, qtbot: Any, keep_pic
     assert "with unit 5 to control, 40 to horizontal" in what_if.score.text()
     written = ["populations.horizontal=0-4,6-31,40", "populations.vertical=32-39,41-63"]
     other = replay.what_if(shown.session.folder, written)
-    assert np.array_equal(what_if._changed, other.frames)
+    assert what_if._changed.tobytes() == other.frames.tobytes()  # NaN, where there is no hand, included
     at = int(np.flatnonzero(shown.session.frames["state"] == TaskState.HOLD)[-1])
     shown.seek(at * shown.session.dt_s)
     assert len(shown.task_view._other_path_cm) > 20

@@ -282,6 +282,8 @@ def test_what_the_protocol_says_stands_where_it_is_left_to_it(main: Any, qtbot: 
 
 def test_keys_of_the_pages(main: Any, qtbot: Any, keep_picture: Any) -> None:
     shown = main()
+    shown.activateWindow()
+    qtbot.waitUntil(shown.isActiveWindow)
     for at, key in enumerate((Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_3, Qt.Key.Key_4)):
         qtbot.keyClick(shown, key, Qt.KeyboardModifier.ControlModifier)
         assert shown.pages.currentIndex() == at
