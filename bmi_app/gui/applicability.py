@@ -66,8 +66,8 @@ def why_not(key: str, value_of: Callable[[str], Any]) -> str:
     if general in _ONLY_WITH:
         beside, words = _ONLY_WITH[general]
         if value_of(beside) not in words:
-            return f"only with {beside} {' or '.join(words)}"
+            return f"unless {beside} is {' or '.join(words)}"
     if general in _NEEDS and not (beside_is := value_of(_NEEDS[general])):
-        return f"only with {_NEEDS[general]}{' above 0' if beside_is == 0 else ''}"
+        return f"unless {_NEEDS[general]} is {'above 0' if beside_is == 0 else 'given'}"
     given = [name for name in _NOT_BOTH.get(general, ()) if value_of(name) is not None]
-    return f"not together with {given[0]}" if given else ""
+    return f"beside {given[0]}" if given else ""

@@ -199,8 +199,8 @@ class LearningPanel(QWidget):
         listed.addWidget(self.undo)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
-        layout.addLayout(knobs, 1)
-        layout.addLayout(listed, 1)
+        layout.addLayout(knobs, 2)
+        layout.addLayout(listed, 3)
         columns = self.updates.header()
         assert columns is not None
         columns.setMinimumSectionSize(30)

@@ -116,8 +116,9 @@ class SectionForm(QGroupBox):
         for widget in (self._labels[key], editor):
             widget.setVisible(is_set or not why_not)
         editor.setEnabled(not why_not)
-        self._idle[key] = f"No effect: {why_not}." if is_set and why_not else ""
+        self._idle[key] = f"No effect {why_not}." if is_set and why_not else ""
         wrong.setText(self._idle[key])
+        wrong.setEnabled(False)  # it is no mistake
         wrong.setVisible(bool(self._idle[key]))
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
@@ -128,6 +129,7 @@ class SectionForm(QGroupBox):
             shown |= here.keys()
             text = "\n".join(here.values()) or self._idle.get(key, "")
             wrong.setText(text)
+            wrong.setEnabled(bool(here))
             wrong.setVisible(bool(text))
         return shown
 
@@ -139,7 +141,7 @@ class SectionForm(QGroupBox):
 
     def _colour(self) -> None:
         for wrong in self._wrongs.values():
-            wrong.setStyleSheet(f"color: {theme_of(self.palette()).failed.name()}")
+            wrong.setStyleSheet(f"QLabel:enabled {{ color: {theme_of(self.palette()).failed.name()} }}")
 
     def offer(self, name: str, words: Sequence[str]) -> None:
         """Offer words for a key whose choices depend on other keys."""

@@ -18,7 +18,7 @@ from protocols.schema import Protocol
 from protocols.signal import Axis
 from protocols.wording import inner_type
 
-CHECK_MS = 20_000
+CHECK_MS = 60_000
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def settled(qtbot: Any, page: EditorPage) -> None:
     def is_checked() -> bool:
         return not page._later.isActive() and page._checks._jobs.empty()
 
-    qtbot.waitUntil(is_checked)
+    qtbot.waitUntil(is_checked, timeout=CHECK_MS)  # the first check loads the plugins
     done: list[bool] = []
     page._checks.submit(lambda: True, done.append)
     qtbot.waitUntil(lambda: bool(done), timeout=CHECK_MS)
