@@ -1,0 +1,76 @@
+"""A lab's own package of plugins, installed as pip lays it out, is found, conforms, runs a session and replays."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[2]
+_ENTRY_POINTS = """\
+[bmi_app.decoders]
+leaky = example_lab.leaky
+
+[bmi_app.learning]
+sign_lms = example_lab.sign_lms
+
+[bmi_app.drivers]
+metronome = example_lab.metronome
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> dict[str, str]:
+    """Install the package into a folder of its own; return the environment in which it is found."""
+    target = tmp_path / "site"
+    shutil.copytree(Path(__file__).parent / "example_lab", target / "example_lab")
+    info = target / "example_lab-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: example-lab\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(_ENTRY_POINTS)
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(target), str(_ROOT)])}
+
+
+def bmi(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bmi_app.cli", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=110)
+
+
+def test_a_session_with_a_labs_own_decoder_rule_and_driver(installed: dict[str, str], tmp_path: Path) -> None:
+    chosen = ("decoder.kind=leaky", "decoder.settings.keep=0.5", "learning.rule=sign_lms", "learning.when=tick")
+    given = [part for override in chosen for part in ("--set", override)]
+    result = bmi(
+        installed,
+        *("run", "center_out", "--driver", "metronome", "--speed", "max", "--duration", "20"),
+        *("--headless", "--json", "--out", str(tmp_path / "out"), *given),
+    )
+    assert result.returncode == 0, result.stderr
+    summary = json.loads(result.stdout)
+    assert summary["ticks"] == 2000
+    assert summary["spikes"] == pytest.approx(20 * 20 * 96, abs=96)
+    assert summary["weight_updates"] > 0
+    replayed = bmi(installed, "replay", summary["session"], "--verify", "--json")
+    assert replayed.returncode == 0, replayed.stderr
+    assert json.loads(replayed.stdout)["exact"] is True
+
+
+def test_a_mistake_in_its_settings_is_told_as_of_any_plugin(installed: dict[str, str]) -> None:
+    result = bmi(installed, *("protocols", "check", "center_out", "--set", "decoder.kind=leaky"))
+    assert result.returncode == 0, result.stderr
+    given = ("--set", "decoder.kind=leaky", "--set", "decoder.settings.keep=2")
+    result = bmi(installed, "protocols", "check", "center_out", *given)
+    assert result.returncode == 2
+    assert "decoder.settings.keep" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_conformance_suite_finds_and_tests_it(installed: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "tests/conformance"]
+    command += ["-k", "leaky or sign_lms or metronome"]
+    result = subprocess.run(command, env=installed, cwd=_ROOT, capture_output=True, text=True, check=False, timeout=110)
+    assert result.returncode == 0, result.stdout[-3000:]
+    # Three kernels; the decoder at five sizes, and once more; the rule at five sizes with three numbers of samples.
+    assert result.stdout.count(" PASSED") >= 3 + 6 + 15
