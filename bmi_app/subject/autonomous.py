@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bmi_app.rt import random
 from bmi_app.rt.contracts import SEEN_RADIUS, act_signature
 from bmi_app.rt.jit import kernel
-from bmi_app.rt.memory import named_parts
+from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import TaskState
-from bmi_app.subject import mind
-from bmi_app.subject.exploration import KINDS, explore, hold_still
+from bmi_app.subject import curiosity, mind
+from bmi_app.subject.exploration import CHANNELS, KINDS, explore, hold_still
 from bmi_app.subject.intention import estimate, follow_hand, intend, notice_target, rest
 from bmi_app.subject.mind import BY_MOUSE, HEAD, MAX_HZ, STATE, STEP, vector
 from bmi_app.subject.model_log import write_row
@@ -53,7 +53,7 @@ class Settings(BaseModel):
     encoding: Literal["tool"] = Field(
         default="tool", description="how its neurons encode what it wants: as its model of the tool needs it"
     )
-    exploration: Literal["none", "white", "slow", "low_dimensional"] = Field(
+    exploration: Literal["none", "white", "slow", "low_dimensional", "curious"] = Field(
         default="slow", description="noise of its own in its firing, of which it knows"
     )
     learning_rate: float | None = Field(default=None, ge=0, description="of the learner; absent: its own")
@@ -95,7 +95,15 @@ class Settings(BaseModel):
     exploration_hz: float = Field(default=2.0, ge=0, description="exploration of a unit, standard deviation (Hz)")
     exploration_tau_ms: float = Field(default=300.0, gt=0, description="time constant of slow exploration (ms)")
     exploration_floor: float = Field(default=0.2, ge=0, le=1, description="share of it that the most confident keeps")
-    exploration_patterns: int = Field(default=8, ge=1, le=256, description="patterns of low-dimensional exploration")
+    exploration_patterns: int = Field(
+        default=8, ge=1, le=256, description="patterns of exploration, low-dimensional or curious"
+    )
+    babble_ms: float = Field(
+        default=400.0,
+        gt=0,
+        le=10_000,
+        description="how long curiosity stays with a pattern (ms); more than the visual delay",
+    )
 
     @model_validator(mode="after")
     def _check_rule(self) -> "Settings":
@@ -136,8 +144,9 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
         parts = rule.layout(_rule_settings(settings), weights[1], weights[0])
         rule_words = sum(math.prod(shape) for shape in parts.values())
     steps = math.ceil(settings.delay_ms / _SHORTEST_STEP_MS) + _SPARE_STEPS
-    low = settings.exploration == "low_dimensional"
-    n_latents = {"none": 0, "low_dimensional": settings.exploration_patterns}.get(settings.exploration, n_units)
+    n_patterns = settings.exploration_patterns if settings.exploration in ("low_dimensional", "curious") else 0
+    n_latents = 0 if settings.exploration == "none" else n_patterns or n_units
+    curious = settings.exploration == "curious"
     n_samples = _trial_samples(settings)
     shapes: dict[str, tuple[int, ...]] = {
         "offsets": (len(mind.PARTS) + 1,),
@@ -152,10 +161,13 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
         "copies": (steps, n_units + 1),
         "predicted": (steps, n_axes),
         "exploration": (n_units,),
-        "patterns": (n_units, settings.exploration_patterns if low else 0),
+        "patterns": (n_units, n_patterns),
         "latents": (n_latents,),
         "features": (n_samples, n_units if by_unit else n_units + 1),
         "targets": (n_samples, n_axes),
+        "curiosity": (length(curiosity.layout(n_patterns, len(CHANNELS))) if curious else 0,),
+        "babbled": (2, n_patterns if curious else 0),
+        "views": (2, len(CHANNELS) if curious else 0),
         "log": (mind.LOG_SLOTS, mind.LOG_WORDS + n_axes * (n_units + 1)),
     }
     assert tuple(shapes) == mind.PARTS
@@ -189,6 +201,9 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
     memory["patterns"][:] = generator.standard_normal(memory["patterns"].shape) / math.sqrt(
         max(settings.exploration_patterns, 1)
     )
+    if settings.exploration == "curious":
+        layout_ = curiosity.layout(settings.exploration_patterns, len(CHANNELS))
+        curiosity.start(settings.exploration_patterns, len(CHANNELS), seed, named_parts(memory["curiosity"], layout_))
     _fill_head(settings, memory["head"], n_units, n_axes, step_s)
     rule, rule_settings = RULES[settings.learner], _rule_settings(settings)
     rows, columns = memory["weights"].shape
@@ -239,6 +254,9 @@ def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, 
         mind.EXPLORATION_KEEP: math.exp(-step_s * 1e3 / settings.exploration_tau_ms),
         mind.EXPLORATION_FLOOR: settings.exploration_floor,
         mind.N_PATTERNS: settings.exploration_patterns,
+        mind.BABBLE_STEPS: max(
+            round(settings.babble_ms / 1e3 / step_s), math.ceil(settings.delay_ms / 1e3 / step_s) + 1
+        ),
         mind.LAPSE: settings.lapse_probability,
         mind.SKILL_KEEP: math.exp(-settings.sample_ms / 1e3 / _SKILL_TAU_S),
         mind.TRIAL_SAMPLES: _trial_samples(settings),
@@ -265,7 +283,7 @@ def ACT(memory, key, seen, rates_out):
     else:
         rest(head)
     if (acts or seen[0, SEEN_RADIUS] > 0.0) and head[STATE] != _REST:
-        explore(memory, key)
+        explore(memory, key, seen)
     else:
         hold_still(memory)
     tool_rates_into(memory, acts, rates_out)

@@ -3,6 +3,7 @@
 white             independent from step to step
 slow              an Ornstein-Uhlenbeck process for each unit: what it does to the cursor lasts long enough to be seen
 low_dimensional   a few such processes, each driving a fixed random pattern over all units
+curious           one of these patterns at a time, drawn toward effects that cannot be foretold yet (`curiosity`)
 
 All have the standard deviation `exploration_hz`, scaled down to `exploration_floor` of it as confidence grows.
 """
@@ -10,9 +11,15 @@ All have the standard deviation `exploration_hz`, scaled down to `exploration_fl
 import math
 
 from bmi_app.rt import random
+from bmi_app.rt.contracts import SEEN_TARGET_X, SEEN_TARGET_Y, SEEN_VX, SEEN_VY, SEEN_X, SEEN_Y
 from bmi_app.rt.jit import part
+from bmi_app.subject.curiosity import draw_pattern, wonder
 from bmi_app.subject.mind import (
+    BABBLE_STEPS,
+    BABBLED,
     CONFIDENCE,
+    CURIOSITY,
+    DELAY_STEPS,
     EXPLORATION,
     EXPLORATION_FLOOR,
     EXPLORATION_HZ,
@@ -22,12 +29,16 @@ from bmi_app.subject.mind import (
     LATENTS,
     N_PATTERNS,
     PATTERNS,
+    STEP,
+    VIEWED,
+    VIEWS,
     matrix,
     vector,
 )
 
-KINDS = ("none", "white", "slow", "low_dimensional")
-_NONE, _WHITE, _SLOW, _LOW = range(len(KINDS))
+KINDS = ("none", "white", "slow", "low_dimensional", "curious")
+_NONE, _WHITE, _SLOW, _LOW, _CURIOUS = range(len(KINDS))
+CHANNELS = (SEEN_VX, SEEN_VY, SEEN_X, SEEN_Y, SEEN_TARGET_X, SEEN_TARGET_Y)  # the state that curiosity looks at
 _FIRST_LANE = 16  # the lanes before are drawn by the intention
 
 
@@ -38,7 +49,7 @@ def amplitude_hz(head):
 
 
 @part
-def explore(memory, key):
+def explore(memory, key, seen):
     """Renew the exploration of every unit (Hz)."""
     head, noise_hz, latents = vector(memory, HEAD), vector(memory, EXPLORATION), vector(memory, LATENTS)
     kind, scale_hz = int(head[HOW_EXPLORES]), amplitude_hz(head)
@@ -46,9 +57,12 @@ def explore(memory, key):
     fresh = math.sqrt(1.0 - keep * keep)
     if kind == _NONE:
         return
-    for k in range(latents.shape[0]):
-        latents[k] = keep * latents[k] + fresh * random.normal(key, _FIRST_LANE + k)
-    if kind == _LOW:
+    if kind == _CURIOUS:
+        _babble(memory, key, seen)
+    else:
+        for k in range(latents.shape[0]):
+            latents[k] = keep * latents[k] + fresh * random.normal(key, _FIRST_LANE + k)
+    if kind in (_LOW, _CURIOUS):
         patterns = matrix(memory, PATTERNS, int(head[N_PATTERNS]))
         for u in range(noise_hz.shape[0]):
             total = 0.0
@@ -61,8 +75,37 @@ def explore(memory, key):
 
 
 @part
+def _babble(memory, key, seen):
+    """Babble one pattern for a while, then another; learn from each when its effect is seen, late.
+
+    The pattern alone is at work, so it is as strong as all of low-dimensional exploration together.
+    """
+    head, latents = vector(memory, HEAD), vector(memory, LATENTS)
+    babbled = matrix(memory, BABBLED, latents.shape[0])
+    views, curiosity = matrix(memory, VIEWS, len(CHANNELS)), vector(memory, CURIOSITY)
+    phase = int(head[STEP]) % int(head[BABBLE_STEPS])
+    if phase == 0:
+        chosen = draw_pattern(curiosity, random.uniform(key, 2 * _FIRST_LANE))
+        for k in range(latents.shape[0]):
+            babbled[0, k] = babbled[1, k]
+            babbled[1, k] = 0.0
+        babbled[1, chosen] = 1.0 if random.uniform(key, 2 * _FIRST_LANE + 1) < 0.5 else -1.0
+    if phase == int(head[DELAY_STEPS]):  # what is seen now was done at the end of the pattern before
+        for c in range(len(CHANNELS)):
+            views[0, c] = views[1, c]
+            views[1, c] = seen[0, CHANNELS[c]]
+        if head[VIEWED] != 0.0:
+            wonder(curiosity, views[0], views[1], babbled[0])
+        head[VIEWED] = 1.0
+    strength = math.sqrt(float(latents.shape[0]))
+    for k in range(latents.shape[0]):
+        latents[k] += (1.0 - head[EXPLORATION_KEEP]) * (strength * babbled[1, k] - latents[k])
+
+
+@part
 def hold_still(memory):
     """Explore nothing in this step; slow noise goes on where it stopped."""
     noise_hz = vector(memory, EXPLORATION)
+    vector(memory, HEAD)[VIEWED] = 0.0
     for u in range(noise_hz.shape[0]):
         noise_hz[u] = 0.0

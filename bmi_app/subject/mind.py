@@ -26,8 +26,11 @@ from bmi_app.rt.jit import part
     LATENTS,  # f8[pattern] or f8[unit]: standard noise that exploration follows
     FEATURES,  # samples of the trial: features, or with `reinforcement` exploration
     TARGETS,  # samples of the trial: seen velocity (cm/s), or with `reinforcement` context
+    CURIOSITY,  # what `curiosity` keeps
+    BABBLED,  # f8[before and now, pattern]: amplitudes
+    VIEWS,  # f8[before and after, channel]: what was seen when each had acted
     LOG,  # f8[slot, word]: what was learnt, a row a trial
-) = range(17)
+) = range(20)
 PARTS = (
     "offsets",
     "head",
@@ -45,6 +48,9 @@ PARTS = (
     "latents",
     "features",
     "targets",
+    "curiosity",
+    "babbled",
+    "views",
     "log",
 )
 
@@ -77,6 +83,7 @@ PARTS = (
     LAPSE,
     SKILL_KEEP,
     TRIAL_SAMPLES,
+    BABBLE_STEPS,  # how long curiosity stays with a pattern
     # what changes
     STEP,
     FRAME_S,  # time of the newest frame that was seen
@@ -101,8 +108,9 @@ PARTS = (
     TRIAL_SEEN,  # how many they were
     CONFIDENCE,
     REWARD,  # seen in this trial
+    VIEWED,  # 1: curiosity has a view to compare the next one with
     LOG_ROWS,  # int64: how many were ever written
-) = range(51)
+) = range(53)
 HEAD_WORDS = 64
 
 LOG_SLOTS = 128

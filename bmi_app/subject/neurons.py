@@ -249,6 +249,12 @@ def times_of(parts):
 
 
 @part
+def drives_of(parts):
+    """Return the drive of each neuron (Hz), as `drive` has left it."""
+    return parts[1][_DRIVE]
+
+
+@part
 def n_neurons(parts):
     """Return how many neurons there are: one or two a channel."""
     return parts[1].shape[1]

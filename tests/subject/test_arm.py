@@ -44,7 +44,7 @@ def success(frames: np.ndarray) -> float:
     [
         ("arm", ()),
         ("arm", ('subject.settings.arm="links"', "subject.neurons=srm", "neurons.shared_cv=0.2")),
-        ("isometric", ("subject.settings.encoding=magnitude",)),
+        ("isometric", ("subject.encoding=magnitude",)),
         ("drawing", PATH),
         (
             "drawing",
@@ -94,7 +94,7 @@ def explained(counts: np.ndarray, wanted: np.ndarray) -> float:
 
 @pytest.mark.parametrize("encoding", ["cosine", "todorov", "magnitude"])
 def test_its_neurons_tell_what_it_does(encoding: str, run) -> None:
-    recording = read(run('blocks=[{kind="arm"}]', f"subject.settings.encoding={encoding}", "session.duration_s=120"))
+    recording = read(run('blocks=[{kind="arm"}]', f"subject.encoding={encoding}", "session.duration_s=120"))
     frames = recording.frames
     velocity = 0.01 * np.column_stack([frames["velocity_x_cm_s"], frames["velocity_y_cm_s"]])
     place = 0.01 * np.column_stack([frames["cursor_x_cm"], frames["cursor_y_cm"]])
@@ -104,7 +104,7 @@ def test_its_neurons_tell_what_it_does(encoding: str, run) -> None:
 
 @pytest.mark.parametrize("kind", ["closed_loop", "observation"])
 def test_where_a_decoder_moves_the_cursor_it_imagines_and_keeps_its_arm_still(kind: str, run) -> None:
-    recording = read(run(f'blocks=[{{kind="{kind}"}}]', "subject.settings.encoding=cosine", "session.duration_s=120"))
+    recording = read(run(f'blocks=[{{kind="{kind}"}}]', "subject.encoding=cosine", "session.duration_s=120"))
     frames = recording.frames
     assert np.isnan(frames["hand_x_cm"]).all()
     away = np.column_stack([frames[f"target_{a}_cm"] - frames[f"cursor_{a}_cm"] for a in "xy"])

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmi_app.bench import machine_code
+from bmi_app.bench.science import babbling
+from bmi_app.bench.science.babbling import N_MOVED, TELEVISION, Babbler
 from bmi_app.rt.memory import length, named_parts
-from bmi_app.subject import babbling, curiosity
-from bmi_app.subject.babbling import N_MOVED, TELEVISION, Babbler
+from bmi_app.subject import curiosity
 
 RATE, DECAY, SEEN_AT_LEAST, FOLLOW = 0.1, 0.0005, 2e-3, 0.2
 

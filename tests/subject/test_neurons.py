@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bmi_app.bench.science.firing import Population
 from bmi_app.subject.neurons import MODELS
-from tests.subject.firing import Population
 
 BOTH = pytest.mark.parametrize("model", MODELS)
 

@@ -8,18 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from bmi_app.bench.science.firing import Population, intervals
 from bmi_app.subject import srm
-from tests.subject.firing import Population
 
 SHAPES = [(0.0, 0.0, 10.0), (3.0, 0.0, 10.0), (2.0, 3.0, 15.0), (4.0, 8.0, 30.0), (3.0, 3.0, 5.0)]
 SHAPE = pytest.mark.parametrize(("refractory_ms", "eta0", "eta_tau_ms"), SHAPES)
-
-
-def intervals(channel: np.ndarray, time_s: np.ndarray) -> np.ndarray:
-    """Return the times between successive spikes of one channel, for all channels."""
-    order = np.lexsort((time_s, channel))
-    gaps, same = np.diff(time_s[order]), np.diff(channel[order]) == 0
-    return gaps[same]
 
 
 def mean_interval_by_hand(rho: float, refractory_s: float, eta0: float, tau_s: float) -> float:

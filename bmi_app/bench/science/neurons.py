@@ -1,0 +1,103 @@
+"""Check the spiking neurons: the rate asked for, intervals, variability, and how fast they are."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bmi_app.bench.learning import run_trials
+from bmi_app.bench.science.checks import Check, near, report
+from bmi_app.bench.science.firing import Population, intervals
+from protocols.load import load
+
+_SHAPES = ((0.0, 0.0, 10.0), (3.0, 0.0, 10.0), (3.0, 3.0, 15.0), (4.0, 8.0, 30.0))  # D (ms), eta0, tau (ms)
+_RATES_HZ = (2.0, 20.0, 80.0)
+_N_UNITS, _SPIKES = 96, 400_000
+_LARGE = (
+    "units.count=1024",
+    'populations={horizontal="0-399",vertical="400-799",control="rest"}',
+    'axes={x={population="horizontal",gain=0.006},y={population="vertical",gain=0.006}}',
+)
+
+
+def measure(simulated_s: float, say: Callable[[str], object]) -> dict[str, Any]:
+    """Make every check; `simulated_s` is the length of the sessions whose speed is measured."""
+    say("rates and intervals")
+    checks = [check for shape in _SHAPES for check in _rates(*shape)]
+    checks += [_fano(*shape) for shape in _SHAPES]
+    say("speed")
+    checks += _speeds(simulated_s)
+    return report("Spiking neurons", checks)
+
+
+def _population(refractory_ms: float, eta0: float, eta_tau_ms: float, rate_hz: float) -> Population:
+    neurons = Population("srm", _N_UNITS, refractory_ms=refractory_ms, eta0=eta0, eta_tau_ms=eta_tau_ms)
+    neurons.fire(rate_hz, 5.0)
+    return neurons
+
+
+def _named(refractory_ms: float, eta0: float, eta_tau_ms: float) -> str:
+    return f"D {refractory_ms:g} ms, eta0 {eta0:g}, tau {eta_tau_ms:g} ms"
+
+
+def _rates(refractory_ms: float, eta0: float, eta_tau_ms: float) -> list[Check]:
+    found = []
+    for rate_hz in _RATES_HZ:
+        duration_s = _SPIKES / (_N_UNITS * rate_hz)
+        neurons = _population(refractory_ms, eta0, eta_tau_ms, rate_hz)
+        channel, time_s = neurons.fire(rate_hz, duration_s)
+        name = f"{_named(refractory_ms, eta0, eta_tau_ms)}, {rate_hz:g} Hz"
+        found.append(Check(f"{name}: rate", *near(len(channel) / (_N_UNITS * duration_s), rate_hz, 0.01, " Hz")))
+        if eta0 == 0.0 and rate_hz > 10.0:
+            gaps, refractory_s = intervals(channel, time_s), refractory_ms / 1e3
+            rho = 1.0 / (1.0 / rate_hz - refractory_s)
+            mean_ms = 1e3 * (refractory_s + 1.0 / rho)
+            found.append(Check(f"{name}: mean interval D + 1/rho", *near(1e3 * gaps.mean(), mean_ms, 0.01, " ms")))
+            cv = 1.0 - refractory_s * rate_hz
+            found.append(Check(f"{name}: CV 1 - D/mean", *near(gaps.std() / gaps.mean(), cv, 0.01)))
+    return found
+
+
+def _fano(refractory_ms: float, eta0: float, eta_tau_ms: float) -> Check:
+    n_seconds, rate_hz = 300, 40.0
+    neurons = _population(refractory_ms, eta0, eta_tau_ms, rate_hz)
+    begin_s = neurons.step * neurons.step_s
+    channel, time_s = neurons.fire(rate_hz, float(n_seconds))
+    counts = np.zeros((_N_UNITS, n_seconds))
+    np.add.at(counts, (channel, np.minimum((time_s - begin_s).astype(int), n_seconds - 1)), 1)
+    fano = float((counts.var(axis=1, ddof=1) / counts.mean(axis=1)).mean())
+    poisson = refractory_ms == eta0 == 0.0
+    expected = "1 (it is Poisson)" if poisson else "below 1"
+    holds = abs(fano - 1.0) < 0.03 if poisson else fano < 1.0
+    return Check(
+        f"{_named(refractory_ms, eta0, eta_tau_ms)}, 40 Hz: Fano factor over 1 s", expected, f"{fano:.3f}", holds
+    )
+
+
+def _speeds(simulated_s: float) -> list[Check]:
+    """Measure processor time for each simulated hour: 10 ms steps, tick included, journal not."""
+    run_trials(load("center_out", ["session.duration_s=10"]))
+    took = {
+        (n_units, model): _hour_s(model, simulated_s if n_units == 96 else simulated_s / 10, large)
+        for n_units, large in ((96, ()), (1024, _LARGE))
+        for model in ("poisson", "srm")
+    }
+    allowed = {"poisson": 3.6, "srm": 8.0}
+    found = [
+        Check(
+            f"an hour of 96 units, {model}", f"at most {most:g} s", f"{took[96, model]:.2f} s", took[96, model] <= most
+        )
+        for model, most in allowed.items()
+    ]
+    for model in allowed:
+        ratio = took[1024, model] / took[96, model]
+        found.append(Check(f"1024 units beside 96, {model}", "at most 12 times", f"{ratio:.1f} times", ratio <= 12))
+    return found
+
+
+def _hour_s(model: str, simulated_s: float, overrides: tuple[str, ...]) -> float:
+    protocol = load("center_out", [f"subject.neurons={model}", f"session.duration_s={simulated_s:g}", *overrides])
+    began_s = time.process_time()
+    run_trials(protocol)
+    return (time.process_time() - began_s) * 3600.0 / simulated_s
