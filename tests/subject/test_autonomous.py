@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import TaskState
-from bmi_app.subject import autonomous, mind
+from bmi_app.subject import autonomous, curiosity, mind
 from bmi_app.subject.model_log import read_records
 
 from .world import CALM, World, draw_tool
@@ -175,6 +176,26 @@ def test_exploration_is_as_strong_and_as_slow_as_asked_for(kind: str) -> None:
     assert found == pytest.approx(0.0 if kind == "white" else np.exp(-0.01 / 0.2), abs=0.02)
     rank = np.linalg.matrix_rank(noise, tol=1e-6 * np.linalg.norm(noise))
     assert rank == (5 if kind == "low_dimensional" else 60)
+
+
+def test_curiosity_babbles_one_pattern_after_the_other_and_learns_what_each_does() -> None:
+    world = naive(
+        "regression", n_units=60, exploration="curious", exploration_hz=4.0, exploration_tau_ms=50.0, babble_ms=400.0,
+        exploration_patterns=5, baseline_hz=80.0, baseline_spread=0.0, exploration_floor=1.0, max_rate_hz=1e6,
+        rule={"ridge": 1e-3},
+    )  # fmt: skip
+    values = named_parts(world.named["curiosity"], curiosity.layout(5, 6))
+    alone = []
+    for _ in range(6000):
+        world.run(1)
+        noise, patterns = world.named["exploration"], world.named["patterns"]
+        shares = np.linalg.lstsq(patterns, noise, rcond=None)[0] ** 2
+        alone.append(shares.max() / max(shares.sum(), 1e-12))
+    assert np.mean(np.array(alone) > 0.95) > 0.5  # else one fades while the next begins
+    assert not np.isclose(values["value"], 1.0).any()
+    assert np.linalg.norm(values["features"][:, :2]) > np.linalg.norm(values["features"][:, 4:])  # velocity; the target
+    seen = world.named["patterns"].T @ world.weights().T
+    np.testing.assert_allclose(seen, world.named["patterns"].T @ world.tool.T, atol=0.1)
 
 
 def test_it_explores_less_the_more_it_can_foretell() -> None:

@@ -196,13 +196,19 @@ def _spiral() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _lags(cells: _Cells) -> list[Check]:
-    """Draw a spiral; see by how much the movement lags behind the population vector of cells that rest at low rates."""
+    """Draw a spiral; see by how much the movement lags behind the population vector.
+
+    The cells' directions are spread evenly, since what is looked for is less than what a drawn set of cells adds; they
+    rest at low rates, so that they fall silent: else the asymmetry cancels between opposite directions.
+    """
     motion, curvature, turning = _spiral()
     low, high = _outer_fifths(curvature)
     heading = motion[:, VELOCITY_X] + 1j * motion[:, VELOCITY_X + 1]
-    cells.baseline_hz[:] *= 0.02
+    angles = np.arange(_N_CELLS) * 2 * math.pi / _N_CELLS
+    cells.directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    cells.baseline_hz, cells.depth = np.full(_N_CELLS, 0.5), np.full(_N_CELLS, 6.0)
     checks = []
-    for asymmetry, stiff, grows in ((0.0, False, False), (_ASYMMETRY, False, True), (_ASYMMETRY, True, True)):
+    for asymmetry, stiff in ((0.0, False), (_ASYMMETRY, False), (0.0, True), (_ASYMMETRY, True)):
         vector = cells.vector(cells.rates(motion, asymmetry, stiff))
         lag_ms = 1e3 * np.angle((vector[:, 0] + 1j * vector[:, 1]) / heading) / turning
         straight, bent = np.median(lag_ms[low]), np.median(lag_ms[high])
@@ -210,11 +216,10 @@ def _lags(cells: _Cells) -> list[Check]:
         what = (
             f"spiral, k = {STIFFNESS_N_M if stiff else 0:g}, damping {damping}: lag of the movement behind the vector"
         )
-        expected = "grows with curvature" if grows else "stays within 10 %"
+        grows = stiff or asymmetry > 0
+        expected = "grows with curvature" if grows else "does not grow (for comparison)"
         obtained = f"{straight:.0f} ms where straight, {bent:.0f} ms where bent"
-        tolerance_ms = 0.1 * abs(straight)
-        holds = bent > straight + tolerance_ms if grows else abs(bent - straight) < tolerance_ms
-        checks.append(Check(what, expected, obtained, bool(holds)))
+        checks.append(Check(what, expected, obtained, bool(bent > straight) == grows))
     return checks
 
 

@@ -30,7 +30,7 @@ class Check:
 
 def report(title: str, checks: list[Check]) -> dict[str, Any]:
     """Return a report ready for JSON."""
-    return {"title": title, "checks": [vars(check) for check in checks]}
+    return {"title": title, "checks": [vars(check) | {"holds": bool(check.holds)} for check in checks]}
 
 
 def show(found: dict[str, Any]) -> None:

@@ -37,6 +37,37 @@ def science_learners(
     show(learners.measure(seeds, minutes, tuning_seeds, jobs, say), tables.learners, pictures.learners, figure, as_json)
 
 
+@science_app.command("neurons")
+def science_neurons(
+    simulated_s: Annotated[
+        float, typer.Option(min=60, help="length of the sessions whose speed is measured (s)")
+    ] = 3600.0,
+    as_json: Json = False,
+) -> None:
+    """Check the spiking neurons: rates, intervals, variability, speed."""
+    from bmi_app.bench.science import neurons
+
+    show_checks(neurons.measure(simulated_s, say), as_json)
+
+
+@science_app.command("body")
+def science_body(seed: Annotated[int, typer.Option(min=0)] = 1, as_json: Json = False) -> None:
+    """Check what neurons that drive muscles look like to those who record them."""
+    from bmi_app.bench.science import body
+
+    show_checks(body.measure(seed), as_json)
+
+
+@science_app.command("curiosity")
+def science_curiosity(
+    seeds: Annotated[int, typer.Option(min=1, help="how many subjects babble")] = 10, as_json: Json = False
+) -> None:
+    """Check that curiosity seeks what is new and can be influenced."""
+    from bmi_app.bench.science import curiosity
+
+    show_checks(curiosity.measure(seeds, say), as_json)
+
+
 def check_figure(figure: Path | None) -> None:
     """Refuse a figure that could not be drawn, before anything is measured."""
     if figure is not None and importlib.util.find_spec("matplotlib") is None:
@@ -57,3 +88,14 @@ def show(
         print(json.dumps(report))
     else:
         table(report)
+
+
+def show_checks(report: dict[str, Any], as_json: bool) -> None:
+    """Print what was expected beside what was obtained; end with 1 where something does not hold."""
+    from bmi_app.bench.science import checks
+
+    if as_json:
+        print(json.dumps(report))
+    else:
+        checks.show(report)
+    raise typer.Exit(0 if all(check["holds"] for check in report["checks"]) else 1)
