@@ -136,7 +136,10 @@ def rig(
 
     if duration is not None and not duration > 0:
         _fail(f"--duration {duration:g}: must be above 0 s")
-    simulated_rig.rig(_load(protocol, overrides), duration_s=duration, name=name)
+    try:
+        simulated_rig.rig(_load(protocol, overrides), duration_s=duration, name=name)
+    except simulated_rig.RigError as error:
+        _fail(str(error))
 
 
 @app.command()

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from bmi_app import plugins
 from protocols.schema import Protocol
+from protocols.task_checks import HAND_KINDS
 
-_WITH_TARGETS = ("observation", "closed_loop", "arm", "isometric", "drawing")
+_WITH_TARGETS = ("observation", "closed_loop", *HAND_KINDS)
 
 
 def cautions(protocol: Protocol) -> list[str]:
     """Return one line for each thing that is allowed, but may not be what was meant, as `key: what and why`."""
-    return [*_baselines(protocol), *_learning(protocol)]
+    return [*_baselines(protocol), *_learning(protocol), *_hand(protocol)]
 
 
 def _baselines(protocol: Protocol) -> Iterator[str]:
@@ -44,4 +45,18 @@ def _learning(protocol: Protocol) -> Iterator[str]:
             yield (
                 "learning.weight_min, learning.weight_max: weights start at 1 (or -1), outside of these limits, so that "
                 "every update will be rejected"
+            )
+
+
+def _hand(protocol: Protocol) -> Iterator[str]:
+    """Warn of a block that the hand moves the cursor of, where the simulated subject has no arm."""
+    if protocol.driver.kind != "simulated" or getattr(
+        plugins.load("subjects", protocol.subject.kind), "HAS_ARM", False
+    ):
+        return
+    for index, block in enumerate(protocol.blocks):
+        if block.kind in HAND_KINDS:
+            yield (
+                f"blocks.{index}.kind: {block.kind!r} is moved by a hand, and subject {protocol.subject.kind!r} has none; "
+                'take subject.kind = "arm", or let a person move it over the command socket'
             )

@@ -27,6 +27,7 @@ from bmi_app.session.outlets import Channel, describe
 from bmi_app.subject import simulate
 from drivers import rig_loop, simulated
 from protocols.schema import Protocol
+from protocols.task_checks import HAND_KINDS
 
 _PART_S = 0.001  # spikes go out this late at most
 _LEAD_S = 0.05  # until the loop runs
@@ -38,6 +39,10 @@ _LINGER_S = 0.2  # destroying an outlet drops what its sender thread has not yet
 _BUFFERED_S, _MEAN_HZ = 10.0, 50.0  # what the outlet keeps for a session that is held up
 _STATE_NAME, _STATE_TYPE = "BMI-State", "BMIState"
 _SPIKE = (Channel("channel", "index", "SpikeEvent"), Channel("unit", "index", "SpikeEvent"))
+
+
+class RigError(Exception):
+    """Tell in one line why a protocol's subject cannot be a rig of its own."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,18 @@ def rig(
         finds it again after a restart.
     progress
         Whether to tell on standard error how it goes.
+
+    Raises
+    ------
+    RigError
+        If the protocol has a block that a hand moves: a rig sends spikes only.
     """
+    for index, block in enumerate(protocol.blocks):
+        if block.kind in HAND_KINDS:
+            raise RigError(
+                f"blocks.{index}.kind: {block.kind!r} is moved by a hand, which a rig cannot send; "
+                'run it with driver.kind = "simulated"'
+            )
     source_id = source_id or f"bmi-rig-{socket.gethostname()}-{protocol.name}-{protocol.session.seed}"
     act = plugins.load("subjects", protocol.subject.kind).ACT
     memory = simulated.build(protocol)

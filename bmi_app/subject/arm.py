@@ -54,6 +54,8 @@ from bmi_app.subject.body import (
     new_body,
 )
 
+HAS_ARM = True  # it has a hand of its own, which moves the cursor in arm, isometric and drawing blocks
+
 _M_PER_CM = 0.01
 _FASTEST_TARGET_CM_S = 100.0  # a target that seems faster has jumped
 _IMAGINED_TAU_S = 0.1  # within which an imagined velocity follows the one that is aimed at

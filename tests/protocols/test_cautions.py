@@ -17,6 +17,10 @@ pytestmark = pytest.mark.usefixtures("real_plugins")
         (["learning.rule=reinforcement", "learning.when=trial"], "learns nothing"),
         (["learning.rule=reward_gated", "learning.when=tick"], 'take "reward"'),
         (["learning.rule=reinforcement", "learning.when=reward", "learning.exploration_cm_s=1"], 'take "trial"'),
+        (
+            ['blocks=[{kind="rest",duration_s=3},{kind="drawing"}]', "task.path_size_cm=[4,4]"],
+            "subject 'plain' has none",
+        ),
         (["learning.when=tick", "learning.weight_max=0.5"], "every update will be rejected"),
         (["learning.when=tick", "learning.weight_min=0", "decoder.scramble=0.1"], "every update will be rejected"),
     ],
@@ -32,6 +36,8 @@ def test_it_warns(overrides: list[str], said: str) -> None:
         ["learning.rule=reinforcement"],  # off: nothing is meant to be learnt
         ["learning.rule=reinforcement", "learning.when=trial", "learning.exploration_cm_s=1.5"],
         ["learning.rule=reward_gated", "learning.when=reward"],
+        ['blocks=[{kind="rest",duration_s=3},{kind="arm"}]', "subject.kind=arm"],
+        ['blocks=[{kind="rest",duration_s=3},{kind="arm"}]', "driver.kind=lsl"],
         ["learning.when=tick", "learning.weight_min=0"],  # weights may be kept from changing their sign
     ],
 )

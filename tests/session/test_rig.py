@@ -13,7 +13,7 @@ import pytest
 
 from bmi_app.rt.publish import STATE_CHANNELS
 from bmi_app.session.outlets import STATE, describe
-from bmi_app.session.rig import RigRun, rig
+from bmi_app.session.rig import RigError, RigRun, rig
 from protocols.load import load
 from protocols.schema import Protocol
 
@@ -123,9 +123,21 @@ def test_spikes_go_out_within_a_millisecond_or_two_under_the_numbers_of_the_prot
     assert len(spikes) <= run.spikes == pytest.approx(96 * 20 * 2.0, rel=0.1)
 
 
-def test_what_is_sent_is_a_function_of_the_seed(source_id: str) -> None:
+def test_a_subject_whose_hand_would_have_to_travel_is_refused(source_id: str) -> None:
+    protocol = load("center_out", ['blocks=[{kind="arm"}]', "subject.kind=arm"])
+    with pytest.raises(RigError, match=r"blocks\.0\.kind: 'arm' is moved by a hand, .*driver\.kind"):
+        rig(protocol, duration_s=1.0, source_id=source_id, progress=False)
+
+
+@pytest.mark.parametrize("neurons", ["poisson", "srm"])
+def test_what_is_sent_is_a_function_of_the_seed(neurons: str, source_id: str) -> None:
     runs = [
-        rig(load("center_out", [f"session.seed={seed}"]), duration_s=0.2, source_id=source_id, progress=False)
+        rig(
+            load("center_out", [f"session.seed={seed}", f"subject.neurons={neurons}"]),
+            duration_s=0.2,
+            source_id=source_id,
+            progress=False,
+        )
         for seed in (3, 3, 4)
     ]
     assert runs[0].spikes == runs[1].spikes != runs[2].spikes
