@@ -5,11 +5,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from bmi_app.bench.commands import bench_app
+from bmi_app.cli_common import Json, ProtocolName, SessionName, Set, fail, find_session, load_protocol, print_facts
+from bmi_app.cli_sessions import sessions_app
 
 app = typer.Typer(
     name="bmi",
@@ -17,17 +19,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 140},
 )
-sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_help=True, rich_markup_mode=None)
 protocols_app = typer.Typer(help="List, show and check protocols.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(sessions_app, name="sessions")
 app.add_typer(protocols_app, name="protocols")
 app.add_typer(bench_app, name="bench")
-
-SessionName = Annotated[str, typer.Argument(metavar="SESSION", help="a folder, its name or beginning, or `last`")]
-ProtocolName = Annotated[str, typer.Argument(help="name (`bmi protocols list`) or path of a protocol")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,9 +72,9 @@ def run(
         "source_timeout_s": timeout,
     }
     if speed not in ("real", "max"):
-        _fail(f"--speed {speed}: must be `real` or `max`")
+        fail(f"--speed {speed}: must be `real` or `max`")
     if gui and headless:
-        _fail("--gui and --headless exclude each other")
+        fail("--gui and --headless exclude each other")
     if gui:
         _need_display()
     view: running.View = "gui" if gui else "headless" if headless or as_json else "terminal"
@@ -91,7 +88,7 @@ def run(
         ):
             if named[key] is not None:  # a mistake in an option is told by the option's name
                 error.lines[:] = [line.replace(f"--set: {key}: ", f"--{option}: ") for line in error.lines]
-        _fail(*error.lines, code=error.exit_code)
+        fail(*error.lines, code=error.exit_code)
     _print_summary(summary, as_json)
     exact = summary.get("replay", {}).get("exact", True)
     raise typer.Exit(0 if exact and "error" not in summary else 1)
@@ -108,9 +105,9 @@ def gui(
     from bmi_app.gui import main_window
 
     try:
-        raise typer.Exit(main_window.run(None if attach is None else _find(attach)))
+        raise typer.Exit(main_window.run(None if attach is None else find_session(attach)))
     except AttachError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -119,9 +116,9 @@ def attach(session: SessionName = "last") -> None:
     from bmi_app.session import running
 
     try:
-        running.watch(_find(session))
+        running.watch(find_session(session))
     except running.RunError as error:
-        _fail(*error.lines, code=error.exit_code)
+        fail(*error.lines, code=error.exit_code)
 
 
 @app.command()
@@ -135,11 +132,11 @@ def rig(
     from bmi_app.session import rig as simulated_rig
 
     if duration is not None and not duration > 0:
-        _fail(f"--duration {duration:g}: must be above 0 s")
+        fail(f"--duration {duration:g}: must be above 0 s")
     try:
-        simulated_rig.rig(_load(protocol, overrides), duration_s=duration, name=name)
+        simulated_rig.rig(load_protocol(protocol, overrides), duration_s=duration, name=name)
     except simulated_rig.RigError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -165,7 +162,7 @@ def stream(
         source = open_recording(file, stream=stream_name, epoch=epoch, as_=as_)  # type: ignore[arg-type]
         serve(source, rate=rate, loop=loop, name=name)
     except RecordingError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -179,17 +176,21 @@ def replay(
     from bmi_app.session import replaying
 
     if verify and overrides:
-        _fail("--verify compares with the recording as it is; leave out --set")
+        fail("--verify compares with the recording as it is; leave out --set")
     try:
-        report = replaying.what_if(_find(session), overrides) if overrides else replaying.verify(_find(session))
+        report = (
+            replaying.what_if(find_session(session), overrides)
+            if overrides
+            else replaying.verify(find_session(session))
+        )
     except replaying.ReplayError as error:
-        _fail(*error.lines)
+        fail(*error.lines)
     if overrides and not as_json:
         from bmi_app.session import showing
 
         showing.what_if(report)
     else:
-        _print(report, as_json)
+        print_facts(report, as_json)
     raise typer.Exit(0 if report.get("exact", True) else 1)
 
 
@@ -211,10 +212,12 @@ def fit(
 
     source = Path(session).expanduser()
     try:
-        report = fitting.fit(source if source.is_file() else _find(session), decoder, out, settings or [], to, folds)
+        report = fitting.fit(
+            source if source.is_file() else find_session(session), decoder, out, settings or [], to, folds
+        )
     except fitting.FittingError as error:
-        _fail(*error.lines)
-    _print(report, as_json)
+        fail(*error.lines)
+    print_facts(report, as_json)
 
 
 @app.command()
@@ -225,106 +228,6 @@ def doctor(as_json: Json = False) -> None:
     findings = checks.run_checks()
     checks.render(findings, as_json=as_json)
     raise typer.Exit(1 if checks.worst(findings) == "fail" else 0)
-
-
-@sessions_app.command("list")
-def sessions_list(as_json: Json = False) -> None:
-    """List the sessions, the oldest first."""
-    from bmi_app.record.session_folder import sessions_root
-    from bmi_app.session import catalogue, showing
-
-    showing.sessions(catalogue.entries(sessions_root()), sessions_root(), as_json)
-
-
-@sessions_app.command("show")
-def sessions_show(session: SessionName, as_json: Json = False) -> None:
-    """Show a session's summary, source, versions and damage."""
-    from bmi_app.session import showing
-
-    _print(showing.session(_find(session)), as_json)
-
-
-@sessions_app.command("verify")
-def sessions_verify(session: SessionName, as_json: Json = False) -> None:
-    """Check every byte of a session's journal."""
-    from bmi_app.record import recovery
-
-    damage = [str(found) for found in recovery.verify(_find(session))]
-    _print({"session": str(_find(session)), "intact": not damage, "damage": damage}, as_json)
-    raise typer.Exit(1 if damage else 0)
-
-
-@sessions_app.command("recover")
-def sessions_recover(session: SessionName, as_json: Json = False) -> None:
-    """Make a complete session of one that was cut off."""
-    from bmi_app.record.damage import JournalError
-    from bmi_app.session import catalogue
-
-    try:
-        report = catalogue.recover(_find(session))
-    except (catalogue.CatalogueError, JournalError) as error:
-        _fail(str(error))
-    facts = {
-        "session": str(report.folder),
-        "changed": report.changed,
-        "last_tick": report.last_tick,
-        "ticks_from_live_file": report.added_ticks,
-        "damage": [str(found) for found in report.damage],
-    }
-    _print(facts, as_json)
-
-
-@sessions_app.command("stop")
-def sessions_stop(session: SessionName = "last") -> None:
-    """Stop a running session, and wait until it is complete."""
-    from bmi_app.session.attach import AttachError, Attachment
-
-    try:
-        attachment = Attachment(_find(session))
-        attachment.send({"do": "stop"})
-        if not attachment.wait_for_end(30.0):
-            _fail(f"{attachment.folder.name}: the engine has not ended within 30 s; see engine.log there", code=1)
-    except AttachError as error:
-        _fail(str(error))
-
-
-@sessions_app.command("export")
-def sessions_export(
-    session: SessionName = "last",
-    out: Annotated[
-        Path | None, typer.Option(help="folder, or file ending in .nwb; default: the session's folder")
-    ] = None,
-    subject: Annotated[str, typer.Option(help="the subject's name in the file; default: the session's label")] = "",
-    species: Annotated[str, typer.Option(help="Latin name, such as 'Macaca mulatta'")] = "",
-    sex: Annotated[str, typer.Option(help="M, F, U (unknown) or O (other)")] = "",
-    age: Annotated[str, typer.Option(help="ISO 8601, such as P8Y for eight years")] = "",
-    as_json: Json = False,
-) -> None:
-    """Write a session as NWB: spikes, trials, cursor, decoder, commands, events."""
-    from bmi_app.record import nwb
-
-    try:
-        described = nwb.Subject(subject, species, sex, age)
-        path = nwb.export(_find(session), None if out is None else out.expanduser(), described)
-    except nwb.ExportError as error:
-        _fail(str(error))
-    _print({"file": str(path), "bytes": path.stat().st_size}, as_json)
-
-
-@sessions_app.command("remove")
-def sessions_remove(
-    session: SessionName, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False
-) -> None:
-    """Delete a session for good."""
-    from bmi_app.session import catalogue
-
-    folder = _find(session)
-    if not yes and not typer.confirm(f"Delete {folder} for good?", err=True):
-        raise typer.Exit(1)
-    try:
-        catalogue.remove(folder)
-    except catalogue.CatalogueError as error:
-        _fail(str(error))
 
 
 @protocols_app.command("list")
@@ -343,7 +246,7 @@ def protocols_list(as_json: Json = False) -> None:
 @protocols_app.command("show")
 def protocols_show(protocol: ProtocolName, overrides: Set = None) -> None:
     """Print a protocol with every default filled in."""
-    print(_load(protocol, overrides).to_toml(), end="")
+    print(load_protocol(protocol, overrides).to_toml(), end="")
 
 
 @protocols_app.command("check")
@@ -361,7 +264,7 @@ def protocols_check(file: ProtocolName, overrides: Set = None, as_json: Json = F
         print(json.dumps({"file": file, "problems": [vars(problem) for problem in problems], "notes": notes}))
         raise typer.Exit(2 if problems else 0)
     if problems:
-        _fail(*(str(problem) for problem in problems))
+        fail(*(str(problem) for problem in problems))
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     print(f"{file}: no mistake found")
@@ -387,35 +290,7 @@ def _need_display() -> None:
     """Refuse a window where there is no display: Qt would abort the process."""
     named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in named):
-        _fail("there is no display for a window; leave out --gui for the terminal, or set DISPLAY")
-
-
-def _find(name: str) -> Path:
-    from bmi_app.record.session_folder import SessionNotFoundError, find, sessions_root
-
-    try:
-        return find(name, sessions_root())
-    except SessionNotFoundError as error:
-        _fail(str(error))
-
-
-def _load(name: str, overrides: list[str] | None) -> Any:
-    from protocols.load import load
-    from protocols.problems import ProtocolError
-
-    try:
-        return load(name, overrides or ())
-    except ProtocolError as error:
-        _fail(*(str(problem) for problem in error.problems))
-
-
-def _print(facts: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(facts))
-        return
-    from bmi_app.session import showing
-
-    showing.facts(facts)
+        fail("there is no display for a window; leave out --gui for the terminal, or set DISPLAY")
 
 
 def _print_summary(summary: dict[str, Any], as_json: bool) -> None:
@@ -425,12 +300,6 @@ def _print_summary(summary: dict[str, Any], as_json: bool) -> None:
     from bmi_app.session import showing
 
     showing.summary(summary)
-
-
-def _fail(*lines: str, code: int = 2) -> NoReturn:
-    for line in lines:
-        print(f"bmi: {line}", file=sys.stderr)
-    raise typer.Exit(code)
 
 
 if __name__ == "__main__":

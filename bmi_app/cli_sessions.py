@@ -1,0 +1,110 @@
+"""The `bmi sessions` commands: thin, one function a command. Everything heavy is imported where it is used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bmi_app.cli_common import Json, SessionName, fail, find_session, print_facts
+
+sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@sessions_app.command("list")
+def sessions_list(as_json: Json = False) -> None:
+    """List the sessions, the oldest first."""
+    from bmi_app.record.session_folder import sessions_root
+    from bmi_app.session import catalogue, showing
+
+    showing.sessions(catalogue.entries(sessions_root()), sessions_root(), as_json)
+
+
+@sessions_app.command("show")
+def sessions_show(session: SessionName, as_json: Json = False) -> None:
+    """Show a session's summary, source, versions and damage."""
+    from bmi_app.session import showing
+
+    print_facts(showing.session(find_session(session)), as_json)
+
+
+@sessions_app.command("verify")
+def sessions_verify(session: SessionName, as_json: Json = False) -> None:
+    """Check every byte of a session's journal."""
+    from bmi_app.record import recovery
+
+    damage = [str(found) for found in recovery.verify(find_session(session))]
+    print_facts({"session": str(find_session(session)), "intact": not damage, "damage": damage}, as_json)
+    raise typer.Exit(1 if damage else 0)
+
+
+@sessions_app.command("recover")
+def sessions_recover(session: SessionName, as_json: Json = False) -> None:
+    """Make a complete session of one that was cut off."""
+    from bmi_app.record.damage import JournalError
+    from bmi_app.session import catalogue
+
+    try:
+        report = catalogue.recover(find_session(session))
+    except (catalogue.CatalogueError, JournalError) as error:
+        fail(str(error))
+    facts = {
+        "session": str(report.folder),
+        "changed": report.changed,
+        "last_tick": report.last_tick,
+        "ticks_from_live_file": report.added_ticks,
+        "damage": [str(found) for found in report.damage],
+    }
+    print_facts(facts, as_json)
+
+
+@sessions_app.command("stop")
+def sessions_stop(session: SessionName = "last") -> None:
+    """Stop a running session, and wait until it is complete."""
+    from bmi_app.session.attach import AttachError, Attachment
+
+    try:
+        attachment = Attachment(find_session(session))
+        attachment.send({"do": "stop"})
+        if not attachment.wait_for_end(30.0):
+            fail(f"{attachment.folder.name}: the engine has not ended within 30 s; see engine.log there", code=1)
+    except AttachError as error:
+        fail(str(error))
+
+
+@sessions_app.command("export")
+def sessions_export(
+    session: SessionName = "last",
+    out: Annotated[
+        Path | None, typer.Option(help="folder, or file ending in .nwb; default: the session's folder")
+    ] = None,
+    subject: Annotated[str, typer.Option(help="the subject's name in the file; default: the session's label")] = "",
+    species: Annotated[str, typer.Option(help="Latin name, such as 'Macaca mulatta'")] = "",
+    sex: Annotated[str, typer.Option(help="M, F, U (unknown) or O (other)")] = "",
+    age: Annotated[str, typer.Option(help="ISO 8601, such as P8Y for eight years")] = "",
+    as_json: Json = False,
+) -> None:
+    """Write a session as NWB: spikes, trials, cursor, decoder, commands, events."""
+    from bmi_app.record import nwb
+
+    try:
+        described = nwb.Subject(subject, species, sex, age)
+        path = nwb.export(find_session(session), None if out is None else out.expanduser(), described)
+    except nwb.ExportError as error:
+        fail(str(error))
+    print_facts({"file": str(path), "bytes": path.stat().st_size}, as_json)
+
+
+@sessions_app.command("remove")
+def sessions_remove(
+    session: SessionName, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False
+) -> None:
+    """Delete a session for good."""
+    from bmi_app.session import catalogue
+
+    folder = find_session(session)
+    if not yes and not typer.confirm(f"Delete {folder} for good?", err=True):
+        raise typer.Exit(1)
+    try:
+        catalogue.remove(folder)
+    except catalogue.CatalogueError as error:
+        fail(str(error))
