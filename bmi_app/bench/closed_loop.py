@@ -1,0 +1,168 @@
+"""Measure decoders in closed loop: each with each rule that fits it, from a calibrated and from a scrambled start.
+
+For each seed the subject first watches the computer move the cursor (an observation block), and every decoder is fitted to the
+cursor's velocity of that time. `refit_kalman` is then fitted again, to a closed-loop session with the plain Kalman filter, as Gilja et al. (2012)
+did. Then each case runs; what is told is of the second half of its time. The subject is the plain one: it learns nothing.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app import plugins
+from bmi_app.record import reading
+from bmi_app.record.movements import Movements
+from bmi_app.rt.records import EventKind, Outcome
+from bmi_app.session import fitting
+from bmi_app.session.run_fast import run_fast
+
+PROTOCOL = "learn_the_tool"
+_TASK = ("decoder.scramble=0", "learning.when=off", "task.hold_ms=500", "task.timeout_ms=5000")
+_SCRAMBLE = 0.35
+_OBSERVATION_S = 120.0
+RULES: dict[str, tuple[str, ...]] = {
+    "off": (),
+    "lms": ("learning.rule=lms", "learning.when=tick"),
+    "reward_gated": ("learning.rule=reward_gated", "learning.when=reward"),
+    "reinforcement": ("learning.rule=reinforcement", "learning.when=trial", "learning.exploration_cm_s=1.5"),
+    "regression": ("learning.rule=regression", "learning.when=trial"),
+    "batched": ("learning.rule=batched", "learning.when=trial"),
+    "smoothbatch": ("learning.rule=smoothbatch", "learning.when=seconds", "learning.every_s=60"),
+    "rml": ("learning.rule=rml", "learning.when=trial"),
+}
+DECODERS = ("groupweight", "population_vector", "wiener", "kalman", "refit_kalman")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Hold what every session of a bench has in common."""
+
+    folder: Path
+    minutes: float
+    overrides: tuple[str, ...]
+
+    def run(self, seed: int, *overrides: str) -> Path:
+        """Run a session of `minutes`, and return its folder."""
+        given = [*_TASK, f"session.seed={seed}", f"session.duration_s={self.minutes * 60:g}", *overrides]
+        request = {
+            "protocol": PROTOCOL,
+            "overrides": [*given, *self.overrides],
+            "out": str(self.folder),
+            "speed": "max",
+            "source_timeout_s": 5.0,
+        }
+        return Path(run_fast(request, lambda _: None, lambda _: None)["session"])
+
+
+def measure(
+    seeds: int,
+    minutes: float,
+    overrides: Sequence[str],
+    say: Callable[[str], object],
+    decoders: Sequence[str] = DECODERS,
+) -> dict[str, Any]:
+    """Measure every case; return a report ready for JSON.
+
+    Parameters
+    ----------
+    seeds
+        Sessions of each case.
+    minutes
+        Simulated length of a session; its second half counts.
+    overrides
+        Keys of the protocol to change in every session.
+    say
+        Told what is measured now.
+    decoders
+        Those to measure.
+
+    Returns
+    -------
+    dict
+        `cases`: for each decoder, start and rule the lists, one value a seed, of `success`, `time_s` (median time to target,
+        without the hold), `bits_s` (Fitts) and `per_min` (successes). `refit_ratio`: of each seed, the time to target of
+        refit_kalman over that of kalman, both calibrated and without a rule.
+    """
+    cases: dict[tuple[str, str, str], list[dict[str, float | None]]] = {}
+    for seed in range(1, seeds + 1):
+        with tempfile.TemporaryDirectory(prefix="bmi-bench-") as folder:
+            bench = Bench(Path(folder), minutes, tuple(overrides))
+            say(f"seed {seed} of {seeds}: calibration")
+            starts = _calibrate(bench, seed, decoders)
+            for kind in decoders:
+                for start, rule, given in _cases(kind):
+                    say(f"seed {seed} of {seeds}: {kind}, {start}, {rule}")
+                    session = bench.run(seed, *starts[kind], *given)
+                    cases.setdefault((kind, start, rule), []).append(_second_half(session))
+    rows = [
+        {"decoder": kind, "start": start, "rule": rule, **{key: [one[key] for one in found] for key in found[0]}}
+        for (kind, start, rule), found in cases.items()
+    ]
+    return {
+        "protocol": PROTOCOL,
+        "seeds": seeds,
+        "minutes": minutes,
+        "scramble": _SCRAMBLE,
+        "cases": rows,
+        "refit_ratio": _refit_ratio(rows),
+    }
+
+
+def _calibrate(bench: Bench, seed: int, decoders: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the overrides with which each decoder starts."""
+    blocks = f'blocks=[{{kind="rest",duration_s=5}},{{kind="observation",duration_s={_OBSERVATION_S:g}}}]'
+    watched = Bench(bench.folder, (_OBSERVATION_S + 5) / 60, bench.overrides).run(seed, blocks)
+    starts: dict[str, tuple[str, ...]] = {}
+    for kind in decoders:
+        if not hasattr(plugins.load("decoders", kind), "fit"):
+            starts[kind] = (f"decoder.kind={kind}",)
+            continue
+        file = bench.folder / f"{kind}.npz"
+        fitting.fit(watched, kind, file, [], "velocity")
+        starts[kind] = (f"decoder.kind={kind}", f"decoder.start_from={json.dumps(str(file))}")
+    if {"kalman", "refit_kalman"} <= starts.keys():
+        fitting.fit(bench.run(seed, *starts["kalman"]), "refit_kalman", bench.folder / "refit_kalman.npz", [])
+    return starts
+
+
+def _cases(kind: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    """List the starts and rules of a decoder, each with its overrides."""
+    adaptable, known = plugins.load("decoders", kind).ADAPTABLE, plugins.names("learning")
+    found = []
+    for rule, given in RULES.items():
+        if rule != "off":
+            if rule not in known:
+                continue
+            adapts = plugins.load("learning", rule).ADAPTS
+            if not adaptable & ({adapts} if isinstance(adapts, str) else set(adapts)):
+                continue
+        found.append(("calibrated", rule, given))
+        found.append(("scrambled", rule, (*given, f"decoder.scramble={_SCRAMBLE}")))
+    return found
+
+
+def _second_half(session: Path) -> dict[str, float | None]:
+    recording = reading.read(session, kinds=("frames", "events"))
+    dt_s, half = float(recording.session["dt_s"]), len(recording.frames) // 2
+    movements = Movements()
+    movements.add_frames(recording.frames[half:])
+    events = recording.events[recording.events["tick"] >= half]
+    ends = events[(events["kind"] == EventKind.TRIAL_END) & (events["code"] != Outcome.BLOCK_ENDED)]
+    succeeded = ends["code"] == Outcome.SUCCESS
+    return {
+        "success": float(succeeded.mean()) if len(ends) else 0.0,
+        "time_s": float(np.median(ends["value"][succeeded])) if succeeded.any() else None,
+        "bits_s": movements.measures(dt_s, 0)["fitts_throughput_bits_s"],
+        "per_min": float(succeeded.sum() / (half * dt_s) * 60),
+    }
+
+
+def _refit_ratio(rows: list[dict[str, Any]]) -> list[float]:
+    times = {row["decoder"]: row["time_s"] for row in rows if (row["start"], row["rule"]) == ("calibrated", "off")}
+    pairs = zip(times.get("refit_kalman", []), times.get("kalman", []), strict=False)
+    return [refit / plain for refit, plain in pairs if refit is not None and plain is not None]
