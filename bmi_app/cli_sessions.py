@@ -20,10 +20,17 @@ def sessions_list(as_json: Json = False) -> None:
 
 
 @sessions_app.command("show")
-def sessions_show(session: SessionName, as_json: Json = False) -> None:
-    """Show a session's summary, source, versions and damage."""
+def sessions_show(
+    session: SessionName,
+    updates: Annotated[bool, typer.Option("--updates", help="list every update of the decoder, and its fate")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a session's summary, source, versions and damage; or the audit of its updates."""
     from bmi_app.session import showing
 
+    if updates:
+        showing.updates(find_session(session), as_json)
+        return
     print_facts(showing.session(find_session(session)), as_json)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from protocols.durations import check_durations
-from protocols.population_checks import check_axes, check_populations, check_units
+from protocols.population_checks import check_axes, check_excluded, check_populations, check_units
 from protocols.problems import Finding
 from protocols.schema import Protocol
 from protocols.task_checks import check_blocks, check_path, check_targets, check_task
@@ -12,6 +12,7 @@ from protocols.task_checks import check_blocks, check_path, check_targets, check
 def check_tables(protocol: Protocol) -> Iterator[Finding]:
     """Find every contradiction between the keys of a protocol, plugins not counted."""
     yield from check_units(protocol)
+    yield from check_excluded(protocol)
     yield from check_populations(protocol)
     yield from check_axes(protocol)
     yield from check_learning(protocol)
@@ -32,6 +33,20 @@ def check_learning(protocol: Protocol) -> Iterator[Finding]:
             f"{learning.weight_min:g} is not below weight_max ({learning.weight_max:g})",
             ("learning.weight_max",),
         )
+    if learning.when == "seconds" and learning.history_s is not None and learning.history_s < learning.every_s:
+        yield Finding(
+            "learning.history_s",
+            f"{learning.history_s:g} is shorter than every_s ({learning.every_s:g}), so that samples would be lost; "
+            f"allowed: at least {learning.every_s:g}",
+            ("learning.every_s",),
+        )
+    for index, block in enumerate(protocol.blocks):
+        if block.fit and block.kind in ("rest", "free"):
+            yield Finding(
+                f"blocks.{index}.fit",
+                f"a {block.kind} block has no targets, so that there is nothing to fit to; allowed: false",
+                (f"blocks.{index}.kind",),
+            )
 
 
 def check_safety(protocol: Protocol) -> Iterator[Finding]:

@@ -9,10 +9,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bmi_app import plugins
+from bmi_app.decoders.contract import adapted_part
 from protocols.problems import Finding, listing
 from protocols.rig import PLUGIN_CHOICES
 from protocols.schema import Protocol
 from protocols.wording import describe_errors
+
+_STAGED_WHEN = ("off", "block", "seconds")
+_MS_PER_SQUARE = 2e-6  # of a rule of quadratic cost, for each axis and pair of units (`bmi bench rules`)
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def check_plugins(
         dumped = resolved.model_dump(mode="json", exclude_none=True)
         settings[choice.path] = {key: value for key, value in dumped.items() if key not in choice.named}
     findings.extend(_check_pair(protocol, modules))
+    findings.extend(_check_fits(protocol, modules))
     findings.extend(_check_map(protocol, modules))
     return findings, settings
 
@@ -134,18 +139,48 @@ def _settings_findings(choice: Choice, model: type[BaseModel], error: Validation
 
 
 def _check_pair(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:
-    """Find a rule that adapts what the decoder does not offer."""
+    """Find a rule that adapts what the decoder does not offer, or that would make ticks late."""
     if "decoder" not in modules or "learning" not in modules or protocol.learning.when == "off":
         return
-    adapts: str = modules["learning"].ADAPTS
+    learning, rule = protocol.learning, modules["learning"]
     offered: frozenset[str] = modules["decoder"].ADAPTABLE
-    if adapts not in offered:
+    if adapted_part(rule.ADAPTS, offered) is None:
         yield Finding(
             "learning.rule",
-            f"{protocol.learning.rule!r} adapts the {adapts}, which decoder {protocol.decoder.kind!r} does not offer; "
-            f"allowed: a rule that adapts {listing(sorted(offered))}",
+            f"{learning.rule!r} adapts the {' or '.join([rule.ADAPTS] if isinstance(rule.ADAPTS, str) else sorted(rule.ADAPTS))}, "
+            f"which decoder {protocol.decoder.kind!r} does not offer; allowed: a rule that adapts {listing(sorted(offered))}",
             ("decoder.kind",),
         )
+    if getattr(rule, "STAGED", False) and learning.when not in _STAGED_WHEN:
+        yield Finding(
+            "learning.when",
+            f"{learning.rule!r} is too slow for a tick and is computed beside it; allowed: {listing(_STAGED_WHEN)}",
+            ("learning.rule",),
+        )
+    if getattr(rule, "COST", "linear") == "quadratic":
+        work_ms = protocol.n_axes * protocol.units.count**2 * _MS_PER_SQUARE
+        if work_ms > protocol.tick.period_ms / 2:
+            most = int((protocol.tick.period_ms / 2 / _MS_PER_SQUARE / protocol.n_axes) ** 0.5)
+            yield Finding(
+                "learning.rule",
+                f"{learning.rule!r} takes about {work_ms:.1f} ms a sample with {protocol.units.count} units, so that ticks of "
+                f"{protocol.tick.period_ms:g} ms would be late; allowed: at most {most} units, longer ticks, or another rule",
+                ("learning.when", "units.count", "tick.period_ms"),
+            )
+
+
+def _check_fits(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:
+    """Find a block that asks for a fit of a decoder that cannot be fitted."""
+    if "decoder" not in modules or hasattr(modules["decoder"], "fit"):
+        return
+    for index, block in enumerate(protocol.blocks):
+        if block.fit:
+            able = [name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit")]
+            yield Finding(
+                f"blocks.{index}.fit",
+                f"decoder {protocol.decoder.kind!r} cannot be fitted; allowed: false, or one of the decoders {listing(able)}",
+                ("decoder.kind",),
+            )
 
 
 def _check_map(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:

@@ -32,6 +32,21 @@ def check_units(protocol: Protocol) -> Iterator[Finding]:
         )
 
 
+def check_excluded(protocol: Protocol) -> Iterator[Finding]:
+    """Find excluded units that do not exist, or stand twice."""
+    units = protocol.units
+    beyond = sorted({unit for unit in units.exclude if not 0 <= unit < units.count})
+    if beyond:
+        yield Finding(
+            "units.exclude",
+            f"no such {format_units(beyond)}; allowed: 0-{units.count - 1} (units.count)",
+            ("units.count",),
+        )
+    twice = sorted({unit for unit in units.exclude if units.exclude.count(unit) > 1})
+    if twice:
+        yield Finding("units.exclude", f"{format_units(twice)} stands twice; allowed: each unit once")
+
+
 def check_populations(protocol: Protocol) -> Iterator[Finding]:
     """Find populations that cannot be read, are out of range, overlap or are empty."""
     n_units = protocol.units.count

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from protocols.section import CM, CM_S, MAX_SEED, MS, PER_S, ChannelUnit, Section
+from protocols.section import CM, CM_S, MAX_SEED, MS, PER_S, ChannelUnit, S, Section
 from protocols.units import MAX_UNITS
 
 Length = Annotated[float, Field(gt=0)]
@@ -55,6 +55,12 @@ class Units(Section):
         strict=False,
         description="One [channel, unit] row per index, for `table`.",
         json_schema_extra={"allowed": "[[channel, unit], ...], every row different"},
+    )
+    exclude: tuple[int, ...] = Field(
+        (),
+        strict=False,
+        description="Units that drive nothing and teach nothing, dead or noisy ones; they are still counted and recorded.",
+        json_schema_extra={"allowed": "[index, ...], each from 0 to count - 1, none twice"},
     )
     ignore_unknown: bool = Field(
         True, description="Count and drop spikes of pairs that are not mapped; else such a spike ends the session."
@@ -129,9 +135,22 @@ class Decoder(Section):
     smoothing_ms: float = Field(
         100.0, gt=0, le=10_000, description="Time constant, or length of the boxcar.", json_schema_extra=MS
     )
+    square_root: bool = Field(
+        False, description="Whether features are made of the square roots of the rates, which evens out their variance."
+    )
+    zscore: bool = Field(
+        False,
+        description="Whether features are in units of their standard deviation, which rest blocks measure and freeze with the "
+        "baselines, and a fit anew.",
+    )
     scramble: float = Field(0.0, ge=0, le=1, description="Fraction of the weights whose sign is flipped.")
     scramble_seed: int | None = Field(
         None, ge=0, le=MAX_SEED, description="Which weights are flipped; absent: the session's seed."
+    )
+    fit_to: Literal["intent", "velocity"] = Field(
+        "intent",
+        description="What a fit takes for the velocity that was meant: the model of the intention (`learning.intent`), or the "
+        "cursor's own.",
     )
     start_from: str | None = Field(
         None,
@@ -146,15 +165,52 @@ class Learning(Section):
     """Say whether, when and how the decoder adapts, and the model of what the subject intends."""
 
     rule: str = Field("lms", description="Learning rule plugin.", json_schema_extra={"plugin": "learning"})
-    when: Literal["off", "tick", "trial", "reward"] = Field("off", description="When the rule acts.")
+    when: Literal["off", "tick", "trial", "reward", "block", "seconds"] = Field(
+        "off",
+        description="When the rule acts. `tick`: with every sample; `trial`, `reward`: with those of the trial; `block`: at a "
+        "block's end, with those of its trials; `seconds`: between trials, every `every_s`.",
+    )
+    every_s: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        description='Time between two updates with `when = "seconds"`; a multiple of the tick.',
+        json_schema_extra=S,
+    )
     rate: float | None = Field(None, ge=0, description="Learning rate; absent: the rule's own.")
     weight_min: float = Field(-10.0, description="Smallest weight allowed; an update below it is rejected.")
     weight_max: float = Field(10.0, description="Largest weight allowed; an update above it is rejected.")
+    max_step: float = Field(
+        0.5,
+        ge=0,
+        description="Largest norm of one update, relative to the norm of what it changes; a larger one is shortened to it. "
+        "0: no limit.",
+    )
+    on_divergence: Literal["return", "freeze", "off"] = Field(
+        "return",
+        description="What happens when success falls or the cursor runs wild after an update. `return`: back to the last good "
+        "weights, and learning waits until they have been tried; `freeze`: back to them, and learning is switched off.",
+    )
     sample_ms: float = Field(
         10.0,
         gt=0,
         description="Spacing of the samples of a trial that are kept to learn from; a multiple of the tick.",
         json_schema_extra=MS,
+    )
+    history_s: float | None = Field(
+        None,
+        gt=0,
+        le=86_400,
+        description="How much of the trials' time is kept for fits and for rules that reach back further than one trial; "
+        "absent: as much as the protocol needs, 2 minutes at most (`every_s` if that is longer).",
+        json_schema_extra=S,
+    )
+    intent: Literal["speed_model", "refit", "target_position", "assisted_blend", "recorded"] = Field(
+        "speed_model",
+        description="Model of the intended velocity. `speed_model`: straight to the target at min(intent_speed, intent_gain x "
+        "distance), 0 while holding; `refit`: the decoded speed, turned toward the target (for fits; it shrinks with online "
+        "rules); `target_position`: intent_gain x distance, however fast; `assisted_blend`: what computer and decoder make of "
+        "the movement together; `recorded`: the velocity of the hand.",
     )
     exploration_cm_s: float = Field(
         0.0, ge=0, description="Standard deviation of the velocity noise that is added.", json_schema_extra=CM_S

@@ -48,6 +48,10 @@ class Block(Section):
         json_schema_extra={"allowed": "a number from 0 to 1, or [from, to]"},
     )
     learning: bool = Field(True, description="Whether the decoder may adapt in this block.")
+    fit: bool = Field(
+        False,
+        description="Whether the decoder is fitted to the samples of this block at its end, and goes on as fitted.",
+    )
 
 
 class Task(Section):

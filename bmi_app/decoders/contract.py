@@ -18,9 +18,12 @@ the model included. Rules that adapt the model change `model` only. The rows of 
 each axis, C of the constant, and the variances Q.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import numpy as np
+from pydantic import BaseModel
 
 
 @dataclass(frozen=True)
@@ -70,5 +73,42 @@ class Fitted:
     parts: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+def adapted_part(adapts: str | Collection[str], adaptable: Collection[str]) -> str | None:
+    """Return what a rule changes of a decoder, "model" or "readout"; None where they do not fit.
+
+    A rule names what it can change, one or both; where the decoder offers both, its model is changed.
+    """
+    can = {adapts} if isinstance(adapts, str) else set(adapts)
+    return next((part for part in ("model", "readout") if part in can and part in adaptable), None)
+
+
 class FitError(ValueError):
     """Tell in one line why samples do not suffice for a fit."""
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Hold what a staged rule's `refit(settings, job) -> Fitted | None` works on.
+
+    Attributes
+    ----------
+    samples : Samples
+        Those since the last update; `velocity` is the intention.
+    mask : f8[axis, unit]
+        0 where a weight must stay 0.
+    elapsed_s : float
+        Time since the last update, rests and pauses included (s).
+    weights, bias, parts
+        What stands: f8[axis, unit], f8[axis], and the decoder's memory by name; copies.
+    decoder, decoder_settings
+        The decoder's module and settings, so that its `fit` can be used.
+    """
+
+    samples: Samples
+    mask: np.ndarray
+    elapsed_s: float
+    weights: np.ndarray
+    bias: np.ndarray
+    parts: dict[str, np.ndarray]
+    decoder: ModuleType
+    decoder_settings: BaseModel

@@ -10,12 +10,16 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bmi_app.decoders.contract import FitError, Fitted, Samples
+from bmi_app.decoders.ridge import ridge_readout
 from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel, part
 
 ADAPTABLE = frozenset({"readout"})
 NEEDS_MAP = False
+
+_LEAST_SAMPLES = 100
 
 
 class Settings(BaseModel):
@@ -32,6 +36,7 @@ class Settings(BaseModel):
     m2: tuple[tuple[float, ...], ...] | None = Field(
         default=None, description="M2, axes x units; 0 where populations leave a unit out of an axis"
     )
+    ridge: float = Field(default=0.01, ge=0, description="penalty of a fit, relative to the mean power of a feature")
     m0: tuple[float, ...] | None = Field(default=None, description="m0, one per axis; default 0")
 
     @model_validator(mode="after")
@@ -77,6 +82,15 @@ def _shaped(name: str, value: object, shape: tuple[int, ...], default: np.ndarra
     if array.shape != shape:
         raise ValueError(f"decoder.settings: {name} has shape {array.shape}; it must be {shape} (axes and units)")
     return array
+
+
+def fit(settings: Settings, samples: Samples, mask: np.ndarray) -> Fitted:
+    """Return the ridge regression of the velocity on the features of the same sample; M1 becomes 0."""
+    n, n_axes = samples.velocity.shape
+    if n < _LEAST_SAMPLES:
+        raise FitError(f"{n} samples, at least {_LEAST_SAMPLES} are needed")
+    weights, bias = ridge_readout(samples.features, samples.velocity, mask, settings.ridge)
+    return Fitted(weights, bias, {"m1": np.zeros((n_axes, n_axes))})
 
 
 @part

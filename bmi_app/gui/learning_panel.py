@@ -68,6 +68,8 @@ class LearningPanel(QWidget):
             "Put the weights back to what they were before the chosen update: it and all after it are undone"
         )
         self.undo.setEnabled(False)
+        self.fit = QPushButton("Fit now")
+        self.fit.setToolTip("Fit the decoder to the samples that are kept (learning.history_s), and go on with it")
         self.save, self.load = QPushButton("Save…"), QPushButton("Load…")
         self.save.setToolTip("Save the weights of this moment to a file")
         self.load.setToolTip("Load weights from a file")
@@ -119,7 +121,7 @@ class LearningPanel(QWidget):
         self._takes_commands = False
         for knob in (self.learning, self.rate, self.assist, self.follow, *self.gains.values()):
             knob.setEnabled(False)
-        for button in (self.undo, self.save, self.load):
+        for button in (self.undo, self.fit, self.save, self.load):
             button.setEnabled(False)
 
     def _offer_undo(self) -> None:
@@ -173,6 +175,7 @@ class LearningPanel(QWidget):
             knob.valueChanged.connect(lambda value, letter=letter: self._ask("gain", axis=letter, value=value))
         self.updates.itemSelectionChanged.connect(self._offer_undo)
         self.undo.clicked.connect(self.ask_to_undo)
+        self.fit.clicked.connect(lambda: self._ask("fit"))
         self.save.clicked.connect(lambda: self.ask_for_file("save_weights"))
         self.load.clicked.connect(lambda: self.ask_for_file("load_weights"))
 
@@ -188,6 +191,7 @@ class LearningPanel(QWidget):
             gains.addWidget(knob, 1)
         form.addRow(f"Gain {', '.join(self.gains)}", gains)
         files = QHBoxLayout()
+        files.addWidget(self.fit)
         files.addWidget(self.save)
         files.addWidget(self.load)
         knobs = QVBoxLayout()

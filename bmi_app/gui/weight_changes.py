@@ -15,6 +15,12 @@ _CAUSES = {
     UpdateCause.ADOPTED: "undo or load",
     UpdateCause.UNIT_MOVED: "unit moved",
     UpdateCause.GAIN: "gain",
+    UpdateCause.BLOCK: "block",
+    UpdateCause.SECONDS: "time",
+    UpdateCause.REST: "rest",
+    UpdateCause.STAGED: "staged",
+    UpdateCause.FIT: "fit",
+    UpdateCause.GUARD: "guard: back to good",
 }
 
 

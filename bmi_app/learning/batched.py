@@ -20,6 +20,7 @@ from bmi_app.rt.jit import kernel, part
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.02
+AT_REST = True  # called without samples all through rest blocks
 
 # Words at the head of the memory; then gradient[axis, unit], filled[trial], features[trial, sample, unit], intent.
 _EPSILON, _NORMALISED, _REPLAYS, _REPLAYS_AWAKE, _TRIALS, _SAMPLES, _STORED, _NEXT_REPLAY = range(8)

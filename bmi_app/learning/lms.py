@@ -18,6 +18,7 @@ from bmi_app.rt.jit import kernel
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.002
+IN_ORDER = True  # samples may come a few at a time
 
 
 class Settings(BaseModel):

@@ -30,6 +30,8 @@ from bmi_app.rt.jit import kernel, part
 
 ADAPTS = "readout"
 DEFAULT_RATE = 1.0
+IN_ORDER = True  # samples may come a few at a time
+COST = "quadratic"  # of a sample, in units
 
 # Words at the head of the memory; the rest stands in the order of `layout`.
 _FORGETTING, _RIDGE, _SHARED = range(3)

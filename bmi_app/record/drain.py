@@ -52,7 +52,14 @@ class Drain:
         self._journal = journal
         self._tally = tally
         self._learnt = learnt
-        self._tails: dict[Kind, int] = {"spikes": 0, "events": 0, "commands": 0, "weights": 0, "frames": 0}
+        self._tails: dict[Kind, int] = {
+            "spikes": 0,
+            "events": 0,
+            "commands": 0,
+            "weights": 0,
+            "updates": 0,
+            "frames": 0,
+        }
         self._n_learnt = 0
         self._command_texts: dict[int, str] = {}
         self._events: deque[tuple[np.ndarray, str]] = deque()
@@ -92,6 +99,7 @@ class Drain:
         heads["events"] = int(self._ctl[cells.EVENTS_HEAD])
         heads["commands"] = int(self._ctl[cells.COMMANDS_HEAD])
         heads["weights"] = int(self._ctl[cells.WEIGHTS_HEAD])
+        heads["updates"] = int(self._ctl[cells.UPDATES_HEAD])
 
         self._take("spikes", "spikes", heads["spikes"], cells.SPIKES_HEAD)
         self._ctl[cells.SPIKES_SAVED] = heads["spikes"]
@@ -102,6 +110,7 @@ class Drain:
                 self._tally.add_events(event)
         self._take("commands", "commands_done", heads["commands"], cells.COMMANDS_HEAD)
         self._take("weights", "weights_log", heads["weights"], cells.WEIGHTS_HEAD, "weights_rows")
+        self._take("updates", "updates", heads["updates"], cells.UPDATES_HEAD)
         self._take_learnt(heads["frames"])
         n_frames = heads["frames"] - self._tails["frames"]
         self._take("frames", "frames", heads["frames"], cells.FRAMES_HEAD, "counts")

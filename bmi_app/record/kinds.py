@@ -9,6 +9,7 @@ health      no more
 events      ``name`` utf8: the kind in words; ``text`` utf8: what was said, often empty
 commands    ``name`` utf8: the kind in words; ``text`` utf8: the JSON as it was sent
 weights     ``weights`` f8[n_axes * n_units], axis by axis; ``bias`` f8[n_axes]; ``gain`` f8[n_axes]
+updates     no more
 subject     ``model`` f8[n_axes * (n_units + 1)]: what the simulated subject knows of the tool, axis by axis: a weight a
             unit (cm/s per Hz), and that of the constant; of `reinforcement` Theta, axis by axis (Hz)
 frames      ``counts`` f4[n_units]: what the tick counted, unit by unit
@@ -21,13 +22,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from bmi_app.rt.records import RECORDS, CommandKind, EventKind, Flag, Outcome, TaskState, UpdateCause
+from bmi_app.rt.records import RECORDS, CommandKind, EventKind, Flag, Outcome, TaskState, UpdateCause, UpdateVerdict
 
 # In the order in which they are written: frames come last, so that what is on disk for every other kind reaches at
 # least as far as the frames do.
-Kind = Literal["spikes", "health", "events", "commands", "weights", "subject", "frames"]
+Kind = Literal["spikes", "health", "events", "commands", "weights", "updates", "subject", "frames"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-OPTIONAL: frozenset[Kind] = frozenset({"subject"})  # sessions from before a kind was recorded lack its file
+OPTIONAL: frozenset[Kind] = frozenset({"subject", "updates"})  # sessions from before a kind was recorded lack its file
 
 FORMAT = "bmi-journal 1"
 
@@ -42,6 +43,8 @@ CODES: dict[tuple[Kind, str], type[IntEnum | IntFlag]] = {
     ("events", "kind"): EventKind,
     ("commands", "kind"): CommandKind,
     ("weights", "cause"): UpdateCause,
+    ("updates", "cause"): UpdateCause,
+    ("updates", "verdict"): UpdateVerdict,
 }
 
 # Held by a journal that is open, so that on a full disk there is room to end the files and to say why.

@@ -30,6 +30,8 @@ class Recording:
         With one text each in `event_texts` and `command_texts`.
     weights : ndarray
         With the numbers in `weight_rows`, f8[n, n_axes * n_units + 2 * n_axes]: weights, bias, gain.
+    updates : ndarray
+        The audit: one record for each update of what the decoder adapts.
     subject : ndarray
         With its models in `subject_rows`, f8[n, n_axes * (n_units + 1)].
     damage : list of Damage
@@ -50,6 +52,7 @@ class Recording:
     command_texts: list[str] = field(repr=False)
     weights: np.ndarray = field(repr=False)
     weight_rows: np.ndarray = field(repr=False)
+    updates: np.ndarray = field(repr=False)
     spikes: np.ndarray = field(repr=False)
     subject: np.ndarray = field(repr=False)
     subject_rows: np.ndarray = field(repr=False)
@@ -112,6 +115,7 @@ def read(folder: Path, *, kinds: Iterable[Kind] | None = None) -> Recording:
         command_texts=found["commands"].texts,
         weights=found["weights"].records,
         weight_rows=found["weights"].rows,
+        updates=found["updates"].records,
         spikes=found["spikes"].records,
         subject=found["subject"].records,
         subject_rows=found["subject"].rows,

@@ -28,17 +28,25 @@ class Sizes:
     decoder_words: int
     rule_words: int
     boxcar_ticks: int
-    trial_samples: int
+    trial_samples: int  # that a trial has at most
+    sample_rows: int  # for those of one trial, or of all that is kept
+    model_rows: int  # of the decoder's model where rules adapt that, else 0
     frame_slots: int
     spike_slots: int
     event_slots: int = 1 << 13
     command_slots: int = 1 << 10
     weight_slots: int = 1 << 8
+    update_slots: int = 1 << 9
 
     @property
     def weight_words(self) -> int:
         """Return the length of a stored weights row: weights, bias, gain."""
         return self.n_axes * self.n_units + 2 * self.n_axes
+
+    @property
+    def adapted_words(self) -> int:
+        """Return the length of what a rule may change: readout or model, and bias."""
+        return (self.model_rows or self.n_axes) * self.n_units + self.n_axes
 
     @property
     def blob_words(self) -> int:
@@ -75,12 +83,15 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "feature_offset": (f8, (units,)),
         "feature_scale": (f8, (units,)),
         "features": (f8, (units,)),
-        "rest_sum": (f8, (units,)),
-        # one trial, for learning
-        "trial_features": (f8, (sizes.trial_samples, units)),
-        "trial_intent": (f8, (sizes.trial_samples, axes)),
-        "trial_noise": (f8, (sizes.trial_samples, axes)),
-        "backup": (f8, (sizes.weight_words,)),
+        "rest_sum": (f8, (2, units)),
+        # one trial or more, for learning
+        "trial_features": (f8, (sizes.sample_rows, units)),
+        "trial_intent": (f8, (sizes.sample_rows, axes)),
+        "trial_noise": (f8, (sizes.sample_rows, axes)),
+        "trial_place": (records.PLACE, (sizes.sample_rows,)),
+        "backup": (f8, (sizes.adapted_words,)),
+        "episode_start": (f8, (sizes.adapted_words,)),
+        "good": (f8, (sizes.adapted_words,)),
         "rule_memory": (f8, (max(sizes.rule_words, 1),)),
         "vectors": (f8, (4, axes)),  # decoded, velocity, intent, noise of this tick
         # task
@@ -97,6 +108,7 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "commands_done": (records.COMMAND, (sizes.command_slots,)),
         "weights_log": (records.WEIGHTS, (sizes.weight_slots,)),
         "weights_rows": (f8, (sizes.weight_slots, sizes.weight_words)),
+        "updates": (records.UPDATE, (sizes.update_slots,)),
         "queue": (records.COMMAND, (sizes.command_slots,)),
         "staging": (f8, (N_STAGING_SLOTS, blob)),
     }

@@ -69,6 +69,12 @@ def collect(core, features, inputs):
 
 
 @part
+def _feature(config, rate):
+    """Return a smoothed rate as features are made of it: itself, or its square root, which evens out the variance."""
+    return math.sqrt(max(rate, 0.0)) if config.square_root else rate
+
+
+@part
 def smooth(core, features, frame_rings):
     """Take this tick's counts, smooth them to rates, subtract baselines; in a rest block, gather baselines.
 
@@ -103,27 +109,55 @@ def smooth(core, features, frame_rings):
             oldest[u] = counts[u]
             rates[u] = total_counts[u] * (config.rate_scale / config.smoothing_ticks)
     for u in range(rates.shape[0]):
-        x[u] = (rates[u] - offset[u]) * scale[u]
+        x[u] = (_feature(config, rates[u]) - offset[u]) * scale[u]
 
 
 @part
 def gather_rest(core, features, frame_rings):
-    """Add this tick's counts to the baseline that a rest block measures."""
-    ctl, state = core[0], core[2][0]
-    rest_sum, counts_ring = features[6], frame_rings[1]
+    """Add this tick to what a rest block measures: counts, or where features are more than rates, these and their squares."""
+    ctl, config, state = core[0], core[1][0], core[2][0]
+    rates, rest_sum, counts_ring = features[1], features[6], frame_rings[1]
     counts = counts_ring[ctl[cells.FRAMES_HEAD] & (counts_ring.shape[0] - 1)]
-    for u in range(rest_sum.shape[0]):
-        rest_sum[u] += counts[u]
+    for u in range(rest_sum.shape[1]):
+        if config.square_root or config.zscore:
+            value = _feature(config, rates[u])
+            rest_sum[0, u] += value
+            rest_sum[1, u] += value * value
+        else:
+            rest_sum[0, u] += counts[u]
     state.rest_ticks += 1
 
 
 @part
+def _freeze_scales(rest_sum, scale, n):
+    """Make each unit's deviation the unit of its feature; one that hardly varies gets a tenth of the mean deviation.
+
+    An excluded unit, whose scale is 0, stays so.
+    """
+    total = 0.0
+    for u in range(scale.shape[0]):
+        mean = rest_sum[0, u] / n
+        rest_sum[1, u] = math.sqrt(max(rest_sum[1, u] / n - mean * mean, 0.0))
+        total += rest_sum[1, u]
+    least = 0.1 * total / scale.shape[0]
+    if least > 0.0:
+        for u in range(scale.shape[0]):
+            if scale[u] != 0.0:
+                scale[u] = 1.0 / max(rest_sum[1, u], least)
+
+
+@part
 def freeze_baselines(core, features):
-    """Make the mean rate of the rest block each unit's baseline, for good."""
+    """Make the mean of the rest block each unit's baseline, and with `decoder.zscore` its deviation the unit, for good."""
     config, state = core[1][0], core[2][0]
-    offset, rest_sum = features[3], features[6]
-    if state.rest_ticks > 0:
-        for u in range(offset.shape[0]):
-            offset[u] = rest_sum[u] * config.rate_scale / state.rest_ticks
-            rest_sum[u] = 0.0
-        state.rest_ticks = 0
+    offset, scale, rest_sum = features[3], features[4], features[6]
+    n = state.rest_ticks
+    if n == 0:
+        return
+    if config.zscore:
+        _freeze_scales(rest_sum, scale, n)
+    of_features = config.square_root or config.zscore
+    for u in range(offset.shape[0]):
+        offset[u] = rest_sum[0, u] / n if of_features else rest_sum[0, u] * config.rate_scale / n
+        rest_sum[0, u] = rest_sum[1, u] = 0.0
+    state.rest_ticks = 0

@@ -31,5 +31,6 @@ SOURCE_ENDED = 21 * _LINE  # acquisition: 1 when a finite source has nothing mor
 SOURCE_FAULT = 22 * _LINE  # acquisition: an error code of the driver, 0 for none
 HAND = 23 * _LINE  # acquisition: the driver's hand, as `bmi_app.rt.hand` packs it
 PERSONS_HAND = 24 * _LINE  # control: the hand that a view tells of; beside it the local clock of when
+UPDATES_HEAD = 25 * _LINE  # decode
 
-N_WORDS = 25 * _LINE
+N_WORDS = 26 * _LINE

@@ -3,10 +3,13 @@
 import numpy as np
 
 from bmi_app.rt import cells
+from bmi_app.rt.audit import shorten, size_now, write_update
+from bmi_app.rt.guard import trust
 from bmi_app.rt.jit import part
-from bmi_app.rt.log import hash_weights, log_event, store_weights
-from bmi_app.rt.records import CommandKind, EventKind, UpdateCause
+from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, store_weights
+from bmi_app.rt.records import CommandKind, EventKind, UpdateCause, UpdateVerdict
 from bmi_app.rt.ring import load, store
+from bmi_app.rt.samples import error_on
 
 _PAUSE, _RESUME = int(CommandKind.PAUSE), int(CommandKind.RESUME)
 _STOP = int(CommandKind.STOP)
@@ -16,8 +19,16 @@ _MOVE_UNIT, _ADOPT = int(CommandKind.MOVE_UNIT), int(CommandKind.ADOPT)
 _REWARD, _SKIP_TRIAL, _NEXT_BLOCK = int(CommandKind.REWARD), int(CommandKind.SKIP_TRIAL), int(CommandKind.NEXT_BLOCK)
 _EVENT_PAUSED, _EVENT_RESUMED = int(EventKind.PAUSED), int(EventKind.RESUMED)
 _EVENT_REWARD, _EVENT_ADOPTED = int(EventKind.REWARD), int(EventKind.ADOPTED)
-_EVENT_UNIT_MOVED = int(EventKind.UNIT_MOVED)
-_CAUSE_ADOPTED, _CAUSE_UNIT_MOVED = int(UpdateCause.ADOPTED), int(UpdateCause.UNIT_MOVED)
+_EVENT_UNIT_MOVED, _EVENT_REJECTED = int(EventKind.UNIT_MOVED), int(EventKind.UPDATE_REJECTED)
+_ACCEPTED, _SHORTENED, _NOT_FINITE, _OUTSIDE, _LEARNING_OFF = (
+    int(UpdateVerdict.ACCEPTED),
+    int(UpdateVerdict.SHORTENED),
+    int(UpdateVerdict.NOT_FINITE),
+    int(UpdateVerdict.OUTSIDE_LIMITS),
+    int(UpdateVerdict.LEARNING_OFF),
+)
+_CAUSE_ADOPTED, _CAUSE_STAGED = int(UpdateCause.ADOPTED), int(UpdateCause.STAGED)
+_CAUSE_UNIT_MOVED = int(UpdateCause.UNIT_MOVED)
 _CAUSE_GAIN = int(UpdateCause.GAIN)
 
 
@@ -30,7 +41,7 @@ def _take(blob, start, into):
 
 
 @part
-def _move_unit(core, model, logs, unit, population):
+def _move_unit(core, model, trial, logs, unit, population):
     """Give a unit to another population; it starts there with that population's sign, or 0 under control."""
     state = core[2][0]
     weights, mask, unit_population, population_axis = model[0], model[3], model[5], model[6]
@@ -41,29 +52,41 @@ def _move_unit(core, model, logs, unit, population):
         weights[a, unit] = sign
     state.weights_hash = hash_weights(model)
     state.updated = 1
+    trust(core, model, trial)
     log_event(core, logs, _EVENT_UNIT_MOVED, unit, float(population))
     store_weights(core, model, logs, _CAUSE_UNIT_MOVED, -1)
 
 
 @part
-def _adopt(core, model, features, logs, inputs, slot, blob_id):
-    """Swap in a staged blob: weights, bias, gain, feature offset and scale, decoder memory; NaN keeps what stands.
+def _may_adopt(core, model, blob):
+    """Say whether what a staged rule has computed may be adopted: learning is on, weights finite and inside their limits."""
+    config, state = core[1][0], core[2][0]
+    n_axes, n_units = model[0].shape
+    mask = model[3]
+    if not state.learning_on or state.probation > 0:
+        return _LEARNING_OFF
+    for i in range(blob.shape[0]):
+        if np.isinf(blob[i]):
+            return _NOT_FINITE
+    for a in range(n_axes):
+        for u in range(n_units):
+            new = blob[a * n_units + u]
+            if mask[a, u] != 0.0 and not np.isnan(new) and not (config.weight_min <= new <= config.weight_max):
+                return _OUTSIDE
+    return _ACCEPTED
 
-    Weights of masked units stay 0, whatever the blob says: control units never drive an axis.
-    """
-    state = core[2][0]
+
+@part
+def _swap_in(model, features, blob):
+    """Copy a blob's parts to their places; weights of masked units stay 0, whatever it says: control units never drive."""
     weights, bias, gain, mask, memory = model[0], model[1], model[2], model[3], model[4]
     offset, scale = features[3], features[4]
-    blob = inputs[2][slot]
     n_axes, n_units = weights.shape
-    change = 0.0
     for a in range(n_axes):
         for u in range(n_units):
             new = blob[a * n_units + u]
             if not np.isnan(new):
-                new = new if mask[a, u] != 0.0 else 0.0
-                change += (new - weights[a, u]) ** 2
-                weights[a, u] = new
+                weights[a, u] = new if mask[a, u] != 0.0 else 0.0
     at = n_axes * n_units
     _take(blob, at, bias)
     _take(blob, at + n_axes, gain)
@@ -71,15 +94,48 @@ def _adopt(core, model, features, logs, inputs, slot, blob_id):
     _take(blob, at + 2 * n_axes + n_units, scale)
     if blob.shape[0] > at + 2 * n_axes + 2 * n_units:
         _take(blob, at + 2 * n_axes + 2 * n_units, memory)
-    state.weights_hash = hash_weights(model)
-    state.updated = 1
-    state.update_norm = np.sqrt(change)
-    log_event(core, logs, _EVENT_ADOPTED, blob_id, np.sqrt(change))
-    store_weights(core, model, logs, _CAUSE_ADOPTED, blob_id)
 
 
 @part
-def _apply(core, model, features, logs, inputs, kind, index, aux, value):
+def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
+    """Swap in a staged blob: weights, bias, gain, feature offset and scale, decoder memory; NaN keeps what stands.
+
+    A rule's result has to pass the guard and is shortened to `learning.max_step`; what the operator or a fit brings is
+    taken as it is, and is from now on what the guard against divergence takes for good.
+    """
+    config, state = core[1][0], core[2][0]
+    adapted, bias, before = model[7], model[1], trial[3]
+    blob = inputs[2][slot]
+    first, last = state.trial_first, state.trial_first + state.n_samples
+    size, error_before = size_now(adapted, bias), error_on(config, model, trial, adapted, first, last)
+    verdict = _may_adopt(core, model, blob) if cause == _CAUSE_STAGED else _ACCEPTED
+    if verdict != _ACCEPTED:
+        state.rejected = 1
+        log_event(core, logs, _EVENT_REJECTED, cause, 0.0)
+        write_update(core, logs, cause, verdict, 0, 1, 0.0, size, error_before, error_before, blob_id)
+        return
+    keep_copy(adapted, bias, before)
+    _swap_in(model, features, blob)
+    norm = norm_of_change(adapted, bias, before)
+    longest = config.max_step * size
+    if cause == _CAUSE_STAGED:
+        state.off_good = 1
+        if norm > longest > 0.0:
+            shorten(adapted, bias, before, longest / norm)
+            norm, verdict = longest, _SHORTENED
+    else:
+        trust(core, model, trial)
+    state.weights_hash = hash_weights(model)
+    state.updated = 1
+    state.update_norm = norm
+    log_event(core, logs, _EVENT_ADOPTED, blob_id, norm)
+    store_weights(core, model, logs, cause, blob_id)
+    error_after = error_on(config, model, trial, adapted, first, last)
+    write_update(core, logs, cause, verdict, 1, 0, norm, size_now(adapted, bias), error_before, error_after, blob_id)
+
+
+@part
+def _apply(core, model, features, trial, logs, inputs, kind, index, aux, value):
     """Do what one command says; the control thread has checked its arguments."""
     state = core[2][0]
     if kind == _PAUSE:
@@ -94,6 +150,7 @@ def _apply(core, model, features, logs, inputs, kind, index, aux, value):
         state.assist_override = value
     elif kind == _LEARNING:
         state.learning_on = index
+        state.returns = state.probation = 0  # the operator knows better than the guard
     elif kind == _LEARNING_RATE:
         state.learning_rate = value
     elif kind == _GAIN:
@@ -108,20 +165,20 @@ def _apply(core, model, features, logs, inputs, kind, index, aux, value):
     elif kind == _NEXT_BLOCK:
         state.next_block = 1
     elif kind == _MOVE_UNIT:
-        _move_unit(core, model, logs, index, aux)
+        _move_unit(core, model, trial, logs, index, aux)
     elif kind == _ADOPT:
-        _adopt(core, model, features, logs, inputs, index, aux)
+        _adopt(core, model, features, trial, logs, inputs, index, aux, int(value) if value else _CAUSE_ADOPTED)
 
 
 @part
-def take_commands(core, model, features, logs, inputs):
+def take_commands(core, model, features, trial, logs, inputs):
     """Apply every waiting command whose earliest tick has come, in order."""
     ctl, state, done, queue = core[0], core[2][0], logs[1], inputs[1]
     tail, head = ctl[cells.QUEUE_TAIL], load(ctl, cells.QUEUE_HEAD)
     state.n_commands = 0
     while tail < head and queue[tail & (queue.shape[0] - 1)].tick <= state.tick:
         command = queue[tail & (queue.shape[0] - 1)]
-        _apply(core, model, features, logs, inputs, command.kind, command.index, command.aux, command.value)
+        _apply(core, model, features, trial, logs, inputs, command.kind, command.index, command.aux, command.value)
         finished = ctl[cells.COMMANDS_HEAD]
         entry = done[finished & (done.shape[0] - 1)]
         entry.id, entry.tick, entry.kind = command.id, state.tick, command.kind

@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import types
 
 from bmi_app.rt.jit import f4_2, f8, f8_1, f8_2, i8, i8_1, i8_2, kernel, records, u8, void
-from bmi_app.rt.records import COMMAND, EVENT, FRAME, HEALTH, WEIGHTS
+from bmi_app.rt.records import COMMAND, EVENT, FRAME, HEALTH, PLACE, UPDATE, WEIGHTS
 from bmi_app.rt.ring import spikes_t
 from bmi_app.rt.state import BLOCK, CONFIG, STATE
 
@@ -56,6 +56,7 @@ _GROUPS: tuple[tuple[tuple[str, Any], ...], ...] = (
         ("decoder_memory", f8_1),
         ("unit_population", i8_1),
         ("population_axis", f8_2),
+        ("adapted", f8_2),  # what rules change: the weights, or the decoder's model (the same memory, not a copy)
     ),
     (
         ("pending", f4_2),
@@ -64,7 +65,7 @@ _GROUPS: tuple[tuple[tuple[str, Any], ...], ...] = (
         ("feature_offset", f8_1),
         ("feature_scale", f8_1),
         ("features", f8_1),
-        ("rest_sum", f8_1),
+        ("rest_sum", f8_2),
     ),
     (
         ("trial_features", f8_2),
@@ -73,10 +74,19 @@ _GROUPS: tuple[tuple[tuple[str, Any], ...], ...] = (
         ("backup", f8_1),
         ("rule_memory", f8_1),
         ("vectors", f8_2),
+        ("trial_place", records(PLACE)),
+        ("episode_start", f8_1),
+        ("good", f8_1),
     ),
     (("targets", f8_2), ("target_order", i8_1), ("blocks", records(BLOCK)), ("transitions", i8_2)),
     (("frames", frames_t), ("counts", f4_2), ("health", records(HEALTH))),
-    (("events", events_t), ("commands_done", commands_t), ("weights_log", records(WEIGHTS)), ("weights_rows", f8_2)),
+    (
+        ("events", events_t),
+        ("commands_done", commands_t),
+        ("weights_log", records(WEIGHTS)),
+        ("weights_rows", f8_2),
+        ("updates", records(UPDATE)),
+    ),
     (("spikes", spikes_t), ("queue", commands_t), ("staging", f8_2)),
 )
 
@@ -94,3 +104,9 @@ def bundle(arrays: dict[str, np.ndarray]) -> tuple[tuple[np.ndarray, ...], ...]:
 @kernel(act_signature)
 def NO_ACT(memory, key, seen, rates_out):
     """Stand for the subject where a driver has none."""
+
+
+@kernel(learn_signature)
+def NO_LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+    """Stand for the rule in the tick where it is computed beside it."""
+    return NOTHING

@@ -5,10 +5,13 @@ import math
 from bmi_app.rt import random
 from bmi_app.rt.jit import part
 from bmi_app.rt.records import BlockKind, TaskState
+from bmi_app.rt.state import Intent
 
 _MOVE, _INTER_TRIAL, _REST = int(TaskState.MOVE), int(TaskState.INTER_TRIAL), int(TaskState.REST)
 _OBSERVATION, _ARM = int(BlockKind.OBSERVATION), int(BlockKind.ARM)
 _ISOMETRIC, _DRAWING = int(BlockKind.ISOMETRIC), int(BlockKind.DRAWING)
+_REFIT, _TARGET_POSITION = int(Intent.REFIT), int(Intent.TARGET_POSITION)
+_ASSISTED_BLEND, _RECORDED = int(Intent.ASSISTED_BLEND), int(Intent.RECORDED)
 
 DECODED, VELOCITY, INTENT, NOISE = range(4)  # rows of `vectors`
 
@@ -32,10 +35,10 @@ def decode(decoder, core, model, features, trial):
 
 
 @part
-def intend(config, state, intent):
-    """Model what the subject wants: straight to the target, slower when near; to stay while holding."""
-    for a in range(intent.shape[0]):
-        intent[a] = 0.0
+def aim(config, state, velocity):
+    """Model a straight movement to the target, slower when near, none while holding: what assist adds."""
+    for a in range(velocity.shape[0]):
+        velocity[a] = 0.0
     if state.state != _MOVE:
         return
     dx = state.target_x_cm - state.cursor_x_cm
@@ -43,9 +46,48 @@ def intend(config, state, intent):
     distance_cm = math.hypot(dx, dy)
     if distance_cm > 0.0:
         speed_cm_s = min(config.intent_speed_cm_s, config.intent_gain_per_s * distance_cm)
-        intent[0] = speed_cm_s * dx / distance_cm
-        if intent.shape[0] > 1:
-            intent[1] = speed_cm_s * dy / distance_cm
+        velocity[0] = speed_cm_s * dx / distance_cm
+        if velocity.shape[0] > 1:
+            velocity[1] = speed_cm_s * dy / distance_cm
+
+
+@part
+def _take_hand_velocity(config, state, intent):
+    """Write the hand's velocity since the tick before into `intent`."""
+    vx = (state.hand_x_cm - state.hand_was_x_cm) / config.tick_s
+    vy = (state.hand_y_cm - state.hand_was_y_cm) / config.tick_s
+    state.hand_was_x_cm, state.hand_was_y_cm = state.hand_x_cm, state.hand_y_cm
+    intent[0] = vx if math.isfinite(vx) else 0.0
+    if intent.shape[0] > 1:
+        intent[1] = vy if math.isfinite(vy) else 0.0
+
+
+@part
+def intend(config, state, vectors):
+    """Model what the subject wants, from which rules learn (`learning.intent`); leave the aim in the row of the velocity.
+
+    speed_model      the aim itself
+    refit            the decoded speed, turned toward the target (Gilja et al. 2012); 0 while holding
+    target_position  to the target at once: the aim without its greatest speed
+    assisted_blend   what moves the cursor without noise: the computer's share of the aim, the rest as decoded
+    recorded         the velocity of the hand; 0 without one
+    """
+    aimed, decoded, intent = vectors[VELOCITY], vectors[DECODED], vectors[INTENT]
+    aim(config, state, aimed)
+    aimed_cm_s = math.hypot(aimed[0], aimed[aimed.shape[0] - 1] * (aimed.shape[0] - 1))
+    factor = 1.0
+    if aimed_cm_s > 0.0:
+        if config.intent == _REFIT:
+            factor = math.hypot(decoded[0], decoded[decoded.shape[0] - 1] * (decoded.shape[0] - 1)) / aimed_cm_s
+        elif config.intent == _TARGET_POSITION:
+            away_cm = math.hypot(state.target_x_cm - state.cursor_x_cm, state.target_y_cm - state.cursor_y_cm)
+            factor = config.intent_gain_per_s * away_cm / aimed_cm_s
+    for a in range(intent.shape[0]):
+        intent[a] = factor * aimed[a]
+        if config.intent == _ASSISTED_BLEND:
+            intent[a] = (1.0 - state.assist) * decoded[a] + state.assist * aimed[a]
+    if config.intent == _RECORDED:
+        _take_hand_velocity(config, state, intent)
 
 
 @part
@@ -107,7 +149,7 @@ def _follow_hand(config, state, velocity):
 @part
 def _steer(config, state, vectors):
     """Move the cursor by decoded velocity, exploration and assist, unless it rests or waits at the centre."""
-    decoded, velocity, intent, noise = vectors[DECODED], vectors[VELOCITY], vectors[INTENT], vectors[NOISE]
+    decoded, velocity, noise = vectors[DECODED], vectors[VELOCITY], vectors[NOISE]
     fixed = (
         state.held
         or state.block < 0
@@ -116,9 +158,10 @@ def _steer(config, state, vectors):
     )
     speed_squared = 0.0
     for a in range(velocity.shape[0]):
+        aimed = velocity[a]
         velocity[a] = 0.0
         if not fixed:
-            velocity[a] = (1.0 - state.assist) * (decoded[a] + noise[a]) + state.assist * intent[a]
+            velocity[a] = (1.0 - state.assist) * (decoded[a] + noise[a]) + state.assist * aimed
         speed_squared += velocity[a] * velocity[a]
     if not speed_squared <= config.max_speed_cm_s * config.max_speed_cm_s:  # also when it is NaN
         speed_cm_s = math.sqrt(speed_squared)
@@ -136,11 +179,12 @@ def move(core, trial, task):
     """Move the cursor by one tick."""
     config, state, blocks = core[1][0], core[2][0], task[2]
     vectors = trial[5]
-    intend(config, state, vectors[INTENT])
+    by_hand = follows_hand(state, blocks)
+    state.assist = _assist_now(state, blocks[state.block]) if state.block >= 0 and not by_hand else 0.0
+    state.from_x_cm, state.from_y_cm = state.cursor_x_cm, state.cursor_y_cm
+    intend(config, state, vectors)
     _explore(config, state, vectors[NOISE])
-    if follows_hand(state, blocks):
-        state.assist = 0.0
+    if by_hand:
         _follow_hand(config, state, vectors[VELOCITY])
     else:
-        state.assist = _assist_now(state, blocks[state.block]) if state.block >= 0 else 0.0
         _steer(config, state, vectors)

@@ -1,108 +1,134 @@
-"""Let the learning rule act when it is due, behind a guard; what it changes acts from the next tick."""
+"""Let the learning rule act when it is due; what it changes acts from the next tick.
 
-import math
+tick      with every sample
+trial     at the end of a trial that was judged, with its samples; reward: when the reward comes
+block     at the end of a block, with the samples of its trials; seconds: between trials, every `learning.every_s`
 
-from bmi_app.rt.contracts import CHANGED, NOTHING
-from bmi_app.rt.cursor import INTENT, NOISE
+Where many samples are due, a rule that takes them in order is given a slice a tick, any other a trial a tick, so that no
+tick is late: the hand-over.
+A staged rule is not called here: `refits_due` asks the engine for it, and its result comes as a command.
+"""
+
+from bmi_app.rt.audit import call_rule, close_update
+from bmi_app.rt.cursor import follows_hand
+from bmi_app.rt.guard import follow, watch
 from bmi_app.rt.jit import part
-from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, put_back, store_weights
-from bmi_app.rt.records import EventKind, Outcome, TaskState, UpdateCause
+from bmi_app.rt.records import BlockKind, Outcome, TaskState, UpdateCause
 from bmi_app.rt.state import LearnWhen
 
 _MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
 _OFF, _TICK, _TRIAL, _REWARD = int(LearnWhen.OFF), int(LearnWhen.TICK), int(LearnWhen.TRIAL), int(LearnWhen.REWARD)
+_BLOCK, _SECONDS = int(LearnWhen.BLOCK), int(LearnWhen.SECONDS)
 _BLOCK_ENDED, _OPERATOR = int(Outcome.BLOCK_ENDED), int(Outcome.OPERATOR)
-_UPDATE, _UPDATE_REJECTED = int(EventKind.UPDATE), int(EventKind.UPDATE_REJECTED)
-_CAUSE_TICK, _CAUSE_TRIAL, _CAUSE_REWARD = (
+_REST = int(BlockKind.REST)
+_CAUSE_TICK, _CAUSE_TRIAL, _CAUSE_REWARD, _CAUSE_BLOCK, _CAUSE_SECONDS, _CAUSE_REST = (
     int(UpdateCause.TICK),
     int(UpdateCause.TRIAL),
     int(UpdateCause.REWARD),
+    int(UpdateCause.BLOCK),
+    int(UpdateCause.SECONDS),
+    int(UpdateCause.REST),
 )
 
 
 @part
-def sample(core, model, features, trial):
-    """Keep this tick's features, intention and noise for the trial, every `learning.sample_ms`; return 1 if kept.
-
-    Intention and noise are divided by the gain, so that a rule works in the units of weights x features.
-    """
-    config, state = core[1][0], core[2][0]
-    x, trial_features, trial_intent, trial_noise, vectors = features[5], trial[0], trial[1], trial[2], trial[5]
-    gain = model[2]
-    moving = state.state == _MOVE or state.state == _HOLD
-    if state.held or not moving or state.trial_ticks % config.sample_ticks != 0:
-        return 0
-    row = state.n_samples
-    if row >= trial_features.shape[0]:
-        return 0
-    for u in range(x.shape[0]):
-        trial_features[row, u] = x[u]
-    for a in range(gain.shape[0]):
-        trial_intent[row, a] = vectors[INTENT, a] / gain[a] if gain[a] != 0.0 else 0.0
-        trial_noise[row, a] = vectors[NOISE, a] / gain[a] if gain[a] != 0.0 else 0.0
-    state.n_samples = row + 1
-    return 1
+def _end_of_trial(place, first, last):
+    """Return the row behind those of the trial that begins in row `first`."""
+    row = first
+    while row < last and place[row].trial == place[first].trial:
+        row += 1
+    return row
 
 
 @part
-def _within_limits(config, weights, bias, mask):
-    """Tell whether every weight that may change is finite and inside its limits, and every other one still 0."""
-    for a in range(weights.shape[0]):
-        if not math.isfinite(bias[a]):
-            return False
-        for u in range(weights.shape[1]):
-            least, most = (config.weight_min, config.weight_max) if mask[a, u] != 0.0 else (0.0, 0.0)
-            if not (least <= weights[a, u] <= most):  # false for NaN too
-                return False
+def _hand_over(rule, core, model, trial, logs):
+    """Teach the next slice of what is due; after the last one the update is over."""
+    config, state = core[1][0], core[2][0]
+    first = state.learn_from
+    last = min(first + config.slice_samples, state.hand_until)
+    if not config.learn_in_order:
+        last = _end_of_trial(trial[6], first, state.hand_until)
+    if last > first:
+        call_rule(rule, core, model, trial, logs, first, last, state.hand_cause)
+    state.learn_from = last
+    if last >= state.hand_until:
+        state.handing = 0
+        close_update(core, model, trial, logs, last, state.hand_cause)
+
+
+@part
+def _begin_hand_over(state, cause):
+    """Have all samples taught that no hand-over has taught yet."""
+    if state.handing == 0 and state.sample_row > state.learn_from:
+        state.handing = 1
+        state.hand_until = state.sample_row
+        state.hand_cause = cause
+
+
+@part
+def _is_due(config, state, block_ended):
+    """Tell whether an update by block or by time is due; the next one is then `learn_ticks` away."""
+    if config.learn_when == _BLOCK:
+        return block_ended
+    if config.learn_when != _SECONDS or state.state == _MOVE or state.state == _HOLD:
+        return False
+    if state.tick < state.next_update:
+        return False
+    state.next_update = state.tick + config.learn_ticks
     return True
 
 
 @part
-def _update(rule, core, model, trial, logs, first, last, cause):
-    """Give the rule samples first..last, and keep or refuse what it made of the weights."""
+def _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged):
+    """Act with the sample, the trial or the reward, as the protocol says."""
     config, state = core[1][0], core[2][0]
-    weights, bias, mask = model[0], model[1], model[3]
-    before, memory = trial[3], trial[4]
-    keep_copy(weights, bias, before)
-    x, intent, noise = trial[0][first:last], trial[1][first:last], trial[2][first:last]
-    result = rule(weights, bias, mask, memory, x, intent, noise, state.learning_rate, state.reward)
-    if result == NOTHING:
-        return
-    norm = norm_of_change(weights, bias, before)
-    if result != CHANGED or not _within_limits(config, weights, bias, mask):
-        put_back(weights, bias, before)
-        state.rejected = 1
-        log_event(core, logs, _UPDATE_REJECTED, cause, norm)
-        return
-    state.updated = 1
-    state.update_norm = norm
-    state.weights_hash = hash_weights(model)
-    state.weights_dirty = 1
-    if cause != _CAUSE_TICK:  # every tick's norm stands in its frame
-        log_event(core, logs, _UPDATE, cause, norm)
+    n, row = state.n_samples, state.trial_first
+    if config.learn_when == _TICK and sampled:
+        call_rule(rule, core, model, trial, logs, row + n - 1, row + n, _CAUSE_TICK)
+        state.episode_first = row
+    elif config.learn_when == _TRIAL and judged and n > 0:
+        if config.learn_in_order:
+            _begin_hand_over(state, _CAUSE_TRIAL)
+        else:
+            call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_TRIAL)
+            close_update(core, model, trial, logs, row + n, _CAUSE_TRIAL)
+    elif config.learn_when == _REWARD and state.reward > 0.0 and n > 0:
+        call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_REWARD)
+        close_update(core, model, trial, logs, row + n, _CAUSE_REWARD)
+        state.trial_first = row + n  # a second reward in this trial teaches only what came after the first
+        state.n_samples = 0
 
 
 @part
 def learn(rule, core, model, features, trial, task, logs, sampled):
-    """Call the rule if this tick is one at which it acts; store changed weights at a reward and at the end of a trial."""
+    """Call the rule if this tick is one at which it acts, and watch over it; store what it changed."""
     config, state, blocks = core[1][0], core[2][0], task[2]
+    before, state.learn_block = state.learn_block, state.block
+    follow(core, trial)
     ended = state.outcome != 0
+    judged = ended and state.outcome != _BLOCK_ENDED and state.outcome != _OPERATOR
+    block_ended = before >= 0 and before != state.block
+    if block_ended and blocks[before].fit:
+        state.fit_tick, state.fit_block = state.tick, before
+        state.fits_due += 1
     active = config.learn_when != _OFF and state.learning_on and state.block >= 0 and not state.held
-    if active and blocks[state.block].learning:
-        n = state.n_samples
-        judged = ended and state.outcome != _BLOCK_ENDED and state.outcome != _OPERATOR
-        if config.learn_when == _TICK and sampled:
-            _update(rule, core, model, trial, logs, n - 1, n, _CAUSE_TICK)
-        elif config.learn_when == _TRIAL and judged and n > 0:
-            _update(rule, core, model, trial, logs, 0, n, _CAUSE_TRIAL)
-        elif config.learn_when == _REWARD and state.reward > 0.0 and n > 0:
-            _update(rule, core, model, trial, logs, 0, n, _CAUSE_REWARD)
-            state.n_samples = 0  # a second reward in this trial teaches only what came after the first
+    active = active and state.probation == 0
+    if active and blocks[state.block].learning and not config.learn_staged:
+        _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged)
+        if config.learn_at_rest and blocks[state.block].kind == _REST and state.tick % config.sample_ticks == 0:
+            call_rule(rule, core, model, trial, logs, state.trial_first, state.trial_first, _CAUSE_REST)
+    if config.learn_at_rest and block_ended and blocks[before].kind == _REST:
+        close_update(core, model, trial, logs, state.trial_first, _CAUSE_REST)
+    if active and blocks[before if block_ended else state.block].learning and _is_due(config, state, block_ended):
+        if config.learn_staged:
+            state.refit_tick = state.tick
+            state.refits_due += 1
+        else:
+            _begin_hand_over(state, _CAUSE_BLOCK if config.learn_when == _BLOCK else _CAUSE_SECONDS)
+    if state.handing and not state.held:
+        _hand_over(rule, core, model, trial, logs)
     # Each reward's change is listed and can be undone, the operator's rewards too.
-    if state.weights_dirty and (ended or state.reward > 0.0 or config.learn_when != _TICK):
-        cause = _CAUSE_TICK
-        if config.learn_when == _TRIAL:
-            cause = _CAUSE_TRIAL
-        elif config.learn_when == _REWARD:
-            cause = _CAUSE_REWARD
-        store_weights(core, model, logs, cause, -1)
+    if config.learn_when == _TICK and (ended or state.reward > 0.0):
+        close_update(core, model, trial, logs, state.trial_first + state.n_samples, _CAUSE_TICK)
+    if judged and config.learn_when != _OFF and not follows_hand(state, blocks):
+        watch(core, model, trial, logs)

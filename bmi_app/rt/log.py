@@ -40,11 +40,14 @@ def _absorb(digest, array):
 
 @part
 def hash_weights(model):
-    """Hash weights, bias and gain to 64 bits."""
-    weights, bias, gain = model[0], model[1], model[2]
+    """Hash weights, bias and gain to 64 bits; where rules adapt the decoder's model, that as well."""
+    weights, bias, gain, adapted = model[0], model[1], model[2], model[7]
     digest = np.uint64(0xCBF29CE484222325)
     for a in range(weights.shape[0]):
         digest = _absorb(digest, weights[a])
+    if adapted.shape[0] != weights.shape[0]:
+        for row in range(adapted.shape[0]):
+            digest = _absorb(digest, adapted[row])
     return _absorb(_absorb(digest, bias), gain)
 
 

@@ -115,12 +115,15 @@ def run_live(decoder, rule, session):
 def run_fast(poll, act, memory, decoder, rule, session, n_ticks):
     """Make up to `n_ticks` ticks on a manual clock; return how many were made before the session stopped.
 
+    It returns at once after a tick that asks for a fit or for a staged update.
+
     The caller drains the rings between calls; `n_ticks` must not exceed the frame ring.
     """
     core, frame_rings, spikes = session[0], session[5], session[7][0]
     ctl, config, state = core[0], core[1][0], core[2][0]
+    asked = state.refits_due + state.fits_due
     for made in range(n_ticks):
-        if state.stop_reason:
+        if state.stop_reason or state.refits_due + state.fits_due != asked:
             return made
         state.edge_s = config.start_s + (state.tick + 1) * config.tick_s
         state.inputs = 0

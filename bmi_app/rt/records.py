@@ -85,6 +85,8 @@ class EventKind(IntEnum):
     RESUMED = 14
     UNIT_MOVED = 15  # code: unit index; value: population index
     SESSION_STOP = 16  # code: StopReason; of an end that no tick made (source, failure) outside the comparison
+    DIVERGED = 17  # code: UpdateVerdict RETURNED or FROZEN; value: share of success over about twenty trials
+    PROBATION_OVER = 18  # code: UpdateVerdict LEARNING_BLAMED or WORLD_BLAMED; value: share of success in the probation
     # Below: written by the engine's Python threads, never by the tick, and outside the bit-exact comparison.
     OUTPUT_FIRED = 32  # code: output index; value: delay from decision to fire (s)
     NOTE = 33  # text: the operator's words
@@ -93,10 +95,11 @@ class EventKind(IntEnum):
     COMMAND_REFUSED = 36  # text: why
     OUTPUT_FAILED = 37  # code: output index; text: why
     JOURNAL_SYNCED = 38  # the journal is safe on the disk; code: how long that took (ms); value: its size (bytes)
+    NO_FIT = 39  # text: why a fit or a staged update came to nothing
 
 
 class UpdateCause(IntEnum):
-    """Name why weights were stored."""
+    """Name why weights were stored, or what an update came from."""
 
     START = 0
     TICK = 1
@@ -106,6 +109,27 @@ class UpdateCause(IntEnum):
     UNIT_MOVED = 5
     STOP = 6
     GAIN = 7
+    BLOCK = 8
+    SECONDS = 9
+    REST = 10  # all through a rest block
+    STAGED = 11  # computed beside the tick by a rule that is too slow for it
+    FIT = 12  # calibration: the decoder fitted anew
+    GUARD = 13  # the guard against divergence
+
+
+class UpdateVerdict(IntEnum):
+    """Name what became of an update."""
+
+    ACCEPTED = 0
+    SHORTENED = 1  # accepted, but cut to `learning.max_step`
+    REFUSED = 2  # by the rule itself
+    NOT_FINITE = 3
+    OUTSIDE_LIMITS = 4  # a weight beyond `learning.weight_min` or `weight_max`
+    LEARNING_OFF = 5  # a staged update came when learning had been switched off meanwhile
+    RETURNED = 6  # divergence: back to the last good weights; learning waits for the probation
+    FROZEN = 7  # the same, and learning is switched off
+    LEARNING_BLAMED = 8  # the good weights are still good: learning goes on at a quarter of its rate
+    WORLD_BLAMED = 9  # they are not: something else has changed, and learning goes on as it was
 
 
 class StopReason(IntEnum):
@@ -134,7 +158,7 @@ class CommandKind(IntEnum):
     LEARNING_RATE = 5  # value
     GAIN = 6  # index: axis; value: multiplier of the decoder's output
     MOVE_UNIT = 7  # index: unit; aux: population index
-    ADOPT = 8  # index: staging slot; aux: blob id
+    ADOPT = 8  # index: staging slot; aux: blob id; value: UpdateCause
     REWARD = 9  # manual reward
     SKIP_TRIAL = 10
     NEXT_BLOCK = 11
@@ -255,6 +279,39 @@ SUBJECT = np.dtype(
     ]
 )
 
+# Where a sample of a trial was taken.
+PLACE = np.dtype(
+    [
+        ("tick", "<i8"),
+        ("trial", "<i8"),
+        ("block", "<i4"),  # counts from 1, so that an empty row has 0
+        ("state", "<i4"),
+        ("cursor_x_cm", "<f8"),  # before the velocity moved it
+        ("cursor_y_cm", "<f8"),
+        ("velocity_x_cm_s", "<f8"),
+        ("velocity_y_cm_s", "<f8"),
+    ]
+)
+
+# One update of what the decoder adapts: a call of the rule, or all of a trial (tick by tick), a block or a hand-over.
+UPDATE = np.dtype(
+    [
+        ("tick", "<i8"),
+        ("trial", "<i8"),
+        ("cause", "<i4"),  # UpdateCause
+        ("verdict", "<i4"),  # UpdateVerdict: of the whole; where all calls were refused, of the last
+        ("accepted", "<i4"),  # calls of the rule that changed something
+        ("refused", "<i4"),  # calls that were undone
+        ("norm", "<f8"),  # Frobenius norm of the change
+        ("size", "<f8"),  # Frobenius norm of what stands after it
+        # root mean square of readout - intention (cm/s) on what was taught, else on the last trial
+        ("error_before", "<f8"),
+        ("error_after", "<f8"),
+        ("rate", "<f8"),  # learning rate
+        ("id", "<i8"),  # blob of an adoption, else -1
+    ]
+)
+
 RECORDS: dict[str, np.dtype] = {
     "spikes": SPIKE,
     "frames": FRAME,
@@ -262,5 +319,6 @@ RECORDS: dict[str, np.dtype] = {
     "events": EVENT,
     "commands": COMMAND,
     "weights": WEIGHTS,
+    "updates": UPDATE,
     "subject": SUBJECT,
 }

@@ -38,6 +38,26 @@ class LearnWhen(IntEnum):
     TICK = 1
     TRIAL = 2
     REWARD = 3
+    BLOCK = 4
+    SECONDS = 5
+
+
+class Intent(IntEnum):
+    """Name how the model of what the subject wants is made."""
+
+    SPEED_MODEL = 0
+    REFIT = 1
+    TARGET_POSITION = 2
+    ASSISTED_BLEND = 3
+    RECORDED = 4
+
+
+class OnDivergence(IntEnum):
+    """Name what the guard does when learning diverges."""
+
+    OFF = 0
+    RETURN = 1
+    FREEZE = 2
 
 
 CONFIG = np.dtype(
@@ -57,6 +77,8 @@ CONFIG = np.dtype(
         ("smoothing_ticks", "<i8"),
         ("smoothing_keep", "<f8"),  # exp(-tick / time constant)
         ("rate_scale", "<f8"),  # Hz per count in a bin, or 1
+        ("square_root", "<i8"),  # 1: features are made of the square roots of rates
+        ("zscore", "<i8"),  # 1: rest blocks measure deviations as well, the features' units
         ("cursor_word", "<i8"),  # where the decoder's memory wants the cursor's position; -1: it does not
         # workspace and cursor
         ("half_width_cm", "<f8"),
@@ -85,9 +107,20 @@ CONFIG = np.dtype(
         ("path_ticks", "<i8"),
         # learning
         ("learn_when", "<i8"),
+        ("learn_staged", "<i8"),  # 1: the rule is computed beside the tick
+        ("learn_in_order", "<i8"),  # 1: the rule takes its samples one by one, so that they may come in slices
+        ("learn_at_rest", "<i8"),  # 1: all through rest blocks the rule is called without samples
+        ("learn_ticks", "<i8"),  # between two updates, for LearnWhen.SECONDS
+        ("slice_samples", "<i8"),  # samples that one tick can teach without being late
+        ("trial_rows", "<i8"),  # samples that a trial has at most
+        ("sample_rows", "<i8"),  # rows there are for samples: of one trial, or of all that is kept
+        ("keep_samples", "<i8"),  # 1: earlier trials stay as long as there is room
         ("sample_ticks", "<i8"),
         ("weight_min", "<f8"),
         ("weight_max", "<f8"),
+        ("max_step", "<f8"),  # largest norm of an update, relative to what it changes; 0: no limit
+        ("on_divergence", "<i8"),
+        ("intent", "<i8"),
         ("exploration_cm_s", "<f8"),
         ("exploration_keep", "<f8"),
         ("intent_speed_cm_s", "<f8"),
@@ -103,6 +136,7 @@ BLOCK = np.dtype(
         ("assist_from", "<f8"),
         ("assist_to", "<f8"),
         ("learning", "<i8"),
+        ("fit", "<i8"),  # 1: at its end the decoder is fitted to its samples
     ]
 )
 
@@ -149,12 +183,50 @@ STATE = np.dtype(
         # cursor
         ("cursor_x_cm", "<f8"),
         ("cursor_y_cm", "<f8"),
+        ("from_x_cm", "<f8"),  # where the cursor was when this tick decoded
+        ("from_y_cm", "<f8"),
+        ("hand_was_x_cm", "<f8"),  # in the tick before; NaN: no hand
+        ("hand_was_y_cm", "<f8"),
         # learning
-        ("n_samples", "<i8"),
+        ("trial_first", "<i8"),  # row of this trial's first sample
+        ("n_samples", "<i8"),  # of this trial
+        ("sample_row", "<i8"),  # the next to be written
+        ("learn_from", "<i8"),  # row of the first sample that a hand-over will teach
+        ("handing", "<i8"),  # 1: samples are being taught, a slice a tick
+        ("hand_until", "<i8"),  # up to this row
+        ("hand_cause", "<i8"),
+        ("next_update", "<i8"),  # tick of it, for LearnWhen.SECONDS
+        ("learn_block", "<i8"),  # block of the tick before
+        ("refits_due", "<i8"),  # updates that a staged rule was asked for so far
+        ("refit_tick", "<i8"),  # the tick that asked for the last
+        ("fits_due", "<i8"),  # fits of the decoder that blocks have asked for so far
+        ("fit_tick", "<i8"),
+        ("fit_block", "<i8"),
+        ("episode", "<i8"),  # 1: an update has begun whose row in the audit is not yet written
+        ("episode_first", "<i8"),  # row of its first sample
+        ("episode_accepted", "<i8"),
+        ("episode_refused", "<i8"),
+        ("episode_verdict", "<i8"),
         ("updated", "<i8"),  # in this tick
         ("rejected", "<i8"),  # in this tick
         ("update_norm", "<f8"),
         ("weights_dirty", "<i8"),  # changed since last stored
+        # guard against divergence (`bmi_app.rt.guard`)
+        ("moving_ticks", "<i8"),  # of this trial, with a target to reach
+        ("wall_ticks", "<i8"),  # of them, with the cursor at the edge of the workspace
+        ("moving_error", "<f8"),  # sums over this trial: squared error of the decoded velocity
+        ("moving_power", "<f8"),  # and squared intended velocity
+        ("guarded_trials", "<i8"),  # that count in the average of success
+        ("recent_success", "<f8"),  # averages over the last trials
+        ("recent_error", "<f8"),
+        ("recent_wall", "<f8"),
+        ("best_success", "<f8"),
+        ("best_error", "<f8"),
+        ("off_good", "<i8"),  # 1: learning has changed something since the good weights were kept
+        ("returns", "<i8"),  # to the good weights, since success was last at its best
+        ("probation", "<i8"),  # trials for which learning still waits
+        ("probation_success", "<f8"),  # sums over them
+        ("probation_error", "<f8"),
         ("weights_hash", "<u8"),
         # counts of this session
         ("late_spikes", "<i8"),

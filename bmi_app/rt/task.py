@@ -15,6 +15,7 @@ from bmi_app.rt.cursor import follows_hand
 from bmi_app.rt.jit import part
 from bmi_app.rt.log import log_event
 from bmi_app.rt.records import BlockKind, EventKind, Outcome, StopReason, TaskState
+from bmi_app.rt.samples import begin_samples
 from bmi_app.rt.state import TargetOrder, TargetPattern
 
 
@@ -208,7 +209,7 @@ def _enter(core, task, logs, next_state, outcome):
         state.trial_ticks = 0
         state.entered = 0
         state.other = -1
-        state.n_samples = 0
+        begin_samples(config, state)
         choose_target(config, state, task[0], task[1])
         if _is_drawing(state, task[2]):  # after the choice, which shuffles the next cycle when that is due
             state.target = -1

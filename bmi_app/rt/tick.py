@@ -6,9 +6,10 @@ from bmi_app.rt.commands import take_commands
 from bmi_app.rt.contracts import DECODE, LEARN, session_t
 from bmi_app.rt.cursor import DECODED, INTENT, NOISE, VELOCITY, decode, follows_hand, move
 from bmi_app.rt.jit import kernel, part, void
-from bmi_app.rt.learn import learn, sample
+from bmi_app.rt.learn import learn
 from bmi_app.rt.log import log_event
 from bmi_app.rt.records import EventKind, Flag, Outcome, StopReason, TaskState
+from bmi_app.rt.samples import sample
 from bmi_app.rt.task import advance, end_trial
 
 _LOST = int(Flag.SOURCE_LOST)
@@ -58,6 +59,7 @@ def write_frame(core, trial, task, frame_rings):
     frame = frames[ctl[cells.FRAMES_HEAD] & (frames.shape[0] - 1)]
     shown = state.state == _MOVE or state.state == _HOLD
     learning = state.learning_on and config.learn_when and state.block >= 0 and blocks[max(state.block, 0)].learning
+    learning = learning and state.probation == 0
     flags = state.inputs & _INPUTS
     flags |= _PAUSED if state.paused else 0
     flags |= _LEARNING if learning else 0
@@ -97,7 +99,7 @@ def tick(decoder, rule, session):
     core, model, features, trial, task, frame_rings, logs, inputs = session
     state = core[2][0]
     begin(core, logs)
-    take_commands(core, model, features, logs, inputs)  # 1
+    take_commands(core, model, features, trial, logs, inputs)  # 1
     state.held = 1 if state.paused or state.inputs & _LOST else 0
     collect(core, features, inputs)  # 2
     smooth(core, features, frame_rings)  # 3

@@ -7,11 +7,12 @@ from bmi_app.rt import cells
 from bmi_app.rt.bins import collect, freeze_baselines, gather_rest, smooth
 from bmi_app.rt.commands import take_commands
 from bmi_app.rt.contracts import DECODE, LEARN, frames_t, session_t
-from bmi_app.rt.cursor import INTENT, NOISE, decode, intend
+from bmi_app.rt.cursor import NOISE, decode, intend
 from bmi_app.rt.jit import f4_2, kernel, part, void
-from bmi_app.rt.learn import learn, sample
+from bmi_app.rt.learn import learn
 from bmi_app.rt.records import Flag, TaskState
 from bmi_app.rt.ring import store
+from bmi_app.rt.samples import begin_samples, sample
 from bmi_app.rt.tick import begin, write_frame
 
 _LOST, _PAUSED = int(Flag.SOURCE_LOST), int(Flag.PAUSED)
@@ -25,7 +26,7 @@ def _follow(core, features, frame):
     if state.state == _REST and (frame.state != _REST or frame.block != state.block):
         freeze_baselines(core, features)
     if frame.trial != state.trial:
-        state.n_samples = 0
+        begin_samples(core[1][0], state)
         state.trial_ticks = 0
     elif not state.held:
         state.trial_ticks += 1
@@ -53,14 +54,14 @@ def run_what_if(decoder, rule, session, recorded, counts):
         for u in range(fresh.shape[0]):
             fresh[u] = counts[k, u]
         begin(core, logs)
-        take_commands(core, model, features, logs, inputs)
+        take_commands(core, model, features, trial, logs, inputs)
         state.held = 1 if frame.flags & (_PAUSED | _LOST) else 0
         collect(core, features, inputs)
         smooth(core, features, frame_rings)
         if state.state == _REST and not state.held:
             gather_rest(core, features, frame_rings)
         decode(decoder, core, model, features, trial)
-        intend(core[1][0], state, vectors[INTENT])
+        intend(core[1][0], state, vectors)
         vectors[NOISE, 0] = frame.noise_x_cm_s
         if vectors.shape[1] > 1:
             vectors[NOISE, 1] = frame.noise_y_cm_s

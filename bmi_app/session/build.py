@@ -9,19 +9,22 @@ import numpy as np
 from pydantic import BaseModel
 
 from bmi_app import plugins
+from bmi_app.decoders.contract import adapted_part
 from bmi_app.rt import cells, random
 from bmi_app.rt.arrays import Sizes, allocate, power_of_two
 from bmi_app.rt.contracts import bundle
 from bmi_app.rt.log import hash_weights
 from bmi_app.rt.memory import Layout, length, named_parts
 from bmi_app.rt.records import BlockKind, UpdateCause
-from bmi_app.rt.state import LearnWhen, Smoothing, TargetOrder, TargetPattern
+from bmi_app.rt.state import Intent, LearnWhen, OnDivergence, Smoothing, TargetOrder, TargetPattern
 from bmi_app.rt.task import TRANSITIONS
 from bmi_app.session import saved_decoder
 from protocols.schema import Protocol
 from protocols.tool import axis_map, gains, population_axis, unit_population
 
 _RING_S = 16.0  # how long the journal may be held up before a frame is lost
+_HISTORY_S = 120.0
+_SLICE_OPERATIONS = 1 << 18  # in one tick: about 0.2 ms
 
 
 class BuildError(Exception):
@@ -89,12 +92,17 @@ def build(
     n_units, n_axes = protocol.units.count, protocol.n_axes
     decoder_layout: Layout = decoder.layout(decoder_settings, n_units, n_axes)
     rule_layout: Layout = rule.layout(rule_settings, n_units, n_axes)
-    sizes = _sizes(protocol, length(decoder_layout), length(rule_layout), frame_slots, spike_slots)
+    adapts_model = adapted_part(rule.ADAPTS, decoder.ADAPTABLE) == "model"
+    model_rows = decoder_layout["model"][0] if adapts_model else 0
+    sizes = _sizes(protocol, length(decoder_layout), length(rule_layout), model_rows, rule, frame_slots, spike_slots)
     arrays = allocator(sizes)
-    _fill_config(protocol, arrays, rule.DEFAULT_RATE)
+    _fill_config(protocol, arrays, rule, sizes)
     _fill_task(protocol, arrays)
     _fill_model(protocol, arrays, decoder, decoder_settings, decoder_layout)
     rule.start(rule_settings, named_parts(arrays["rule_memory"], rule_layout))
+    adapted = named_parts(arrays["decoder_memory"], decoder_layout)["model"] if model_rows else arrays["weights"]
+    arrays["adapted"] = adapted
+    arrays["good"][:] = np.concatenate([adapted.ravel(), arrays["bias"]])
     session = bundle(arrays)
     arrays["state"]["weights_hash"] = hash_weights(session[1])
     core = Core(protocol, sizes, arrays, session, decoder.DECODE, rule.LEARN, decoder_layout)
@@ -107,10 +115,18 @@ def ticks_of(protocol: Protocol, duration_ms: float) -> int:
     return round(duration_ms / protocol.tick.period_ms)
 
 
-def _sizes(protocol: Protocol, decoder_words: int, rule_words: int, frame_slots: int | None, spike_slots: int) -> Sizes:
+def _sizes(
+    protocol: Protocol,
+    decoder_words: int,
+    rule_words: int,
+    model_rows: int,
+    rule: Any,
+    frame_slots: int | None,
+    spike_slots: int,
+) -> Sizes:
     tick_s = protocol.tick.period_ms / 1e3
-    sample_ticks = max(ticks_of(protocol, protocol.learning.sample_ms), 1)
     boxcar = protocol.decoder.smoothing == "boxcar"
+    trial_samples = ticks_of(protocol, protocol.task.timeout_ms) // _sample_ticks(protocol) + 2
     return Sizes(
         n_units=protocol.units.count,
         n_axes=protocol.n_axes,
@@ -121,13 +137,42 @@ def _sizes(protocol: Protocol, decoder_words: int, rule_words: int, frame_slots:
         decoder_words=decoder_words,
         rule_words=rule_words,
         boxcar_ticks=max(ticks_of(protocol, protocol.decoder.smoothing_ms), 1) if boxcar else 0,
-        trial_samples=ticks_of(protocol, protocol.task.timeout_ms) // sample_ticks + 2,
+        trial_samples=trial_samples,
+        sample_rows=trial_samples + round(history_s(protocol, rule) / tick_s) // _sample_ticks(protocol),
+        model_rows=model_rows,
         frame_slots=frame_slots or power_of_two(max(_RING_S / tick_s, 1024)),
         spike_slots=spike_slots,
     )
 
 
-def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate: float) -> None:
+def _sample_ticks(protocol: Protocol) -> int:
+    return max(ticks_of(protocol, protocol.learning.sample_ms), 1)
+
+
+def history_s(protocol: Protocol, rule: Any) -> float:
+    """Return how much of the trials' time is kept beside the running trial (s); 0 where nothing needs it."""
+    learning = protocol.learning
+    if learning.history_s is not None:
+        return learning.history_s
+    longest = 0.0
+    if any(block.fit for block in protocol.blocks) or learning.when == "block":
+        longest = _HISTORY_S
+    if learning.when == "seconds":
+        longest = max(longest, _HISTORY_S, learning.every_s)
+    if learning.when == "trial" and getattr(rule, "IN_ORDER", False):
+        longest = max(longest, protocol.task.timeout_ms / 1e3)  # the next trial begins while this one is taught
+    return longest
+
+
+def slice_samples(protocol: Protocol, rule: Any) -> int:
+    """Return how many samples a rule can be taught in one tick: about a quarter of a millisecond's work."""
+    operations = 4 * protocol.units.count * protocol.n_axes
+    if getattr(rule, "COST", "linear") == "quadratic":
+        operations += 4 * protocol.n_axes * protocol.units.count**2
+    return int(max(_SLICE_OPERATIONS // operations, 1))
+
+
+def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, sizes: Sizes) -> None:
     config, state = arrays["config"][0], arrays["state"][0]
     decoder, learning, task, tick = protocol.decoder, protocol.learning, protocol.task, protocol.tick
     tick_s = tick.period_ms / 1e3
@@ -146,6 +191,8 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate
         "smoothing_ticks": max(ticks_of(protocol, decoder.smoothing_ms), 1),
         "smoothing_keep": math.exp(-tick.period_ms / decoder.smoothing_ms),
         "rate_scale": 1.0 / tick_s if decoder.input == "rate_hz" else 1.0,
+        "square_root": decoder.square_root,
+        "zscore": decoder.zscore,
         "half_width_cm": protocol.workspace.size_cm[0] / 2,
         "half_height_cm": protocol.workspace.size_cm[1] / 2,
         "max_speed_cm_s": protocol.safety.max_speed_cm_s,
@@ -169,7 +216,20 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate
         "path_phase": math.radians(task.path_phase_deg),
         "path_ticks": ticks_of(protocol, task.path_ms),
         "learn_when": LearnWhen[learning.when.upper()],
-        "sample_ticks": max(ticks_of(protocol, learning.sample_ms), 1),
+        "learn_staged": getattr(rule, "STAGED", False),
+        "learn_in_order": getattr(rule, "IN_ORDER", False),
+        "learn_at_rest": getattr(rule, "AT_REST", False),
+        "learn_ticks": ticks_of(protocol, learning.every_s * 1e3),
+        "slice_samples": slice_samples(protocol, rule),
+        "trial_rows": sizes.trial_samples,
+        "sample_rows": sizes.sample_rows,
+        "keep_samples": getattr(rule, "STAGED", False)
+        or learning.history_s is not None
+        or any(block.fit for block in protocol.blocks),
+        "max_step": learning.max_step,
+        "on_divergence": OnDivergence[learning.on_divergence.upper()],
+        "intent": Intent[learning.intent.upper()],
+        "sample_ticks": _sample_ticks(protocol),
         "weight_min": learning.weight_min,
         "weight_max": learning.weight_max,
         "exploration_cm_s": learning.exploration_cm_s,
@@ -181,9 +241,13 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], default_rate
         config[name] = value
     state["block"] = state["trial"] = state["target"] = -1
     state["assist_override"] = -1.0
-    state["hand_x_cm"] = state["hand_y_cm"] = math.nan
+    for name in ("hand_x_cm", "hand_y_cm", "hand_was_x_cm", "hand_was_y_cm"):
+        state[name] = math.nan
     state["learning_on"] = 1
-    state["learning_rate"] = default_rate if learning.rate is None else learning.rate
+    state["learning_rate"] = rule.DEFAULT_RATE if learning.rate is None else learning.rate
+    state["learn_block"] = -1
+    state["next_update"] = config["learn_ticks"]
+    state["recent_error"] = state["best_error"] = 1.0
 
 
 def _fill_task(protocol: Protocol, arrays: dict[str, np.ndarray]) -> None:
@@ -198,6 +262,7 @@ def _fill_task(protocol: Protocol, arrays: dict[str, np.ndarray]) -> None:
         record["trials"] = block.trials or 0
         record["assist_from"], record["assist_to"] = start, end
         record["learning"] = block.learning
+        record["fit"] = block.fit
 
 
 def _fill_model(
@@ -213,6 +278,8 @@ def _fill_model(
         arrays["population_axis"][:] = population_axis(protocol)
     # Where no population is declared, every unit may drive every axis.
     arrays["mask"][:] = signs != 0.0 if signs.any() else 1.0
+    excluded = list(protocol.units.exclude)
+    arrays["mask"][:, excluded] = 0.0
     try:
         weights, bias = decoder.start(settings, signs, parts)
         # Control units drive nothing, whatever the decoder's matrices say.
@@ -225,6 +292,7 @@ def _fill_model(
     arrays["weights"][:] *= signs
     if hasattr(decoder, "flip"):
         decoder.flip(parts, signs)
+    arrays["feature_scale"][excluded] = 0.0
 
 
 def _place(layout: Layout, name: str) -> int:

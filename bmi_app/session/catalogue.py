@@ -98,6 +98,7 @@ def _tail_of(path: Path) -> Tail | None:
         "events": ("events", cells.EVENTS_HEAD, ""),
         "commands": ("commands_done", cells.COMMANDS_HEAD, ""),
         "weights": ("weights_log", cells.WEIGHTS_HEAD, "weights_rows"),
+        "updates": ("updates", cells.UPDATES_HEAD, ""),
         "spikes": ("spikes", cells.SPIKES_DECODED, ""),
     }
     tail: dict[Any, tuple[np.ndarray, np.ndarray | None]] = {}

@@ -12,6 +12,7 @@ Every request is one object with `do`, and the arguments of that command:
     {"do": "undo"}                            without it, before the last one
     {"do": "load_weights", "file": "d.npz"}   adopt a saved decoder
     {"do": "save_weights", "file": "d.npz"}   save the present one
+    {"do": "fit"}                             fit the decoder to the samples kept, and go on with it
     {"do": "hand", "x_cm": 1.5, "y_cm": -2}   the person's hand, as in an arm block; to be told again within 0.5 s;
     {"do": "hand"}                            the hand is away
     {"do": "note", "text": "..."}             stamped into the journal
@@ -29,7 +30,7 @@ from protocols.schema import Protocol
 
 # Commands that only become a record; the others need a hand of the control thread as well.
 PLAIN = ("pause", "resume", "stop", "reward", "skip_trial", "next_block", "assist", "learning", "learning_rate", "gain")
-OTHERS = ("move_unit", "undo", "load_weights", "save_weights", "note", "hand", "status")
+OTHERS = ("move_unit", "undo", "load_weights", "save_weights", "note", "hand", "fit", "status")
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "assist": ("value",),
     "learning": ("on",),
@@ -128,6 +129,8 @@ def _unit_and_population(request: dict[str, Any], protocol: Protocol) -> tuple[i
     unit = request.get("unit")
     if isinstance(unit, bool) or not isinstance(unit, int) or not 0 <= unit < protocol.units.count:
         raise CommandError(f"move_unit: `unit` must be a whole number from 0 to {protocol.units.count - 1}")
+    if unit in protocol.units.exclude:
+        raise CommandError(f"move_unit: unit {unit} is excluded by the protocol (units.exclude)")
     if request.get("population") not in names:
         raise CommandError(f"move_unit: `population` must be one of {', '.join(names)}")
     return unit, names.index(str(request["population"]))

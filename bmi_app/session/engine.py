@@ -28,7 +28,7 @@ from bmi_app.session.outlets import Outlets
 from bmi_app.session.prepare import Prepared
 from drivers.contract import SOURCE_ENDED, SOURCE_LOST, SourceError
 
-_FLUSH_S, _SYNC_S, _CLOCK_S = 0.1, 1.0, 0.5
+_FLUSH_S, _SYNC_S, _CLOCK_S, _STAGE_S = 0.1, 1.0, 0.5, 0.05
 _LEAD_S = 0.1  # between the decision to start and the beginning of bin 0: connecting takes less
 _REOPEN_S = 1.0
 _UNKNOWN_UNIT = (
@@ -71,6 +71,7 @@ class Engine:
             self._thread("journal", self._save),
             self._thread("sync", self._sync),
             self._thread("clock", self._measure_clock),
+            self._thread("staging", self._stage),
         ]
         started: list[threading.Thread] = []
         try:
@@ -186,6 +187,12 @@ class Engine:
             write_cell_f8(self._ctl, cells.SYNCED, self._journal.last_sync_s)
             took_ms = round((self._journal.last_sync_s - began_s) * 1e3)
             self._operator.note(EventKind.JOURNAL_SYNCED, "", took_ms, n_bytes)
+
+    def _stage(self) -> None:
+        """Compute fits and staged updates as the ticks ask for them, and have them adopted."""
+        while not self._over.wait(_STAGE_S):
+            for staged in self._operator.refitter.take():
+                self._operator.adopt_staged(staged)
 
     def _measure_clock(self) -> None:
         while not self._over.wait(_CLOCK_S):

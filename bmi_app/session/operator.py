@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,28 @@ from bmi_app.rt.clock import now_s
 from bmi_app.rt.hand import tell_persons_hand
 from bmi_app.rt.log import hash_weights
 from bmi_app.rt.memory import named_parts
-from bmi_app.rt.records import EVENT, CommandKind, EventKind, TaskState
+from bmi_app.rt.records import EVENT, CommandKind, EventKind, TaskState, UpdateCause
 from bmi_app.rt.ring import read_cell, write_cell
 from bmi_app.session import commands, saved_decoder, staging
 from bmi_app.session.build import Core
 from bmi_app.session.commands import CommandError
+from bmi_app.session.refit import Refitter, Staged
 
 _MOST_UNSAVED = 64  # the smallest ring that commands write to holds 256 records
 
 
+def event_now(core: Core, kind: EventKind, time_s: float, code: int = 0, value: float = 0.0) -> np.ndarray:
+    """Return an event, EVENT[1], that belongs to the latest tick."""
+    frames, head = core.arrays["frames"], int(read_cell(core.arrays["ctl"], cells.FRAMES_HEAD))
+    event = np.zeros(1, EVENT)
+    event["tick"] = max(head - 1, 0)
+    event["trial"] = frames[(head - 1) & (len(frames) - 1)]["trial"] if head else -1
+    event["time_s"], event["kind"], event["code"], event["value"] = time_s, kind, code, value
+    return event
+
+
 class Operator:
-    """Carry requests into one session; used by the control thread alone, to which signals go as well.
+    """Carry requests into one session; used by the control thread, to which signals go as well, and the staging thread.
 
     Parameters
     ----------
@@ -43,6 +55,8 @@ class Operator:
         self._blobs = 0
         self._seen = 0
         self._acted: dict[int, int] = {}
+        self.refitter = Refitter(core)
+        self._adopting, self._queueing = Lock(), Lock()  # the staging thread sends adoptions too
 
     def handle(self, request: Any) -> tuple[int | None, dict[str, Any]]:
         """Do a request; return the id of the queued command, if any, and what to answer beside its tick.
@@ -64,6 +78,8 @@ class Operator:
             return None, {}
         if name == "save_weights":
             return None, {"file": self._save(request)}
+        if name == "fit":
+            return None, self._ask_to_fit()
         if name == "undo":
             return self._adopt(self._undone(request), text)
         if name == "load_weights":
@@ -85,16 +101,26 @@ class Operator:
 
     def note(self, kind: EventKind, text: str, code: int = 0, value: float = 0.0) -> int:
         """Journal words that belong to the latest tick; return that tick. May be called from any thread."""
-        frames, head = self._core.arrays["frames"], int(read_cell(self._ctl, cells.FRAMES_HEAD))
-        event = np.zeros(1, EVENT)
-        event["tick"] = max(head - 1, 0)
-        event["trial"] = frames[(head - 1) & (len(frames) - 1)]["trial"] if head else -1
-        event["time_s"], event["kind"], event["code"], event["value"] = now_s(), kind, code, value
+        event = event_now(self._core, kind, now_s(), code, value)
         self._drain.add_event(event, text)
-        return max(head - 1, 0)
+        return int(event["tick"][0])
+
+    def adopt_staged(self, staged: Staged) -> None:
+        """Journal what was computed beside the tick, and have it adopted; for the staging thread."""
+        if staged.blob is None:
+            self.note(EventKind.NO_FIT, staged.text)
+            return
+        try:
+            self._adopt(staged.blob, json.dumps({"do": "adopt", "why": staged.text}), staged.cause)
+        except CommandError as error:
+            self.note(EventKind.NO_FIT, f"{staged.text}: {error}")
 
     def _queue(self, command: np.ndarray, text: str) -> int:
         """Put a command into the queue that the next tick reads; return its id."""
+        with self._queueing:
+            return self._put(command, text)
+
+    def _put(self, command: np.ndarray, text: str) -> int:
         queue, head = self._core.arrays["queue"], read_cell(self._ctl, cells.QUEUE_HEAD)
         # All that wait may act in one tick, and each may write weights, events and its own record.
         unsaved = self._sent - self._drain.n_commands
@@ -111,13 +137,27 @@ class Operator:
         write_cell(self._ctl, cells.QUEUE_HEAD, head + 1)
         return self._sent
 
-    def _adopt(self, blob: np.ndarray, text: str) -> tuple[int, dict[str, Any]]:
-        self._blobs += 1
-        try:
-            self._journal.write_blob(self._blobs, {"blob": blob})
-        except JournalError as error:
-            raise CommandError(f"the blob to adopt cannot be journaled: {error}") from error
-        return self._queue(staging.put(self._core, self._blobs, blob), text), {"blob": self._blobs}
+    def _adopt(
+        self, blob: np.ndarray, text: str, cause: UpdateCause = UpdateCause.ADOPTED
+    ) -> tuple[int, dict[str, Any]]:
+        with self._adopting:
+            self._blobs += 1
+            try:
+                self._journal.write_blob(self._blobs, {"blob": blob})
+            except JournalError as error:
+                raise CommandError(f"the blob to adopt cannot be journaled: {error}") from error
+            return self._queue(staging.put(self._core, self._blobs, blob, cause), text), {"blob": self._blobs}
+
+    def _ask_to_fit(self) -> dict[str, Any]:
+        """Have the staging thread fit the decoder; what comes of it stands in the audit."""
+        if not self.refitter.can_fit:
+            kind = self._core.protocol.decoder.kind
+            raise CommandError(
+                f"fit: decoder {kind!r} cannot be fitted, or no samples are kept; choose one that can, and set "
+                "learning.history_s"
+            )
+        self.refitter.ask_to_fit()
+        return {"fit": "asked; the audit of updates says when it acted"}
 
     def _undone(self, request: dict[str, Any]) -> np.ndarray:
         to_tick = request.get("to_tick")

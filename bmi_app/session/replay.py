@@ -68,10 +68,11 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
     JournalError
         If the folder holds no session.
     """
-    recording = reading.read(folder, kinds=("frames", "events", "commands", "weights"))
+    recording = reading.read(folder, kinds=("frames", "events", "commands", "weights", "updates"))
     core = build(_protocol(recording), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     events = _Follower(core, "events", cells.EVENTS_HEAD)
     weights = _Follower(core, "weights_log", cells.WEIGHTS_HEAD, "weights_rows")
+    updates = _Follower(core, "updates", cells.UPDATES_HEAD)
     found: Difference | None = None
     for first, last in _chunks(core, recording):
         run_recorded(core.decode, core.learn, core.session, recording.frames[first:last], recording.counts[first:last])
@@ -80,9 +81,10 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
             break
         events.take()
         weights.take()
+        updates.take()
         on_progress(last, len(recording.frames))
     if found is None and len(recording.frames):
-        found = _compare_logs(recording, events, weights)
+        found = _compare_logs(recording, events, weights, updates)
     return Verification(
         ticks=len(recording.frames),
         commands=len(recording.commands),
@@ -133,7 +135,7 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
     """
     from bmi_app.rt.what_if import run_what_if
 
-    recording = reading.read(folder, kinds=("frames", "events", "commands", "weights"))
+    recording = reading.read(folder, kinds=("frames", "events", "commands", "weights", "updates"))
     _refuse_unchangeable(recording, overrides)
     protocol = _protocol(recording, overrides)
     if moved:
@@ -226,7 +228,11 @@ def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:
     while first < len(frames):
         last = min(first + _CHUNK_TICKS, len(frames))
         cut = adoptions[(adoptions >= frames[first]["tick"]) & (adoptions < frames[last - 1]["tick"])]
-        for ticks in (recording.commands["tick"], recording.weights["tick"]):  # no chunk may fill the rings of these
+        for ticks in (
+            recording.commands["tick"],
+            recording.weights["tick"],
+            recording.updates["tick"],
+        ):  # no chunk may fill the rings of these
             later = ticks[ticks >= frames[first]["tick"]]
             cut = np.append(cut, later[_MOST_LOGGED : _MOST_LOGGED + 1])
         if len(cut):
@@ -293,13 +299,18 @@ def _first_difference(recorded: np.ndarray, made: np.ndarray, what: str) -> Diff
     return None
 
 
-def _compare_logs(recording: Recording, events: _Follower, weights: _Follower) -> Difference | None:
-    """Compare events and weights, as far as the frames go."""
+def _compare_logs(recording: Recording, events: _Follower, weights: _Follower, updates: _Follower) -> Difference | None:
+    """Compare events, the audit of updates and weights, as far as the frames go."""
     last_tick = recording.frames["tick"][-1] if len(recording.frames) else -1
     events_until = recording.events[recording.events["tick"] <= last_tick]
     kept = events_until[_made_by_ticks(events_until)]
     made = np.concatenate(events.records) if events.records else kept[:0]
     found = _first_difference(kept, made, "event")
+    if found is not None:
+        return found
+    until = recording.updates["tick"] <= last_tick
+    made_updates = np.concatenate(updates.records) if updates.records else recording.updates[:0]
+    found = _first_difference(recording.updates[until], made_updates, "update")
     if found is not None:
         return found
     until = recording.weights["tick"] <= last_tick

@@ -1,13 +1,12 @@
 """Run a session that need not run in real time, in this process: `bmi run --speed max`."""
 
 import contextlib
+import json
 import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
-
-import numpy as np
 
 from bmi_app.record import recovery
 from bmi_app.record.damage import JournalError
@@ -16,10 +15,11 @@ from bmi_app.record.journal import Journal
 from bmi_app.record.session_folder import write_summary
 from bmi_app.record.summary import Tally
 from bmi_app.rt import cells
-from bmi_app.rt.records import COMMAND, CommandKind, StopReason
+from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.session import fast
-from bmi_app.session.build import Core
+from bmi_app.session.operator import event_now
 from bmi_app.session.prepare import Prepared, PrepareError, prepare
+from bmi_app.session.refit import Staged
 from drivers.contract import SourceError
 
 
@@ -45,8 +45,8 @@ def run_fast(
     prepared = prepare(request, say)
     core, folder = prepared.core, prepared.folder
     try:
-        with _signals_as_stop(core):
-            return _run(prepared, on_progress)
+        with _signals_as_flag() as asked_to_stop:
+            return _run(prepared, on_progress, asked_to_stop)
     except (PrepareError, SourceError, JournalError) as error:
         if not core.arrays["ctl"][cells.FRAMES_HEAD]:
             shutil.rmtree(folder, ignore_errors=True)  # it never began: an empty folder would only mislead
@@ -55,7 +55,7 @@ def run_fast(
         prepared.driver.close()
 
 
-def _run(prepared: Prepared, on_progress: Callable[[int], object]) -> dict[str, Any]:
+def _run(prepared: Prepared, on_progress: Callable[[int], object], asked_to_stop: threading.Event) -> dict[str, Any]:
     core, folder, protocol = prepared.core, prepared.folder, prepared.core.protocol
     tally = Tally()
     journal = Journal(folder, protocol.units.count, protocol.n_axes)
@@ -67,7 +67,16 @@ def _run(prepared: Prepared, on_progress: Callable[[int], object]) -> dict[str, 
             drain.step()
             journal.flush()
 
-        fast.run(core, prepared.driver, prepared.poll, save, on_progress)
+        def keep(blob: int, command: int, staged: Staged) -> None:
+            if staged.blob is None:
+                time_s = float(core.state[0]["edge_s"])
+                drain.add_event(event_now(core, EventKind.NO_FIT, time_s), staged.text)
+            else:
+                journal.write_blob(blob, {"blob": staged.blob})
+                drain.add_command_text(command, json.dumps({"do": "adopt", "why": staged.text}))
+
+        commands = fast.Commands(core, keep, asked_to_stop.is_set)
+        fast.run(core, prepared.driver, prepared.poll, save, on_progress, commands)
         save()
     except JournalError as error:
         failure = str(error)
@@ -87,25 +96,22 @@ def _run(prepared: Prepared, on_progress: Callable[[int], object]) -> dict[str, 
 
 
 @contextlib.contextmanager
-def _signals_as_stop(core: Core) -> Iterator[None]:
+def _signals_as_flag() -> Iterator[threading.Event]:
     """Let Ctrl-C and SIGTERM stop the session as an operator would, with a command that is journaled.
 
     An exception in the midst of saving would tear the journal. Only the main thread is told of signals.
     """
+    asked_to_stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield asked_to_stop
         return
-    queue, ctl = core.arrays["queue"], core.arrays["ctl"]
 
-    def stop(*_: object) -> None:  # between two kernels: Python runs handlers between its own instructions
-        command = np.zeros((), COMMAND)
-        command["tick"], command["kind"], command["index"] = -1, CommandKind.STOP, StopReason.OPERATOR
-        queue[0] = command
-        ctl[cells.QUEUE_HEAD] = 1  # nothing else sends commands; a second one is the same one
+    def stop(*_: object) -> None:
+        asked_to_stop.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield asked_to_stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

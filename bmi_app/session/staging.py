@@ -12,7 +12,7 @@ import numpy as np
 from bmi_app.rt import cells
 from bmi_app.rt.arrays import N_STAGING_SLOTS
 from bmi_app.rt.memory import named_parts
-from bmi_app.rt.records import COMMAND, CommandKind
+from bmi_app.rt.records import COMMAND, CommandKind, UpdateCause
 from bmi_app.session import saved_decoder
 from bmi_app.session.build import Core
 from bmi_app.session.commands import CommandError
@@ -46,7 +46,7 @@ def decoder_blob(core: Core, path: Path) -> np.ndarray:
 _PARTS = ("weights", "bias", "gain", "mask", "feature_offset", "feature_scale", "decoder_memory")
 
 
-def put(core: Core, blob_id: int, blob: np.ndarray) -> np.ndarray:
+def put(core: Core, blob_id: int, blob: np.ndarray, cause: UpdateCause = UpdateCause.ADOPTED) -> np.ndarray:
     """Lay a blob into the slot of its id, and return the command that adopts it, COMMAND[1].
 
     Slots are taken in turn; one whose command still waits is never overwritten, because fewer commands than slots
@@ -55,7 +55,8 @@ def put(core: Core, blob_id: int, blob: np.ndarray) -> np.ndarray:
     slot = blob_id % N_STAGING_SLOTS
     core.arrays["staging"][slot] = blob
     command = np.zeros(1, COMMAND)
-    command["tick"], command["kind"], command["index"], command["aux"] = -1, CommandKind.ADOPT, slot, blob_id
+    command["tick"], command["kind"] = -1, CommandKind.ADOPT
+    command["index"], command["aux"], command["value"] = slot, blob_id, cause
     return command
 
 

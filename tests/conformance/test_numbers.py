@@ -97,7 +97,9 @@ def test_a_decoder_is_a_function_of_its_past(name: str) -> None:
 def test_a_rule(name: str, n_units: int, n_axes: int, n_samples: int) -> None:
     module = plugins.load("learning", name)
     settings = settings_of(module)
-    assert module.ADAPTS in ("readout", "model")
+    adapts = {module.ADAPTS} if isinstance(module.ADAPTS, str) else set(module.ADAPTS)
+    assert adapts
+    assert adapts <= {"readout", "model"}
     assert module.DEFAULT_RATE > 0
     layout = module.layout(settings, n_units, n_axes)
     memory = memory_for(layout)

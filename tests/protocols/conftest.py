@@ -42,12 +42,14 @@ READOUT = frozenset({"readout"})
 PLUGINS: dict[str, dict[str, Any]] = {
     "decoders": {
         "groupweight": SimpleNamespace(Settings=Settings, ADAPTABLE=READOUT, NEEDS_MAP=True),
-        "linear": SimpleNamespace(Settings=LinearSettings, ADAPTABLE=READOUT, NEEDS_MAP=False),
+        "linear": SimpleNamespace(Settings=LinearSettings, ADAPTABLE=READOUT, NEEDS_MAP=False, fit=lambda *_: None),
     },
     "learning": {
         "lms": SimpleNamespace(Settings=Settings, ADAPTS="readout"),
         "reward_gated": SimpleNamespace(Settings=Settings, ADAPTS="readout"),
         "refit": SimpleNamespace(Settings=Settings, ADAPTS="model"),
+        "staged": SimpleNamespace(Settings=Settings, ADAPTS=frozenset({"readout", "model"}), STAGED=True),
+        "squares": SimpleNamespace(Settings=Settings, ADAPTS="readout", COST="quadratic"),
     },
     "subjects": {
         "plain": SimpleNamespace(Settings=PlainSettings),

@@ -198,7 +198,7 @@ def test_a_protocol_is_loaded_by_path(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("centre_out", "centre_out: no protocol of this name; did you mean 'center_out'?; there are: center_out, "),
+        ("centre_out", "centre_out: no protocol of this name; did you mean 'center_out'?; there are: calibrate, "),
         ("nowhere/mine.toml", "nowhere/mine.toml: there is no such file"),
         ("nowhere.toml", "nowhere.toml: there is no such file"),
         (str(SHIPPED_FOLDER), f"{SHIPPED_FOLDER}: cannot be read: "),

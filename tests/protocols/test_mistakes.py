@@ -135,6 +135,16 @@ CASES = {
         "learning.rule",
         "adapts the model, which decoder 'groupweight' does not offer",
     ),
+    "staged rule in a tick": (
+        MORE + '[learning]\nrule = "staged"\nwhen = "trial"\n',
+        "learning.when",
+        "is too slow for a tick and is computed beside it; allowed: 'off', 'block', 'seconds'",
+    ),
+    "history that is too short": (
+        MORE + '[learning]\nwhen = "seconds"\nevery_s = 60\nhistory_s = 30\n',
+        "learning.history_s",
+        "is shorter than every_s (60), so that samples would be lost; allowed: at least 60",
+    ),
     "unknown setting": (MORE + "[subject]\nsettings.delay_ms = 3\n", "subject.settings.delay_ms", "visual_delay_ms"),
     "setting out of bounds": (
         MORE + '[decoder]\nkind = "linear"\nsettings.m1 = -1\n',

@@ -57,7 +57,7 @@ def make_content(n_ticks: int, seed: int = 0, layout: Layout | None = None) -> C
     rng = np.random.default_rng(seed)
     content = Content(layout or Layout(5, 2))
     per_tick = {"frames": 1.0, "health": 1.0, "spikes": 3.0, "events": 0.3, "commands": 0.1}
-    per_tick |= {"weights": 0.1, "subject": 0.1}
+    per_tick |= {"weights": 0.1, "updates": 0.2, "subject": 0.1}
     for kind in KINDS:
         each = 1 if per_tick[kind] == 1.0 else rng.poisson(per_tick[kind], n_ticks)
         ticks = np.repeat(np.arange(n_ticks), each)

@@ -19,6 +19,7 @@ RINGS = {
     "events": "events",
     "commands": "commands_done",
     "weights": "weights_log",
+    "updates": "updates",
     "frames": "frames",
 }
 HEADS = {
@@ -26,6 +27,7 @@ HEADS = {
     "events": cells.EVENTS_HEAD,
     "commands": cells.COMMANDS_HEAD,
     "weights": cells.WEIGHTS_HEAD,
+    "updates": cells.UPDATES_HEAD,
     "frames": cells.FRAMES_HEAD,
 }
 
@@ -61,7 +63,7 @@ class Engine:
 
     def run(self, n_ticks: int) -> None:
         for _ in range(min(n_ticks, len(self.content.records["frames"]) - self.tick)):
-            for kind in ("spikes", "events", "commands", "weights", "frames"):
+            for kind in ("spikes", "events", "commands", "weights", "updates", "frames"):
                 records, rows, _ = self.content.ticks(kind, self.tick, self.tick + 1)
                 for record, row in zip(records, rows, strict=True):
                     self._push(kind, record, row)

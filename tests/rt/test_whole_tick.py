@@ -82,6 +82,8 @@ def protocols(draw):
         f"learning.rate={draw(st.sampled_from([0.05, 1.0]))}",
         f"learning.weight_min={draw(st.sampled_from([-1.1, -10.0]))}",
         f"learning.weight_max={draw(st.sampled_from([1.2, 10.0]))}",
+        "learning.max_step=0",
+        'learning.on_divergence="off"',  # of the guards, tests/rt/test_guard.py
         f"safety.max_speed_cm_s={draw(st.sampled_from([6.0, 40.0]))}",
         f"blocks=[{','.join(blocks)}]",
         f"session.duration_s={draw(st.sampled_from([2, 6]))}",
@@ -157,7 +159,7 @@ def test_any_number_of_units(n_units: int) -> None:
         'populations={right="rest"}',
         'axes={x={population="right",gain=0.02}}',
         'task={pattern="list",positions_cm=[[2,0],[-2,0]],target_radius_cm=1,hold_ms=0,timeout_ms=300,inter_trial_ms=20}',
-        'learning={rule="lms",when="tick"}',
+        'learning={rule="lms",when="tick",max_step=0,on_divergence="off"}',
         'blocks=[{kind="rest",duration_s=0.5},{kind="closed_loop"}]',
     ]
     protocol = load("left_right", overrides)

@@ -1,0 +1,146 @@
+"""Recursive maximum likelihood: a Kalman filter's C and Q, renewed with every sample (Dangi et al. 2014).
+
+    R <- lambda R + z z^T,   S <- lambda S + y z^T,   T <- lambda T + y^2,   n <- lambda n + 1
+    C = S R^-1,   Q = (T - diag(C S^T)) / n
+
+z is the intended velocity and a constant 1, y the features, lambda forgets half within `half_life_s`. Only the diagonal of Q
+is kept, so that the cost is linear in units. The statistics begin as if what stands had been seen for one half-life; nothing
+changes before `warm_up_s` of samples, from which the power of the intention is known.
+"""
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
+from bmi_app.rt.jit import kernel, part
+
+ADAPTS = "model"
+IN_ORDER = True
+DEFAULT_RATE = 1.0  # above 0: the rule acts; the half-life says how fast it learns
+
+_LEAST_VARIANCE = 1e-6
+
+
+class Settings(BaseModel):
+    """Set how fast the past is forgotten."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    half_life_s: float = Field(
+        default=120.0, gt=0, description="time of samples after which half of the past is left (s)"
+    )
+    sample_s: float = Field(default=0.01, gt=0, description="spacing of the samples: learning.sample_ms, in s")
+    warm_up_s: float = Field(default=10.0, ge=0.1, description="time of samples before the first change (s)")
+
+
+def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
+    """Return the named parts of the rule's memory."""
+    k = n_axes + 1
+    return {
+        "keep": (1,),
+        "warm_up": (1,),
+        "prior": (1,),
+        "seen": (1,),
+        "n": (1,),
+        "square": (k, k),
+        "inverse": (k, k),
+        "cross": (k, n_units),
+        "power": (n_units,),
+    }
+
+
+def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
+    """Fill the rule's memory."""
+    half_life = settings.half_life_s / settings.sample_s
+    memory["keep"][0] = 0.5 ** (1.0 / half_life)
+    memory["warm_up"][0] = max(round(settings.warm_up_s / settings.sample_s), 1)
+    memory["prior"][0] = half_life
+
+
+@part
+def _parts(memory, k, n_units):
+    """Name the parts of the memory behind its five single words."""
+    at = 5
+    square = memory[at : at + k * k].reshape(k, k)
+    inverse = memory[at + k * k : at + 2 * k * k].reshape(k, k)
+    at += 2 * k * k
+    return square, inverse, memory[at : at + k * n_units].reshape(k, n_units), memory[at + k * n_units :]
+
+
+@part
+def _invert(square, inverse):
+    """Invert a positive definite matrix of at most 3 x 3 by Gauss and Jordan, in place of `inverse`; tell if it was one."""
+    k = square.shape[0]
+    for i in range(k):
+        for j in range(k):
+            inverse[i, j] = square[i, j]
+    for p in range(k):
+        pivot = inverse[p, p]
+        if not pivot > 0.0:
+            return False
+        inverse[p, p] = 1.0
+        for j in range(k):
+            inverse[p, j] /= pivot
+        for i in range(k):
+            if i != p:
+                factor = inverse[i, p]
+                inverse[i, p] = 0.0
+                for j in range(k):
+                    inverse[i, j] -= factor * inverse[p, j]
+    return True
+
+
+@part
+def _add_prior(model, memory, square, cross, power, k):
+    """Add what stands, as if it had been seen as often as `prior` says, with the intentions of the warm-up."""
+    share = memory[2] / memory[4]
+    for u in range(model.shape[1]):
+        explained = 0.0
+        for i in range(k):
+            total = 0.0
+            for j in range(k):
+                total += square[i, j] * model[j, u]
+            cross[i, u] += share * total
+            explained += share * total * model[i, u]
+        power[u] += explained + share * memory[4] * model[k, u]
+    for i in range(k):
+        for j in range(k):
+            square[i, j] *= 1.0 + share
+    memory[4] *= 1.0 + share
+
+
+@kernel(learn_signature)
+def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+    """Take samples into the statistics, and renew the model from them; `weights` is the model, f8[axis + 2, unit]."""
+    n_axes, n_units = intent.shape[1], weights.shape[1]
+    k = n_axes + 1
+    if features.shape[0] == 0 or rate == 0.0 or weights.shape[0] != k + 1:
+        return NOTHING
+    square, inverse, cross, power = _parts(memory, k, n_units)
+    keep = memory[0]
+    for t in range(features.shape[0]):
+        for i in range(k):
+            z = intent[t, i] if i < n_axes else 1.0
+            for j in range(k):
+                square[i, j] = keep * square[i, j] + z * (intent[t, j] if j < n_axes else 1.0)
+            for u in range(n_units):
+                cross[i, u] = keep * cross[i, u] + z * features[t, u]
+        for u in range(n_units):
+            power[u] = keep * power[u] + features[t, u] * features[t, u]
+        memory[4] = keep * memory[4] + 1.0
+        memory[3] += 1.0
+        if memory[3] >= memory[1] > 0.0:
+            _add_prior(weights, memory, square, cross, power, k)
+            memory[1] = 0.0
+    if memory[1] > 0.0 or not _invert(square, inverse):
+        return NOTHING
+    for u in range(n_units):
+        explained = 0.0
+        for i in range(k):
+            total = 0.0
+            for j in range(k):
+                total += inverse[i, j] * cross[j, u]
+            weights[i, u] = total
+            explained += total * cross[i, u]
+        weights[k, u] = max((power[u] - explained) / memory[4], _LEAST_VARIANCE)
+    return CHANGED

@@ -1,0 +1,102 @@
+"""Say in words what the audit of a session holds: every update of what the decoder adapts, and what became of it."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.rt.records import UpdateCause, UpdateVerdict
+
+_CAUSES = {
+    UpdateCause.TICK: "trial, tick by tick",
+    UpdateCause.TRIAL: "trial",
+    UpdateCause.REWARD: "reward",
+    UpdateCause.BLOCK: "block",
+    UpdateCause.SECONDS: "time",
+    UpdateCause.REST: "rest",
+    UpdateCause.STAGED: "staged",
+    UpdateCause.FIT: "fit",
+    UpdateCause.ADOPTED: "undo or load",
+    UpdateCause.GUARD: "guard",
+}
+_VERDICTS = {
+    UpdateVerdict.ACCEPTED: "accepted",
+    UpdateVerdict.SHORTENED: "accepted, shortened to learning.max_step",
+    UpdateVerdict.REFUSED: "refused by the rule",
+    UpdateVerdict.NOT_FINITE: "refused: not finite",
+    UpdateVerdict.OUTSIDE_LIMITS: "refused: a weight beyond its limits",
+    UpdateVerdict.LEARNING_OFF: "refused: learning is off",
+    UpdateVerdict.RETURNED: "diverged: back to the last good weights, learning waits",
+    UpdateVerdict.FROZEN: "diverged: back to the last good weights, learning is off",
+    UpdateVerdict.LEARNING_BLAMED: "the good weights serve: learning goes on, four times slower",
+    UpdateVerdict.WORLD_BLAMED: "the good weights fail as well: learning goes on as it was",
+}
+_SHORT_VERDICTS = {
+    UpdateVerdict.ACCEPTED: "accepted",
+    UpdateVerdict.SHORTENED: "shortened",
+    UpdateVerdict.REFUSED: "refused by the rule",
+    UpdateVerdict.NOT_FINITE: "not finite",
+    UpdateVerdict.OUTSIDE_LIMITS: "beyond limits",
+    UpdateVerdict.LEARNING_OFF: "learning off",
+    UpdateVerdict.RETURNED: "returned",
+    UpdateVerdict.FROZEN: "returned, frozen",
+    UpdateVerdict.LEARNING_BLAMED: "slower from here",
+    UpdateVerdict.WORLD_BLAMED: "not learning's fault",
+}
+
+
+def cause_words(cause: int) -> str:
+    """Say what an update came from."""
+    return _CAUSES.get(UpdateCause(cause), UpdateCause(cause).name.lower())
+
+
+def verdict_words(verdict: int, short: bool = False) -> str:
+    """Say what became of an update; `short` for a narrow column."""
+    return (_SHORT_VERDICTS if short else _VERDICTS)[UpdateVerdict(verdict)]
+
+
+def counts(updates: np.ndarray) -> dict[str, int]:
+    """Return how many updates had each fate, in words; none that did not occur."""
+    return {
+        verdict_words(verdict): int(np.count_nonzero(updates["verdict"] == verdict))
+        for verdict in UpdateVerdict
+        if np.any(updates["verdict"] == verdict)
+    }
+
+
+def rows(folder: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Return the name of a session's rule, and every row of its audit, ready for JSON.
+
+    Raises
+    ------
+    JournalError
+        If the folder holds no session.
+    """
+    from bmi_app.record import reading  # here, so that views, which use the words only, need no Arrow
+
+    recording = reading.read(folder, kinds=("updates",))
+    rule = str(tomllib.loads(recording.protocol_text).get("learning", {}).get("rule", "lms"))
+    return rule, [_row(update, rule) for update in recording.updates]
+
+
+def _row(update: np.ndarray, rule: str) -> dict[str, Any]:
+    operators = int(update["cause"]) in (UpdateCause.ADOPTED, UpdateCause.FIT, UpdateCause.GUARD)
+    return {
+        "tick": int(update["tick"]),
+        "trial": int(update["trial"]),
+        "rule": None if operators else rule,
+        "cause": cause_words(int(update["cause"])),
+        "norm": _number(update["norm"]),
+        "size": _number(update["size"]),
+        "error_before_cm_s": _number(update["error_before"]),
+        "error_after_cm_s": _number(update["error_after"]),
+        "calls": int(update["accepted"]),
+        "refused": int(update["refused"]),
+        "rate": _number(update["rate"]),
+        "verdict": verdict_words(int(update["verdict"])),
+    }
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,167 @@
+"""Judge what a rule made of the weights, undo it where it may not stand, and give each update its row in the audit.
+
+An update is one call of the rule (`trial`, `reward`), or several: those of a trial (`tick`), of a hand-over that takes more
+than one tick (`block`, `seconds`), of a rest block. It is opened by the first call and closed by `close_update`.
+"""
+
+import math
+
+from bmi_app.rt import cells
+from bmi_app.rt.contracts import CHANGED, NOTHING
+from bmi_app.rt.jit import part
+from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, put_back, store_weights
+from bmi_app.rt.records import EventKind, UpdateCause, UpdateVerdict
+from bmi_app.rt.ring import store
+from bmi_app.rt.samples import error_on
+
+_UPDATE, _UPDATE_REJECTED = int(EventKind.UPDATE), int(EventKind.UPDATE_REJECTED)
+_CAUSE_TICK, _CAUSE_REST = int(UpdateCause.TICK), int(UpdateCause.REST)
+_ACCEPTED, _SHORTENED, _REFUSED, _NOT_FINITE, _OUTSIDE = (
+    int(UpdateVerdict.ACCEPTED),
+    int(UpdateVerdict.SHORTENED),
+    int(UpdateVerdict.REFUSED),
+    int(UpdateVerdict.NOT_FINITE),
+    int(UpdateVerdict.OUTSIDE_LIMITS),
+)
+
+
+@part
+def write_update(core, logs, cause, verdict, accepted, refused, norm, size, error_before, error_after, blob):
+    """Append a row to the audit."""
+    ctl, state, updates = core[0], core[2][0], logs[4]
+    head = ctl[cells.UPDATES_HEAD]
+    row = updates[head & (updates.shape[0] - 1)]
+    row.tick, row.trial, row.cause, row.verdict = state.tick, state.trial, cause, verdict
+    row.accepted, row.refused = accepted, refused
+    row.norm, row.size, row.error_before, row.error_after = norm, size, error_before, error_after
+    row.rate, row.id = state.learning_rate, blob
+    store(ctl, cells.UPDATES_HEAD, head + 1)
+
+
+@part
+def judge(config, adapted, bias, mask):
+    """Say whether all is finite, and every weight inside its limits or, where it may not change, still 0.
+
+    A decoder's model has its own units, so that the limits of weights do not apply to it.
+    """
+    verdict = _ACCEPTED
+    for a in range(bias.shape[0]):
+        if not math.isfinite(bias[a]):
+            return _NOT_FINITE
+    is_readout = adapted.shape[0] == mask.shape[0]
+    for a in range(adapted.shape[0]):
+        for u in range(adapted.shape[1]):
+            value = adapted[a, u]
+            if not math.isfinite(value):
+                return _NOT_FINITE
+            if is_readout:
+                least, most = (config.weight_min, config.weight_max) if mask[a, u] != 0.0 else (0.0, 0.0)
+                if not (least <= value <= most):
+                    verdict = _OUTSIDE
+    return verdict
+
+
+@part
+def shorten(adapted, bias, before, share):
+    """Keep a share of a change."""
+    rows, n_units = adapted.shape
+    for a in range(rows):
+        for u in range(n_units):
+            was = before[a * n_units + u]
+            adapted[a, u] = was + share * (adapted[a, u] - was)
+    for a in range(bias.shape[0]):
+        was = before[rows * n_units + a]
+        bias[a] = was + share * (bias[a] - was)
+
+
+@part
+def size_now(adapted, bias):
+    """Return the Frobenius norm of what stands, bias included."""
+    total = 0.0
+    for a in range(adapted.shape[0]):
+        for u in range(adapted.shape[1]):
+            total += adapted[a, u] * adapted[a, u]
+    for a in range(bias.shape[0]):
+        total += bias[a] * bias[a]
+    return math.sqrt(total)
+
+
+@part
+def open_update(core, model, trial, first):
+    """Begin an update, unless one is open."""
+    state = core[2][0]
+    if state.episode == 0:
+        keep_copy(model[7], model[1], trial[7])
+        state.episode, state.episode_first = 1, first
+        state.episode_accepted = state.episode_refused = state.episode_verdict = 0
+
+
+@part
+def call_rule(rule, core, model, trial, logs, first, last, cause):
+    """Give the rule samples first..last, and keep, shorten or undo what it made of the weights."""
+    config, state = core[1][0], core[2][0]
+    adapted, bias, mask = model[7], model[1], model[3]
+    before, memory = trial[3], trial[4]
+    open_update(core, model, trial, first)
+    keep_copy(adapted, bias, before)
+    longest = config.max_step * size_now(adapted, bias) if config.max_step > 0.0 else 0.0
+    x, intent, noise = trial[0][first:last], trial[1][first:last], trial[2][first:last]
+    result = rule(adapted, bias, mask, memory, x, intent, noise, state.learning_rate, state.reward)
+    if result == NOTHING:
+        return
+    norm = norm_of_change(adapted, bias, before)
+    verdict = judge(config, adapted, bias, mask) if result == CHANGED else _REFUSED
+    if verdict != _ACCEPTED:
+        put_back(adapted, bias, before)
+        state.rejected = 1
+        state.episode_refused += 1
+        state.episode_verdict = verdict
+        log_event(core, logs, _UPDATE_REJECTED, cause, norm)
+        return
+    if norm > longest > 0.0:
+        shorten(adapted, bias, before, longest / norm)
+        norm = longest
+        state.episode_verdict = _SHORTENED
+    state.episode_accepted += 1
+    state.updated = 1
+    state.update_norm = norm
+    state.weights_hash = hash_weights(model)
+    state.weights_dirty = 1
+    state.off_good = 1
+
+
+@part
+def close_update(core, model, trial, logs, last, cause):
+    """End the open update, if there is one: store the weights that it has changed, and write its row.
+
+    `last` is the row behind the last sample that was taught.
+    """
+    config, state = core[1][0], core[2][0]
+    if state.episode == 0:
+        return
+    state.episode = 0
+    accepted, refused = state.episode_accepted, state.episode_refused
+    if accepted == 0 and refused == 0:
+        return
+    first = state.episode_first
+    if cause == _CAUSE_REST or first >= last:  # taught without samples: judged on the last trial
+        first, last = state.trial_first, state.trial_first + state.n_samples
+    adapted, bias, start = model[7], model[1], trial[7]
+    norm = norm_of_change(adapted, bias, start)
+    if accepted and cause != _CAUSE_TICK:  # every tick's norm stands in its frame
+        log_event(core, logs, _UPDATE, cause, norm)
+    if state.weights_dirty:
+        store_weights(core, model, logs, cause, -1)
+    error_after = error_on(config, model, trial, adapted, first, last)
+    error_before = error_after
+    if accepted:
+        keep_copy(adapted, bias, trial[3])
+        put_back(adapted, bias, start)
+        error_before = error_on(config, model, trial, adapted, first, last)
+        put_back(adapted, bias, trial[3])
+    verdict = state.episode_verdict
+    if accepted and verdict != _SHORTENED:
+        verdict = _ACCEPTED
+    write_update(
+        core, logs, cause, verdict, accepted, refused, norm, size_now(adapted, bias), error_before, error_after, -1
+    )

@@ -1,0 +1,85 @@
+"""Keep the samples that rules learn from: those of the running trial, or of all trials for as long as there is room.
+
+A trial's samples lie in consecutive rows, from `trial_first`. Where earlier trials are kept (`config.keep_samples`, or until
+a hand-over has taught them) the next trial goes behind, and back to the first row when the room is over; `trial_place` says
+of each row when it was written.
+"""
+
+import math
+
+from bmi_app.rt.cursor import INTENT, NOISE, VELOCITY
+from bmi_app.rt.jit import part
+from bmi_app.rt.records import TaskState
+
+_MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
+_JUDGED_ON = 64  # samples on which an update's error is taken: 0.2 ms at 1024 units
+
+
+@part
+def begin_samples(config, state):
+    """Make room for the samples of a new trial; what a hand-over has not yet taught is kept if there is room behind it."""
+    state.n_samples = 0
+    all_taught = state.handing == 0 and state.learn_from == state.sample_row
+    if (all_taught and not config.keep_samples) or state.sample_row + config.trial_rows > config.sample_rows:
+        state.handing = 0
+        state.sample_row = 0
+        state.learn_from = 0
+    state.trial_first = state.sample_row
+
+
+@part
+def sample(core, model, features, trial):
+    """Keep this tick's features, intention and noise, every `learning.sample_ms`; return 1 if kept.
+
+    Intention and noise are divided by the gain, so that a rule works in the units of weights x features.
+    """
+    config, state = core[1][0], core[2][0]
+    x, trial_features, trial_intent, trial_noise, vectors = features[5], trial[0], trial[1], trial[2], trial[5]
+    gain = model[2]
+    moving = state.state == _MOVE or state.state == _HOLD
+    if state.held or not moving or state.trial_ticks % config.sample_ticks != 0:
+        return 0
+    row = state.trial_first + state.n_samples
+    if state.n_samples >= config.trial_rows or row >= trial_features.shape[0]:
+        return 0
+    for u in range(x.shape[0]):
+        trial_features[row, u] = x[u]
+    for a in range(gain.shape[0]):
+        trial_intent[row, a] = vectors[INTENT, a] / gain[a] if gain[a] != 0.0 else 0.0
+        trial_noise[row, a] = vectors[NOISE, a] / gain[a] if gain[a] != 0.0 else 0.0
+    place, last = trial[6][row], vectors.shape[1] - 1
+    place.tick, place.trial, place.block, place.state = state.tick, state.trial, state.block + 1, state.state
+    place.cursor_x_cm, place.cursor_y_cm = state.from_x_cm, state.from_y_cm
+    place.velocity_x_cm_s, place.velocity_y_cm_s = vectors[VELOCITY, 0], vectors[VELOCITY, last] * last
+    state.n_samples += 1
+    state.sample_row = row + 1
+    return 1
+
+
+@part
+def error_on(config, model, trial, adapted, first, last):
+    """Return the error of a readout or model on samples first..last, on at most 64 of them, evenly spaced.
+
+    Of a readout, f8[axis, unit]: root mean square of weights x features + bias less the intention, in cm/s. Of a model,
+    f8[axis + 2, unit] (`bmi_app.decoders.contract`): of features less those that it expects of the intention.
+    """
+    x, intent = trial[0], trial[1]
+    bias, gain = model[1], model[2]
+    n_axes, n_units = intent.shape[1], x.shape[1]
+    count = min(last - first, _JUDGED_ON)
+    total = 0.0
+    for k in range(count):
+        row = first + k * (last - first) // count
+        if adapted.shape[0] == n_axes:
+            for a in range(n_axes):
+                error = bias[a] - intent[row, a]
+                for u in range(n_units):
+                    error += adapted[a, u] * x[row, u]
+                total += (error * gain[a]) ** 2
+        else:
+            for u in range(n_units):
+                error = adapted[n_axes, u] - x[row, u]
+                for a in range(n_axes):
+                    error += adapted[a, u] * intent[row, a]
+                total += error * error / n_units
+    return math.sqrt(total / count) if count > 0 else 0.0
