@@ -1,5 +1,6 @@
 """The `bmi sessions` commands: thin, one function a command. Everything heavy is imported where it is used."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -98,6 +99,8 @@ def sessions_export(
         path = nwb.export(find_session(session), None if out is None else out.expanduser(), described)
     except nwb.ExportError as error:
         fail(str(error))
+    if not (species and age):
+        print("note: archives such as DANDI ask for the subject's species and age: --species, --age", file=sys.stderr)
     print_facts({"file": str(path), "bytes": path.stat().st_size}, as_json)
 
 

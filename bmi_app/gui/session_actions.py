@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
 
+_FOR_ARCHIVES = "Archives ask for the subject's species and age as well: bmi sessions export {} --species … --age …"
 _END_S = 30.0  # that a session may take to write what is left
 
 
@@ -95,7 +96,7 @@ class SessionActions(QObject):
         self.told.emit(folder, "Writing NWB…")
         self._computes.submit(
             work,
-            lambda path: self._tell(folder, f"✔ Exported to {path}"),
+            lambda path: self._tell(folder, f"✔ Exported to {path}\n{_FOR_ARCHIVES.format(folder.name)}"),
             lambda error: self._tell(folder, f"✕ Cannot be exported: {error}"),
         )
 

@@ -180,6 +180,7 @@ def test_the_command_says_where_it_is(session: Path, tmp_path: Path, monkeypatch
     run: Callable[..., Any] = CliRunner().invoke
     done = run(app, ["sessions", "export", "last", "--out", str(tmp_path / "one.nwb"), "--json"])
     assert done.exit_code == 0, done.output
+    assert "--species, --age" in done.stderr
     said = json.loads(done.stdout)
     assert said == {"file": str(tmp_path / "one.nwb"), "bytes": (tmp_path / "one.nwb").stat().st_size}
     done = run(app, ["sessions", "export", "nothing"])

@@ -17,7 +17,7 @@ from bmi_app.rt import livefile
 from bmi_app.session.attach import Attachment
 from bmi_app.session.launch import launch
 
-PATIENCE_S = 30.0  # only a failing test waits so long
+PATIENCE_S = 60.0  # only a failing test waits so long
 BMI = [sys.executable, "-m", "bmi_app.cli"]
 # A rest block and trials so short that a session of seconds has all that a session can have.
 SHORT = (

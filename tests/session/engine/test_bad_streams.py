@@ -95,7 +95,8 @@ def record(
         source = start_source(SOURCE, what)
         session = start_session("center_out", *SHORT, *overrides)
         good = int(source.result()["good"])
-        session.process.terminate()
+        if exit_code == 0:  # else it ends by itself
+            session.process.terminate()
         assert session.process.wait(PATIENCE_S) == exit_code, (session.folder / "engine.log").read_text()
         summary = json.loads((session.folder / "summary.json").read_bytes())
         found = verify(session.folder)
