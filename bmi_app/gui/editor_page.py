@@ -322,7 +322,10 @@ class EditorPage(QWidget):
         self.splitter.addWidget(self.form)
         self.splitter.addWidget(right)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([560, 680])
+        tabs = self.form.tabBar()
+        assert tabs is not None
+        self.form.setMinimumWidth(tabs.sizeHint().width() + 12)  # no tab hides behind another
+        self.splitter.setSizes([600, 640])
         column = QVBoxLayout(self)
         column.addLayout(top)
         column.addWidget(self.splitter, 1)

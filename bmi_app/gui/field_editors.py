@@ -18,13 +18,14 @@ from bmi_app.gui.path_editor import PathEditor, path_kind
 from bmi_app.gui.protocol_document import ABSENT
 from protocols.wording import describe_allowed, inner_type
 
+_ABSENT = "not set"
 _FARTHEST = 1e12  # where a key has no bound
 # Longer ends first.
 _UNITS = {"_cm_s": "cm/s", "_per_s": "1/s", "_deg": "deg", "_cm": "cm", "_hz": "Hz", "_ms": "ms", "_s": "s"}
 
 
 class NumberEditor(QDoubleSpinBox):
-    """Edit a number; below its least value stands `none`, where a key may be absent."""
+    """Edit a number; below its least value stands `not set`, where a key may be absent."""
 
     edited = pyqtSignal(object)
 
@@ -38,7 +39,7 @@ class NumberEditor(QDoubleSpinBox):
         self.setDecimals(0 if self._is_whole else 9)
         self.setRange(low - 1 if self._none else low, min(most if most is not None else _FARTHEST, 2.0**53))
         if self._none:
-            self.setSpecialValueText("none")
+            self.setSpecialValueText(_ABSENT)
         if not self._is_whole:
             self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         if unit:
@@ -200,7 +201,7 @@ def editor_of(
         return NumberEditor(info, unit_of(key, info))
     kind = path_kind(key, info)
     if container is None and inner in (str, Path) and kind is not None:
-        return PathEditor(kind, hint="" if info.is_required() else "none")
+        return PathEditor(kind, hint="" if info.is_required() else _ABSENT)
     if container is None and inner is str:
-        return TextEditor(as_toml=False, hint="" if info.is_required() else "none")
+        return TextEditor(as_toml=False, hint="" if info.is_required() else _ABSENT)
     return TextEditor(as_toml=True, hint=describe_allowed(info))

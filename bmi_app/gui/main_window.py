@@ -97,6 +97,7 @@ class MainWindow(QMainWindow):
         self.sessions_page.replay_asked.connect(self._replay)
         self.sessions_page.attach_asked.connect(self.open_session)
         self.start_page.result.recover_asked.connect(self._recover)
+        self.start_page.result.replay_asked.connect(self._replay)
         self._reaper = QTimer(self)
         self._reaper.timeout.connect(self._reap)
         self._recall()

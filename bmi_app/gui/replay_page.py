@@ -120,9 +120,9 @@ class ReplayPage(QWidget):
         self.keep_layout()
         self.session, self.playback = session, Playback(session)
         self.heading.setText(
-            f"{session.folder.name}: {len(session.outcomes)} trials, {len(session.rewards_s)} rewards, "
-            f"{len(session.frames):,} ticks"
+            f"{session.folder.name}: {len(session.outcomes)} trials, {len(session.rewards_s)} rewards"
         )
+        self.heading.setToolTip(f"{session.folder}, {len(session.frames):,} ticks")
         self.verdict.setText("")
         self._set_stage(session, self.playback)
         self.timeline.show_session(session)

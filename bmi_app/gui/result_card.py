@@ -15,9 +15,10 @@ from bmi_app.gui.worker import Worker
 class ResultCard(QFrame):
     """Show one session's outcome; hidden until there is one.
 
-    Signals: `recover_asked(Path)`, where its engine died.
+    Signals: `replay_asked(Path)`, `recover_asked(Path)`, where its engine died.
     """
 
+    replay_asked = pyqtSignal(Path)
     recover_asked = pyqtSignal(Path)
 
     def __init__(self, worker: Worker, parent: QWidget | None = None) -> None:
@@ -30,11 +31,13 @@ class ResultCard(QFrame):
         for label in (self.text, self.verdict):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.replay = QPushButton("Re&play")
+        self.replay.setToolTip("Play the session back")
         self.verify, self.recover = QPushButton("&Verify"), QPushButton("&Recover")
         self.verify.setToolTip("Recompute every tick from the recording, and compare every bit")
         self.open = QPushButton("Open folder")
         buttons = QHBoxLayout()
-        for button in (self.verify, self.recover, self.open):
+        for button in (self.replay, self.verify, self.recover, self.open):
             buttons.addWidget(button)
         buttons.addStretch(1)
         column = QVBoxLayout(self)
@@ -43,6 +46,7 @@ class ResultCard(QFrame):
         column.addWidget(self.verdict)
         column.addLayout(buttons)
         self.verify.clicked.connect(self._verify)
+        self.replay.clicked.connect(lambda: self.replay_asked.emit(self.folder))
         self.recover.clicked.connect(lambda: self.recover_asked.emit(self.folder))
         self.open.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder))))
         self._verifier.told.connect(self._tell)
@@ -61,7 +65,8 @@ class ResultCard(QFrame):
         else:
             self.heading.setText(f"{folder.name}: the engine has died")
             self.text.setText("What was recorded is safe; recovering makes a complete session of it.")
-        self.verify.setVisible(summary is not None)
+        for button in (self.replay, self.verify):
+            button.setVisible(summary is not None)
         self.verify.setEnabled(True)
         self.recover.setVisible(summary is None and not is_running)
         self.show()

@@ -77,6 +77,10 @@ def test_three_sessions_in_one_run_each_verified(main: Any, qtbot: Any, keep_pic
         assert page.result.verdict.text().startswith("✔ Bit-exact: all 300 ticks")
         engine.wait(10)
     keep_picture(shown, "start_after_session")
+    qtbot.mouseClick(page.result.replay, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown.replay_page.session is not None, timeout=20_000)
+    assert shown.pages.currentWidget() is shown.replay_page
+    assert shown.replay_page.session.folder == folders[-1]
     assert len(set(folders)) == 3
     for folder, seed in zip(folders, (3, 4, 5), strict=True):
         session, _ = read_texts(folder)
