@@ -1,6 +1,6 @@
 """Say in one strip, at a glance from across the room, how the session stands and what to do about it."""
 
-from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from bmi_app.gui.theme import notice_colours, theme_of
@@ -29,7 +29,7 @@ class NoticeStrip(QWidget):
     def __init__(self, attachment: Attachment, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._attachment = attachment
-        self._level = ""
+        self._painted = ("", False)  # the level, and whether the appearance is dark
         self.message = QLabel()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.setMinimumWidth(1)  # it is cut, rather than widen the window
@@ -70,27 +70,17 @@ class NoticeStrip(QWidget):
         self.recover.setVisible(not (is_done and is_good))
         self.say(message, "good" if is_good else "alarm" if is_done else "warning")
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange and self._level:
-            self._restyle()
-        super().changeEvent(event)
-
     def _paint_level(self, level: str) -> None:
-        if level == self._level:  # a style sheet costs far more than a text
+        # Of the application: a widget with a style sheet keeps the palette it was made with.
+        theme = theme_of(QApplication.palette())
+        if (level, theme.is_dark) == self._painted:  # a style sheet costs far more than a text
             return
-        self._level = level
-        self._restyle()
-
-    def _restyle(self) -> None:
-        # Not of this widget's own palette, in which its ground is that of the notice.
-        back, text = notice_colours(self._level, theme_of(QApplication.palette()))
-        style = (
+        self._painted = level, theme.is_dark
+        back, text = notice_colours(level, theme)
+        self.setStyleSheet(
             f"#notice {{ background: {back}; border-radius: 6px; }}"
             f"#notice QLabel {{ color: {text}; font-weight: 600; font-size: 11pt; }}"
         )
-        if style != self.styleSheet():  # a style sheet changes the palette in turn
-            self.setStyleSheet(style)
 
     def _words(self, figures: Figures) -> str:
         return {

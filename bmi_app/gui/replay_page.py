@@ -119,9 +119,7 @@ class ReplayPage(QWidget):
     def _show(self, session: RecordedSession) -> None:
         self.keep_layout()
         self.session, self.playback = session, Playback(session)
-        self.heading.setText(
-            f"{session.folder.name}: {len(session.outcomes)} trials, {len(session.rewards_s)} rewards"
-        )
+        self.heading.setText(f"{session.folder.name}: {len(session.outcomes)} trials, {len(session.rewards_s)} rewards")
         self.heading.setToolTip(f"{session.folder}, {len(session.frames):,} ticks")
         self.verdict.setText("")
         self._set_stage(session, self.playback)

@@ -1,9 +1,10 @@
 """Show what the session does, in words and figures."""
 
 from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QColor, QFont, QPalette
 from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from bmi_app.gui.theme import theme_of
+from bmi_app.gui.theme import bold, theme_of
 from bmi_app.rt.records import Outcome
 from bmi_app.session.observe import Figures, age_text, latency_text, size_text, success_text
 
@@ -12,6 +13,7 @@ _GROUPS = (
     ("Signal", ("Source", "Spikes", "Latency", "Missed ticks", "Late, dropped")),
     ("Recording", ("Journal", "On disk")),
 )
+_VALUE_PT = 10
 _TIPS = {
     "Success": "Trials that succeeded, of all that ended",
     "Last trials": "● success, ✕ failure; the newest on the right",
@@ -30,10 +32,11 @@ class StatusPanel(QWidget):
         super().__init__(parent)
         self._source = source
         self.task = QLabel("starting")
-        self.task.setObjectName("task")
+        self.task.setFont(bold(self.task.font(), 17))
         self.task.setWordWrap(True)
         self.values: dict[str, QLabel] = {}
-        self._names: list[QLabel] = []
+        self._names: list[QLabel] = []  # and headings
+        self._bad: set[str] = set()
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setHorizontalSpacing(16)
@@ -42,13 +45,16 @@ class StatusPanel(QWidget):
         layout.addWidget(self.task, 0, 0, 1, 2)
         for heading, names in _GROUPS:
             title = QLabel(heading)
-            title.setObjectName("heading")
+            title.setFont(bold(title.font(), 9))
+            self._names.append(title)
             title.setContentsMargins(0, 8, 0, 0)
             layout.addWidget(title, layout.rowCount(), 0, 1, 2)
             for name in names:
                 row = layout.rowCount()
                 label, value = QLabel(name), QLabel("–")
-                label.setObjectName("name")
+                for each in (label, value):
+                    each.setFont(_sized(each.font(), _VALUE_PT))
+                self._names.append(label)
                 value.setToolTip(_TIPS.get(name, ""))
                 label.setToolTip(_TIPS.get(name, ""))
                 value.setTextFormat(Qt.TextFormat.RichText if name == "Last trials" else Qt.TextFormat.PlainText)
@@ -86,12 +92,12 @@ class StatusPanel(QWidget):
     def _set(self, name: str, text: str, is_bad: bool = False) -> None:
         label = self.values[name]
         label.setText(text or "–")
-        if bool(label.property("bad")) != is_bad:  # restyling is dear, and seldom needed
-            label.setProperty("bad", is_bad)
-            style = label.style()
-            if style is not None:
-                style.unpolish(label)
-                style.polish(label)
+        if (name in self._bad) != is_bad:
+            self._bad ^= {name}
+            font = label.font()
+            font.setBold(is_bad)
+            label.setFont(font)
+            self._restyle()
 
     def _marks(self, outcomes: tuple[Outcome, ...]) -> str:
         theme = theme_of(self.palette())
@@ -104,15 +110,21 @@ class StatusPanel(QWidget):
         )
 
     def _restyle(self) -> None:
+        # Without a style sheet: a widget that has one does not hear of another palette.
         theme = theme_of(self.palette())
-        red, green, blue, _ = theme.muted.getRgb()
-        muted = f"rgba({red}, {green}, {blue}, {theme.muted.alphaF():.2f})"
-        style = (
-            "QLabel { font-size: 10pt; }"
-            "#task { font-size: 17pt; font-weight: 600; }"
-            f"#heading {{ color: {muted}; font-size: 9pt; font-weight: 700; }}"
-            f"#name {{ color: {muted}; }}"
-            f'QLabel[bad="true"] {{ color: {theme.failed.name()}; font-weight: 700; }}'
-        )
-        if style != self.styleSheet():  # a style sheet changes the palette in turn
-            self.setStyleSheet(style)
+        for label in self._names:
+            label.setPalette(_coloured(theme.muted))
+        for name, value in self.values.items():
+            value.setPalette(_coloured(theme.failed) if name in self._bad else QPalette())
+
+
+def _coloured(colour: QColor) -> QPalette:
+    palette = QPalette()
+    palette.setColor(QPalette.ColorRole.WindowText, colour)
+    return palette
+
+
+def _sized(font: QFont, size_pt: float) -> QFont:
+    made = QFont(font)
+    made.setPointSizeF(size_pt)
+    return made

@@ -20,7 +20,7 @@ from bmi_app.session.observe import age_text, size_text
 _SPAN_S = 60.0
 _SPAN_STEP_S = 10.0
 _WIDEST = "99.9 MB, 99 kB/s"  # of the values: the plots keep their size when a value changes
-_JOURNAL_FROM_PX = 420
+_JOURNAL_FROM_PX = 520
 _KEPT = 60_000  # latencies: the last minute at 1 kHz
 _EDGES_US = np.geomspace(1.0, 1e6, 61)
 _NAMES = (

@@ -1,20 +1,22 @@
 """Colours are read well, and are told apart by every eye, in the light and in the dark."""
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QSettings
+from PyQt6.QtCore import QPoint, QRect, QSettings
 from PyQt6.QtGui import QColor, QPalette
-from PyQt6.QtWidgets import QApplication, QMenu
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
 
 from bmi_app.gui import appearance as appearances
 from bmi_app.gui.appearance import Appearance, choose, chosen, fill_menu, palette, show
 from bmi_app.gui.main_window import MainWindow
 from bmi_app.gui.plots import Plot
 from bmi_app.gui.theme import notice_colours, population_colours, readable_on, theme_of
+from bmi_app.gui.window import OperatorWindow
 
 LINEAR_FROM_SRGB = 0.04045
 # Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009),
@@ -137,3 +139,41 @@ def test_it_follows_the_system_where_that_was_chosen(qtbot: Any, monkeypatch: py
     monkeypatch.setattr(appearances, "_of_system", lambda: Appearance.LIGHT)
     show(Appearance.SYSTEM)
     assert not theme_of(QApplication.palette()).is_dark
+
+
+def unreadable(window: QWidget) -> list[str]:
+    """Return the texts that can hardly be told from their ground."""
+    found, whole = [], window.grab().toImage()
+    for widget in window.findChildren(QLabel) + window.findChildren(QAbstractButton):
+        text = widget.text()
+        if not text or not widget.isVisible() or widget.visibleRegion().isEmpty() or not widget.isEnabled():
+            continue
+        image = whole.copy(QRect(widget.mapTo(window, QPoint(0, 0)), widget.size()))
+        seen = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
+        ground = QColor(Counter(colour.rgb() for colour in seen).most_common(1)[0][0])
+        if max(contrast(QColor(rgb), ground) for rgb in {colour.rgb() for colour in seen}) < 2.5:
+            found.append(f"{type(widget).__name__} {text[:40]!r}")
+    return found
+
+
+def test_every_text_is_read_after_a_switch(
+    stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any, tmp_path: Any, keep_picture: Any
+) -> None:
+    show(Appearance.LIGHT)
+    session = stepped("center_out", "learning.when=trial", "blocks.0.duration_s=1")
+    session.step(1500)
+    live = window(session.folder)
+    live._timer.stop()
+    live.docks.arrange_all()
+    main = MainWindow(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    qtbot.addWidget(main, before_close_func=MainWindow.leave)
+    main.show()
+    for shown in (Appearance.DARK, Appearance.LIGHT):
+        show(shown)
+        QApplication.processEvents()
+        assert unreadable(live) == [], shown
+        keep_picture(live, f"switched_to_{shown}")
+        for page in range(main.pages.count()):
+            main.pages.setCurrentIndex(page)
+            QApplication.processEvents()
+            assert unreadable(main) == [], (shown, page)
