@@ -24,8 +24,8 @@ _NEVER = 2**62
 
 # Words of `constants`.
 _N_NEURONS, _IS_SRM, _VARIES, _N_DIMENSIONS, _SHARED_CV, _DRIFT_STEPS = range(6)
-_REFRACTORY_S, _GATHERED_STEP_S, _TOP_HZ, _KEEP, _DRIFT_HZ, _NOISE_HZ = range(6, 12)
-_N_CONSTANTS = 12
+_REFRACTORY_S, _GATHERED_STEP_S, _TOP_HZ, _KEEP, _DRIFT_HZ, _NOISE_HZ, _PER_S, _PER_HZ = range(6, 14)
+_N_CONSTANTS = 14
 # The rows of what each neuron has.
 _CHANNEL, _TUNING, _LOST, _FOUND, _NEXT_TUNING, _DRIVE, _DRIFT, _AGE, _LEFT = range(9)
 _N_ROWS = 9
@@ -82,7 +82,7 @@ def start(settings: Neurons, model: str, n_units: int, step_s: float, seed: int,
     refractory_s = settings.refractory_ms / 1e3
     named["gathered"][:], gathered_step_s = srm.gathered_table(settings.eta0, settings.eta_tau_ms / 1e3)
     named["hazard"][:], top_hz = srm.hazard_table(refractory_s, named["gathered"], gathered_step_s)
-    typical = srm.hazard_of(named["hazard"], top_hz, _TYPICAL_HZ)
+    typical = srm.hazard_of(named["hazard"], top_hz, (srm.N_HAZARD - 1) / top_hz, _TYPICAL_HZ)
     named["age_s"][:] = srm.typical_ages_s(
         refractory_s, named["gathered"], gathered_step_s, typical, generator.random(n)
     )
@@ -101,6 +101,8 @@ def start(settings: Neurons, model: str, n_units: int, step_s: float, seed: int,
         math.exp(-step_s / (settings.shared_tau_ms / 1e3)),
         settings.drift_hz * math.sqrt(drift_steps * step_s / 3600.0),
         settings.noise_hz,
+        1.0 / gathered_step_s,
+        (srm.N_HAZARD - 1) / top_hz,
     )
 
 
@@ -137,7 +139,10 @@ def parts_of(memory, n_units):
     at += srm.N_GATHERED
     hazard = memory[at : at + srm.N_HAZARD]
     at += srm.N_HAZARD
-    return constants, rows, noise_wait_s, shared, loading, gathered, hazard, memory[at:]
+    times = memory[at:]
+    # Rows that are looked at for every neuron stand by themselves: cutting one out costs as much as the look.
+    drive_hz, ages, left, channel = rows[_DRIVE], rows[_AGE], rows[_LEFT], rows[_CHANNEL]
+    return constants, rows, noise_wait_s, shared, loading, gathered, hazard, times, drive_hz, ages, left, channel
 
 
 @part
@@ -205,14 +210,14 @@ def fire(parts, key, neuron, start_s, duration_s):
     start_s, duration_s
         Of the span: a step, or a part of one.
     """
-    constants, rows, noise_wait_s, gathered, hazard, times = parts[0], parts[1], parts[2], parts[5], parts[6], parts[7]
-    drive_hz = rows[_DRIVE][neuron]
+    constants, noise_wait_s, gathered, hazard, times = parts[0], parts[2], parts[5], parts[6], parts[7]
+    drive_hz, ages, left = parts[8][neuron], parts[9], parts[10]
     n = 0
     if constants[_IS_SRM]:
-        rho = srm.hazard_of(hazard, constants[_TOP_HZ], drive_hz)
+        rho = srm.hazard_of(hazard, constants[_TOP_HZ], constants[_PER_HZ], drive_hz)
         refractory_s, step_s = constants[_REFRACTORY_S], constants[_GATHERED_STEP_S]
-        ages, left = rows[_AGE], rows[_LEFT]
-        n = srm.renew(neuron, ages, left, rho, refractory_s, gathered, step_s, key, start_s, duration_s, times)
+        per_s = constants[_PER_S]
+        n = srm.renew(neuron, ages, left, rho, refractory_s, gathered, step_s, per_s, key, start_s, duration_s, times)
     else:
         n = spikes_of(key, neuron, drive_hz * duration_s)
         for nth in range(n):
@@ -239,7 +244,7 @@ def _add_noise(noise_wait_s, channel, n, noise_hz, key, start_s, duration_s, tim
 @part
 def channel_of(parts, neuron):
     """Return the channel that hears a neuron."""
-    return int(parts[1][_CHANNEL][neuron])
+    return int(parts[11][neuron])
 
 
 @part
@@ -251,7 +256,7 @@ def times_of(parts):
 @part
 def drives_of(parts):
     """Return the drive of each neuron (Hz), as `drive` has left it."""
-    return parts[1][_DRIVE]
+    return parts[8]
 
 
 @part

@@ -76,17 +76,17 @@ def typical_ages_s(
 
 
 @part
-def hazard_of(table, top_hz, rate_hz):
-    """Return rho_I (1/s) for a rate; rates out of reach count as the highest."""
-    x = min(max(rate_hz, 0.0), top_hz) * ((table.shape[0] - 1) / top_hz)
+def hazard_of(table, top_hz, per_hz, rate_hz):
+    """Return rho_I (1/s) for a rate; rates out of reach count as the highest; `per_hz` nodes of the table are in 1 Hz."""
+    x = min(max(rate_hz, 0.0), top_hz) * per_hz
     i = min(int(x), table.shape[0] - 2)
     return table[i] + (x - i) * (table[i + 1] - table[i])
 
 
 @part
-def gathered_at(table, step_s, age_s):
-    """Return G at an age."""
-    x = age_s / step_s
+def gathered_at(table, step_s, per_s, age_s):
+    """Return G at an age; `per_s` is 1 / step_s."""
+    x = age_s * per_s
     last = table.shape[0] - 1
     if x >= last:
         return table[last] + (age_s - last * step_s)
@@ -111,7 +111,7 @@ def age_at(table, step_s, gathered):
 
 
 @part
-def renew(neuron, ages, left, rho, refractory_s, gathered, step_s, key, start_s, duration_s, times):
+def renew(neuron, ages, left, rho, refractory_s, gathered, step_s, per_s, key, start_s, duration_s, times):
     """Let one neuron fire through a span in which its input stands still; return how many spikes it fired.
 
     Parameters
@@ -133,9 +133,9 @@ def renew(neuron, ages, left, rho, refractory_s, gathered, step_s, key, start_s,
                 break
             now_s -= age_s
             age_s = 0.0
-        before = gathered_at(gathered, step_s, age_s)
+        before = gathered_at(gathered, step_s, per_s, age_s)
         free_s = duration_s - now_s
-        gain = rho * (gathered_at(gathered, step_s, age_s + free_s) - before)
+        gain = rho * (gathered_at(gathered, step_s, per_s, age_s + free_s) - before)
         if gain <= rest:
             rest -= gain
             break

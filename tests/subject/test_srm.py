@@ -34,7 +34,7 @@ def test_the_table_inverts_renewal_theory(refractory_ms, eta0, eta_tau_ms, share
     gathered, step_s = srm.gathered_table(eta0, eta_tau_ms / 1e3)
     table, top_hz = srm.hazard_table(refractory_ms / 1e3, gathered, step_s)
     rate_hz = share * min(top_hz, 150.0)
-    rho = float(srm.hazard_of(table, top_hz, rate_hz))
+    rho = float(srm.hazard_of(table, top_hz, (len(table) - 1) / top_hz, rate_hz))
     delivered_hz = 1 / mean_interval_by_hand(rho, refractory_ms / 1e3, eta0, eta_tau_ms / 1e3)
     assert delivered_hz == pytest.approx(rate_hz, rel=0.003)
 
@@ -49,7 +49,7 @@ def test_the_hazard_grows_with_the_rate_whatever_the_constants(refractory_ms, et
     assert (np.diff(table) > 0).all()
     assert 0 < top_hz <= 1000
     for age_s in (0.0, 0.3 * step_s, 7.7 * step_s, 1e3 * step_s, 2e3 * step_s):
-        there_and_back = srm.age_at(gathered, step_s, srm.gathered_at(gathered, step_s, age_s))
+        there_and_back = srm.age_at(gathered, step_s, srm.gathered_at(gathered, step_s, 1 / step_s, age_s))
         assert there_and_back == pytest.approx(age_s, abs=1e-6 * step_s + 1e-9)
 
 
@@ -112,7 +112,9 @@ def test_intervals_are_those_of_a_simulation_in_small_steps() -> None:
     refractory_s, eta0, tau_s, rate_hz = 0.002, 4.0, 0.02, 40.0
     gathered, step_s = srm.gathered_table(eta0, tau_s)
     table, top_hz = srm.hazard_table(refractory_s, gathered, step_s)
-    slow = fire_in_small_steps(400, 1.5, float(srm.hazard_of(table, top_hz, rate_hz)), refractory_s, eta0, tau_s)
+    slow = fire_in_small_steps(
+        400, 1.5, float(srm.hazard_of(table, top_hz, (len(table) - 1) / top_hz, rate_hz)), refractory_s, eta0, tau_s
+    )
     neurons = Population("srm", 400, refractory_ms=2.0, eta0=eta0, eta_tau_ms=20.0)
     channel, time_s = neurons.fire(rate_hz, 1.5)
     assert stats.ks_2samp(intervals(channel, time_s), slow).pvalue > 1e-4
