@@ -116,20 +116,25 @@ def _times(case: dict[str, Any]) -> str:
 def closed_loop(report: dict[str, Any]) -> None:
     """Show the report of `bmi_app.bench.closed_loop.measure`."""
     console = Console()
-    title = f"Closed loop, {report['seeds']} seeds, second half of {report['minutes']:g} min: mean, least-most"
+    title = f"Closed loop, {report['seeds']} seeds, second half of {report['minutes']:g} min: means, and range of the success"
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0))
     for head in ("decoder", "start", "rule"):
         table.add_column(head, no_wrap=True)
-    for head in ("success", "time to target (s)", "Fitts (bits/s)", "successes/min"):
-        table.add_column(head, justify="right")
+    for head in ("success", "time (s)", "bits/s", "per min"):
+        table.add_column(head, justify="right", no_wrap=True)
     for case in report["cases"]:
-        figures = (_spread(case[key]) for key in ("success", "time_s", "bits_s", "per_min"))
+        figures = (_spread(case["success"]), *(_mean(case[key]) for key in ("time_s", "bits_s", "per_min")))
         table.add_row(case["decoder"], case["start"], case["rule"], *figures)
     console.print(table)
     if report["refit_ratio"]:
         console.print(
             f"Time to target, refit_kalman / kalman: {_spread(report['refit_ratio'])} (Gilja 2012: about 0.5)"
         )
+
+
+def _mean(values: list[float | None]) -> str:
+    found = [value for value in values if value is not None]
+    return f"{sum(found) / len(found):.2f}" if found else "-"
 
 
 def _spread(values: list[float | None]) -> str:
