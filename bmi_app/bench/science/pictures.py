@@ -52,5 +52,5 @@ def learners(report: dict[str, Any], path: Path) -> None:
     left.set_title(f"Mean of {report['seeds']} seeds, 95 % confidence of the mean", fontsize=10)
     right.set(xlabel="simulated time (min)", ylabel="modulation, control / driving units", ylim=(0, None))
     right.set_title("What the model asks of units that drive nothing", fontsize=10)
-    left.legend(frameon=False, loc="center right")
+    right.legend(*left.get_legend_handles_labels(), frameon=False, loc="lower left")  # where no curve is
     save(figure, path)
