@@ -76,32 +76,35 @@ def store_weights(core, model, logs, cause, blob):
 
 
 @part
-def norm_of_change(weights, bias, before):
-    """Return the Frobenius norm of what changed since `before` (weights, then bias, flat)."""
-    n_axes, n_units = weights.shape
+def norm_of_change(adapted, bias, before):
+    """Return the Frobenius norm of what changed since `before` (weights or model, then bias, flat)."""
+    rows, n_units = adapted.shape
     total = 0.0
-    for a in range(n_axes):
+    for a in range(rows):
         for u in range(n_units):
-            total += (weights[a, u] - before[a * n_units + u]) ** 2
-        total += (bias[a] - before[n_axes * n_units + a]) ** 2
+            total += (adapted[a, u] - before[a * n_units + u]) ** 2
+    for a in range(bias.shape[0]):
+        total += (bias[a] - before[rows * n_units + a]) ** 2
     return math.sqrt(total)
 
 
 @part
-def keep_copy(weights, bias, before):
-    """Copy weights and bias, flat, into `before`."""
-    n_axes, n_units = weights.shape
-    for a in range(n_axes):
+def keep_copy(adapted, bias, before):
+    """Copy weights or model, and bias, flat, into `before`."""
+    rows, n_units = adapted.shape
+    for a in range(rows):
         for u in range(n_units):
-            before[a * n_units + u] = weights[a, u]
-        before[n_axes * n_units + a] = bias[a]
+            before[a * n_units + u] = adapted[a, u]
+    for a in range(bias.shape[0]):
+        before[rows * n_units + a] = bias[a]
 
 
 @part
-def put_back(weights, bias, before):
-    """Undo a change: copy weights and bias back from `before`."""
-    n_axes, n_units = weights.shape
-    for a in range(n_axes):
+def put_back(adapted, bias, before):
+    """Undo a change: copy weights or model, and bias, back from `before`."""
+    rows, n_units = adapted.shape
+    for a in range(rows):
         for u in range(n_units):
-            weights[a, u] = before[a * n_units + u]
-        bias[a] = before[n_axes * n_units + a]
+            adapted[a, u] = before[a * n_units + u]
+    for a in range(bias.shape[0]):
+        bias[a] = before[rows * n_units + a]
