@@ -31,7 +31,7 @@ class Training:
     model : dict of ndarray
         `gain` f8[axis], `feature_offset` and `feature_scale` f8[unit], as a saved decoder keeps them.
     made_from : dict
-        How counts became features: tick_ms, input, smoothing, smoothing_ms.
+        How counts became features; see `saved_decoder.MadeFor`.
     what : str
         Where the samples are from, in words.
     """
@@ -172,6 +172,13 @@ def _plain(
         samples=Samples(features, velocity, position, piece.astype(np.int64), dt_s),
         mask=np.ones((2, n_units)),
         model={"gain": np.ones(2), "feature_offset": offset.astype(np.float64), "feature_scale": np.ones(n_units)},
-        made_from={"tick_ms": dt_s * 1e3, "input": "rate_hz", "smoothing": "exponential", "smoothing_ms": 100.0},
+        made_from={
+            "tick_ms": dt_s * 1e3,
+            "input": "rate_hz",
+            "smoothing": "exponential",
+            "smoothing_ms": _SMOOTHING_S * 1e3,
+            "square_root": False,
+            "zscore": False,
+        },
         what=what,
     )

@@ -28,7 +28,7 @@ class MadeFor:
     settings
         Of the decoder, defaults included.
     features
-        How counts became features: tick_ms, input, smoothing, smoothing_ms.
+        How counts became features: tick_ms, input, smoothing, smoothing_ms, square_root, zscore.
     """
 
     settings: dict[str, Any]
@@ -43,6 +43,8 @@ class MadeFor:
             "input": decoder.input,
             "smoothing": decoder.smoothing,
             "smoothing_ms": decoder.smoothing_ms,
+            "square_root": decoder.square_root,
+            "zscore": decoder.zscore,
         }
         return cls(dict(decoder.settings), features)
 
