@@ -7,7 +7,7 @@ What stands where in the file; all times are seconds since the beginning of bin 
 ``trials``, ``epochs``    every trial with target and outcome; the blocks
 ``processing/behavior``   cursor and target (cm, with the conversion to metres), task state, reward
 ``processing/decoder``    decoded and acting velocity, the counts that entered each tick, the latency of each frame
-``events``                rewards, commands of the operator, changes of the weights, and everything else, a table a kind
+``events``                rewards, commands of the operator, weights, updates, and everything else, a table a kind
 ``protocol``, ``notes``   the protocol as TOML; the summary as JSON
 ========================  ==========================================================================================
 """
@@ -131,6 +131,7 @@ def _contents(recording: Recording, subject: Subject) -> Any:
     nwb_series.add_decoder(file, recording, clock)
     nwb_tables.add_commands(file, recording, clock)
     nwb_tables.add_weights(file, recording, clock)
+    nwb_tables.add_learning(file, recording, clock)
     nwb_tables.add_events(file, recording, clock)
     return file
 

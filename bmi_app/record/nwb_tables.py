@@ -1,20 +1,23 @@
 """Add tables to an NWB file: blocks, trials, commands, weights, events."""
 
 import json
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
 from bmi_app.record.nwb_series import Clock
 from bmi_app.record.reading import Recording
-from bmi_app.rt.records import CommandKind, EventKind, Outcome, StopReason, UpdateCause
+from bmi_app.rt.records import CommandKind, EventKind, Outcome, StopReason, UpdateCause, UpdateVerdict
 from protocols.schema import Protocol
 
-_CODES: dict[EventKind, type[Outcome] | type[UpdateCause] | type[StopReason]] = {
+_CODES: dict[EventKind, type[IntEnum]] = {
     EventKind.TRIAL_END: Outcome,
     EventKind.UPDATE: UpdateCause,
     EventKind.UPDATE_REJECTED: UpdateCause,
     EventKind.SESSION_STOP: StopReason,
+    EventKind.DIVERGED: UpdateVerdict,
+    EventKind.PROBATION_OVER: UpdateVerdict,
 }
 _IN_TRIALS = (EventKind.TRIAL_START, EventKind.TRIAL_END, EventKind.BLOCK_START)  # tables of their own say the same
 
@@ -99,6 +102,21 @@ def add_weights(file: Any, recording: Recording, clock: Clock) -> None:
             "gain": ("multiplier of each axis", rows[:, at + n_axes :]),
         },
     )
+
+
+def add_learning(file: Any, recording: Recording, clock: Clock) -> None:
+    """Add what every update of the decoder did, and what a simulated subject has learnt, a row a record."""
+    for name, records, description in (
+        ("updates", recording.updates, "every update of the decoder: its cause, its size, its error, its verdict"),
+        ("subject_learning", recording.subject, "what the simulated subject had learnt of the tool, trial by trial"),
+    ):
+        columns: dict[str, tuple[str, Any]] = {}
+        for field in records.dtype.names or ():
+            codes = {"cause": UpdateCause, "verdict": UpdateVerdict}.get(field)
+            values = records[field]
+            words = values if codes is None else [_word(codes, code) for code in values.tolist()]
+            columns["blob" if field == "id" else field] = (f"{field} of bmi_app.rt.records", words)
+        _add_table(file, name, description, clock.of_ticks(records["tick"]), columns)
 
 
 def add_events(file: Any, recording: Recording, clock: Clock) -> None:

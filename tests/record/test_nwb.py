@@ -112,6 +112,9 @@ def test_every_change_of_the_weights_and_the_protocol(opened: Any, recording: Re
     assert np.array_equal(flat, recording.weight_rows[:, :n_weights])
     assert table["cause"][:].tolist() == ["start"] + ["trial"] * (len(table) - 1)
     assert len(table) > 3
+    updates = opened.events["updates"]
+    assert np.array_equal(updates["norm"][:], recording.updates["norm"])
+    assert len(updates) > 3
     assert opened.protocol == recording.protocol_text
     assert opened.subject.species == "Macaca mulatta"
     assert opened.experiment_description == "day 3, morning"
