@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bmi_app.record import recovery
+from bmi_app.record import audit, recovery
 from bmi_app.record.reading import read, read_texts
 from bmi_app.record.session_folder import read_summary, status
 from bmi_app.rt.records import RECORDS
@@ -57,9 +57,44 @@ def session(folder: Path) -> dict[str, Any]:
         "source": {key: described.get("source", {}).get(key) for key in ("name", "type", "source_id", "host")},
         "versions": described.get("versions"),
         "summary": read_summary(folder),
+        "updates": audit.counts(read(folder, kinds=("updates",)).updates),
         **_learnt(folder),
         "damage": [str(found) for found in recovery.verify(folder)],
     }
+
+
+def updates(folder: Path, as_json: bool) -> None:
+    """Print the audit: every update of what the decoder adapts, and what became of it."""
+    rule, rows = audit.rows(folder)
+    if as_json:
+        print(json.dumps({"session": str(folder), "rule": rule, "updates": rows}))
+        return
+    if not rows:
+        print("no updates")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("tick", "trial", "cause", "change", "of", "error (cm/s)", "rate", "what became of it"):
+        table.add_column(name, justify="left" if name in ("cause", "what became of it") else "right")
+    for row in rows:
+        trial = "" if row["trial"] < 0 else str(row["trial"] + 1)
+        error = f"{_text(row['error_before_cm_s'])} -> {_text(row['error_after_cm_s'])}"
+        refused = f", {row['refused']} calls refused" if row["refused"] and row["calls"] else ""
+        table.add_row(
+            f"{row['tick']:,}",
+            trial,
+            row["cause"],
+            _text(row["norm"]),
+            _text(row["size"]),
+            error,
+            _text(row["rate"]),
+            row["verdict"] + refused,
+        )
+    Console(width=max(Console().width, 110)).print(
+        f"rule: {rule}; change: Frobenius norm, beside that of the weights", table
+    )
 
 
 def _learnt(folder: Path) -> dict[str, Any]:
