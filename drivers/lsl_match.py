@@ -91,11 +91,6 @@ def check(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> None:
                 f"lsl: tick.source = 'stream' needs a stream of binned counts, and {describe(stream)} is one of spike "
                 "events; set tick.source = 'clock', or driver.settings.kind = 'counts' if its samples are counts"
             )
-        if n_channels > 2:
-            raise SourceError(
-                f"lsl: a spike event is [channel] or [channel, unit], and {describe(stream)} has {n_channels} channels; "
-                "set driver.stream to a stream of events, or driver.settings.kind = 'counts' if its samples are counts"
-            )
         if units.map != "channel" and n_channels < 2:
             raise SourceError(
                 f"lsl: units.map = {units.map!r} needs [channel, unit] in each sample, and stream {name!r} has one "
@@ -115,8 +110,12 @@ def check(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> None:
 
 
 def notes_on(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> tuple[str, ...]:
-    """Name what a stream of counts and the protocol's ticks hardly mean together."""
-    rate_hz, period_ms = stream.nominal_srate(), protocol.tick.period_ms
+    """Name what of a stream is not read, and what its counts and the protocol's ticks hardly mean together."""
+    rate_hz, period_ms, n_channels = stream.nominal_srate(), protocol.tick.period_ms, stream.channel_count()
+    if kind == "events" and n_channels > 2:
+        return (
+            f"{stream.name()!r} has {n_channels} channels; of a spike event the first two are read, [channel, unit]",
+        )
     if kind != "counts" or protocol.tick.source != "clock" or rate_hz <= 0:
         return ()
     sample_ms = 1e3 / rate_hz

@@ -88,6 +88,8 @@ def _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged):
         state.episode_first = row
     elif config.learn_when == _TRIAL and judged and n > 0:
         if config.learn_in_order:
+            if state.handing == 0:
+                state.learn_from = row  # not with the samples of an earlier trial that was not judged
             _begin_hand_over(state, _CAUSE_TRIAL)
         else:
             call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_TRIAL)

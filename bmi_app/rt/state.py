@@ -183,6 +183,9 @@ STATE = np.dtype(
         # cursor
         ("cursor_x_cm", "<f8"),
         ("cursor_y_cm", "<f8"),
+        ("fed_x_cm", "<f8"),  # where it stood when the last spike came, and in which trial
+        ("fed_y_cm", "<f8"),
+        ("fed_trial", "<i8"),
         ("from_x_cm", "<f8"),  # where the cursor was when this tick decoded
         ("from_y_cm", "<f8"),
         ("hand_was_x_cm", "<f8"),  # in the tick before; NaN: no hand

@@ -25,7 +25,10 @@ _BLOCK_ENDED = int(Outcome.BLOCK_ENDED)
 
 @part
 def begin(core, logs):
-    """Clear what lasts one tick; mark the loss and the return of the source."""
+    """Clear what lasts one tick; mark the loss and the return of the source.
+
+    Until the watchdog knew, silence was decoded as silence: what it did to the cursor in this trial is taken back.
+    """
     state = core[2][0]
     state.reward = 0.0
     state.outcome = 0
@@ -36,6 +39,15 @@ def begin(core, logs):
     if lost != state.was_lost:
         log_event(core, logs, _EVENT_LOST if lost else _EVENT_BACK, 0, 0.0)
         state.was_lost = lost
+        if lost and state.trial == state.fed_trial and (state.state == _MOVE or state.state == _HOLD):
+            state.cursor_x_cm, state.cursor_y_cm = state.fed_x_cm, state.fed_y_cm
+
+
+@part
+def _remember_place(state):
+    """Keep where the cursor stands while spikes come."""
+    if state.spikes > 0.0:
+        state.fed_x_cm, state.fed_y_cm, state.fed_trial = state.cursor_x_cm, state.cursor_y_cm, state.trial
 
 
 @part
@@ -107,6 +119,7 @@ def tick(decoder, rule, session):
         gather_rest(core, features, frame_rings)
     decode(decoder, core, model, features, trial)  # 4
     move(core, trial, task)  # 5
+    _remember_place(state)
     sampled = sample(core, model, features, trial)
     advance(core, features, task, logs)  # 6
     _stop_when_due(core, logs)

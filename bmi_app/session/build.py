@@ -240,6 +240,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
     for name, value in values.items():
         config[name] = value
     state["block"] = state["trial"] = state["target"] = -1
+    state["fed_trial"] = -2  # in none so far
     state["assist_override"] = -1.0
     for name in ("hand_x_cm", "hand_y_cm", "hand_was_x_cm", "hand_was_y_cm"):
         state[name] = math.nan

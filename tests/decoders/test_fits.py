@@ -137,7 +137,7 @@ def test_masked_units_have_no_influence(name, seed, n_axes) -> None:
 def test_a_fit_is_a_function_of_its_arguments(name) -> None:
     samples = simulate(7, 9, 2)
     before = [part.copy() for part in (samples.features, samples.velocity, samples.position, samples.piece)]
-    first, second = (Decoder(name, np.zeros((2, 9))).fit(samples, full_mask(2, 9)) for _ in range(2))
+    first, second = (Decoder(name, np.ones((2, 9))).fit(samples, full_mask(2, 9)) for _ in range(2))
     np.testing.assert_array_equal(first.weights, second.weights)
     for part, value in first.parts.items():
         np.testing.assert_array_equal(value, second.parts[part])
@@ -152,7 +152,7 @@ def test_a_fit_takes_one_unit_and_2048_some_of_them_silent(name, n_units) -> Non
     samples = simulate(8, 1, 2, 200)
     features = samples.velocity @ generator.normal(0, 1, (2, n_units)) + generator.normal(0, 2, (200, n_units))
     features[:, 3::7] = 0.0
-    decoder = Decoder(name, np.zeros((2, n_units)))
+    decoder = Decoder(name, np.ones((2, n_units)))
     fitted = decoder.fit(
         Samples(features, samples.velocity, samples.position, samples.piece, samples.dt_s), full_mask(2, n_units)
     )
@@ -167,7 +167,7 @@ def test_a_fit_takes_one_unit_and_2048_some_of_them_silent(name, n_units) -> Non
 def test_no_sample_at_all_is_refused_in_a_line(name) -> None:
     nothing = Samples(np.zeros((0, 4)), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.int64), 0.01)
     with pytest.raises(FitError) as raised:
-        Decoder(name, np.zeros((2, 4))).fit(nothing, full_mask(2, 4))
+        Decoder(name, np.ones((2, 4))).fit(nothing, full_mask(2, 4))
     assert "\n" not in str(raised.value)
 
 

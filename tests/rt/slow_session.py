@@ -43,6 +43,7 @@ class SlowSession:
         self.rate = self.rule.default_rate if protocol.learning.rate is None else protocol.learning.rate
         self.noise, self.cursor, self.target_cm = np.zeros(self.n_axes), np.zeros(2), np.zeros(2)
         self.now = -1
+        self.was_lost, self.fed = False, (np.zeros(2), -2)
         self.state, self.state_ticks, self.stop = S.IDLE, 0, StopReason.NONE
         self.block = self.trial = self.target = -1
         self.block_ticks = self.block_trials = self.trial_ticks = self.trials_done = 0
@@ -66,12 +67,17 @@ class SlowSession:
         for command in commands:
             self._command(*command)
         self.held = self.paused or lost
+        if lost and not self.was_lost and self.state in IN_TRIAL and self.trial == self.fed[1]:
+            self.cursor = self.fed[0].copy()  # what silence did to it is taken back
+        self.was_lost = lost
         if not lost:
             self._features(counts)
         if self.state == S.REST and not self.held:
             self.rest_counts.append(counts)
         decoded = self.gain * self._decode()
         intent, assist, velocity = self._move(decoded)
+        if np.sum(counts) > 0:
+            self.fed = self.cursor.copy(), self.trial
         fresh = self._sample(intent)
         if not self.held and not self.stop:
             self._advance()

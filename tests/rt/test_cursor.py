@@ -144,3 +144,14 @@ def test_without_a_second_axis_y_stays_at_zero() -> None:
     assert frames["cursor_x_cm"].any()
     for name in ("cursor_y_cm", "decoded_y_cm_s", "velocity_y_cm_s", "intent_y_cm_s", "noise_y_cm_s", "target_y_cm"):
         assert not frames[name].any()
+
+
+def test_what_silence_did_before_the_watchdog_knew_is_taken_back() -> None:
+    made = on_the_move("task.timeout_ms=2000")
+    made.arrays["feature_offset"][:] = 2.0  # silence decodes as far below rest
+    fed = made.tick(np.full(96, 3))
+    silent = made.ticks(30, np.zeros(96))[-1]
+    assert silent["cursor_x_cm"] < fed["cursor_x_cm"] - 1.0
+    lost = made.tick(np.zeros(96), lost=True)
+    assert (lost["cursor_x_cm"], lost["cursor_y_cm"]) == (fed["cursor_x_cm"], fed["cursor_y_cm"])
+    assert made.tick(np.zeros(96), lost=True)["cursor_x_cm"] == fed["cursor_x_cm"]
