@@ -283,7 +283,8 @@ def _first_difference(recorded: np.ndarray, made: np.ndarray, what: str) -> Diff
     """Compare records of one dtype bit for bit."""
     n_common = min(len(recorded), len(made))
     left, right = (
-        np.ascontiguousarray(part[:n_common]).view(np.uint8).reshape(n_common, -1) for part in (recorded, made)
+        np.ascontiguousarray(part[:n_common]).view(np.uint8).reshape(n_common, part.dtype.itemsize)
+        for part in (recorded, made)
     )
     unequal = np.flatnonzero((left != right).any(axis=1))
     if len(unequal):
