@@ -18,7 +18,7 @@ from bmi_app.rt.memory import length, named_parts
 
 UNITS = (96, 256, 1024, 2048)
 _N_AXES = 2
-_N_ROWS = 64
+_N_ROWS = 128
 _ROUNDS = 15
 _ROUND_S = 0.02  # about as long does a round take
 _QUADRATIC_SAMPLES = 3

@@ -73,6 +73,8 @@ class Learnt:
 
     def trials_to_criterion(self) -> int | None:
         """Return after how many trials 18 of the last 20 had succeeded for the first time; None: never."""
+        if len(self.success) < WINDOW_TRIALS:
+            return None
         recent = np.convolve(self.success, np.ones(WINDOW_TRIALS), "valid")
         reached = np.flatnonzero(recent >= ENOUGH)
         return int(reached[0]) + WINDOW_TRIALS if len(reached) else None

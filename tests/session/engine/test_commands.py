@@ -50,7 +50,7 @@ def test_every_command_acts_at_the_tick_it_echoes(engine: Start, tmp_path) -> No
     acted["next_block"] = live.did("next_block")
     summary = live.end()  # the next block is the end of the protocol
     assert summary["stop_reason"] == "PROTOCOL_DONE"
-    assert set(acted) | {"save_weights", "hand", "status", "stop"} == {*commands.PLAIN, *commands.OTHERS}
+    assert set(acted) | {"save_weights", "hand", "fit", "status", "stop"} == {*commands.PLAIN, *commands.OTHERS}
 
     recording = live.recording()
     frames, done = recording.frames, recording.commands
@@ -127,6 +127,7 @@ def test_what_cannot_be_done_is_refused_with_its_reason_and_journaled(engine: St
     (tmp_path / "empty.npz").write_bytes(b"")
     asked = [
         *REFUSED,
+        ({"do": "fit"}, "cannot be fitted, or no samples are kept"),
         (
             {"do": "load_weights", "file": str(tmp_path / "narrow.npz")},
             "weights has shape (2, 9); this protocol needs (2, 96)",

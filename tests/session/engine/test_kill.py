@@ -109,7 +109,7 @@ def test_a_killed_session_is_recovered_from_the_command_line(engine) -> None:
     (entry,) = facts("sessions", "list")["sessions"]
     assert (entry["session"], entry["status"]) == (str(live.folder), "interrupted")
     assert bmi("sessions", "stop", live.folder.name).returncode == 2
-    assert "has died; what it recorded is safe" in bmi("attach", live.folder.name).stderr
+    assert f"its engine has died; `bmi sessions recover {live.folder.name}`" in bmi("attach", live.folder.name).stderr
     report = facts("sessions", "recover", "last")
     assert (report["changed"], report["last_tick"]) == (True, published - 1)
     assert facts("sessions", "recover", "last")["changed"] is False
