@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         each.process.communicate()
     for folder in session_folder.sessions(Path(os.environ["BMI_SESSIONS"])):  # of a test that failed on its way
         if session_folder.status(folder) == "running":
-            Attachment(folder).send({"do": "stop"})
+            with closing(Attachment(folder)) as attachment:
+                attachment.send({"do": "stop"})
 
 
 def begun(program: Program, root: Path) -> Attachment:

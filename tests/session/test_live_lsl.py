@@ -17,7 +17,8 @@ from .conftest import PATIENCE_S, RIG
 
 pytestmark = pytest.mark.realtime
 
-MANY_LATE = 0.02  # of all spikes; on an idle machine a hundred times fewer
+TICK_S = 0.01  # of center_out
+PUSHING_S = 0.005  # a spike's arrival is stamped before the decoder can see it
 
 
 def ticks_of(recording: Recording, kind: EventKind) -> list[int]:
@@ -56,7 +57,6 @@ def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start
         assert summary["success_rate"] >= 0.9
         for counter in ("dropped_spikes", "future_spikes", "bad_values", "unmapped_spikes"):
             assert summary[counter] == 0
-        assert summary["late_spikes"] <= MANY_LATE * summary["spikes"]
 
         recording = session.recording()
         spikes, frames = recording.spikes, recording.frames
@@ -65,6 +65,12 @@ def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start
         assert np.all((spikes["tick"] >= 0) == (stamps_s >= start_s))  # before the session, or counted
         counted = (spikes["tick"] >= 0) & (spikes["tick"] <= frames["tick"][-1])
         assert np.count_nonzero(counted) == recording.counts.sum() == summary["spikes"]
+        # Only what came after its tick was due is late, however often this machine stalls.
+        bins = np.floor((stamps_s - start_s) / TICK_S)
+        late = counted & (spikes["tick"] > bins)
+        assert np.count_nonzero(late) == summary["late_spikes"]
+        due_s = recording.health["due_s"][bins[late].astype(int)]
+        assert np.all(spikes["arrival_s"][late] > due_s - PUSHING_S)
         # Nothing was lost on the way: the session has what another receiver has.
         sent_s = listen()
         margin_s = 0.1  # what arrives at the very end may miss the last tick
