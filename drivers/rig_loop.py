@@ -16,7 +16,7 @@ from bmi_app.rt.jit import f4_1, f8_1, i4_1, i4_2, i8, i8_1, kernel, part, void
 from bmi_app.rt.lsl import local_clock, pull_sample_f, push_sample_i
 from bmi_app.rt.ring import load, load_f8, store, store_f8
 from bmi_app.subject import simulate
-from bmi_app.subject.neurons import channel_of, fire, n_neurons, times_of
+from bmi_app.subject.neurons import fire, spikes_of_span
 from bmi_app.subject.simulate import act_once, parts, see_frame, see_hand
 
 # Words of `ctl`, a cache line apart; floats as the bits of a float64.
@@ -72,19 +72,12 @@ def _see(memory, received, n_received, until_s):
 @part
 def _fire(outlet, pairs, spike, key, fired, start_s, duration_s):
     """Send the spikes of one part, the last of which sends them off together; return how many."""
-    n = 0
-    stamp_s = 0.0
-    times_s = times_of(fired)
-    for neuron in range(n_neurons(fired)):
-        for nth in range(fire(fired, key, neuron, start_s, duration_s)):
-            if n > 0:
-                push_sample_i(outlet, spike.ctypes.data, stamp_s, 0)
-            channel = channel_of(fired, neuron)
-            spike[0], spike[1] = pairs[channel, 0], pairs[channel, 1]
-            stamp_s = times_s[nth]
-            n += 1
-    if n > 0:
-        push_sample_i(outlet, spike.ctypes.data, stamp_s, 1)
+    n = fire(fired, key, start_s, duration_s)
+    spikes = spikes_of_span(fired)
+    for nth in range(n):
+        channel = int(spikes[1, nth])
+        spike[0], spike[1] = pairs[channel, 0], pairs[channel, 1]
+        push_sample_i(outlet, spike.ctypes.data, spikes[0, nth], nth == n - 1)
     return n
 
 

@@ -20,7 +20,7 @@ from bmi_app.rt.memory import Layout, length, named_parts
 from bmi_app.rt.ring import load, publish, push, store
 from bmi_app.subject import neurons, simulate
 from bmi_app.subject.model_log import read_records
-from bmi_app.subject.neurons import channel_of, fire, n_neurons, times_of
+from bmi_app.subject.neurons import fire, spikes_of_span
 from bmi_app.subject.simulate import act_once, hand_of, parts, see_frame, see_hand
 from drivers.contract import SourceInfo
 from protocols.schema import Protocol
@@ -149,9 +149,8 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
         x_cm, y_cm = hand_of(memory)
         store(ctl, cells.HAND, pack(x_cm, y_cm))
         key = random.key(head[_SEED], random.SPIKES, head[_STEP])
-        times_s = times_of(fired)
-        for neuron in range(n_neurons(fired)):
-            for nth in range(fire(fired, key, neuron, step_start_s, step_s)):
-                push(spikes, ctl, times_s[nth], 0.0, arrival_s, channel_of(fired, neuron), np.float32(1.0))
+        drawn = spikes_of_span(fired)
+        for nth in range(fire(fired, key, step_start_s, step_s)):
+            push(spikes, ctl, drawn[0, nth], 0.0, arrival_s, int(drawn[1, nth]), np.float32(1.0))
         head[_STEP] += 1
         published += publish(ctl, arrival_s)

@@ -24,6 +24,8 @@ class Fresh:
         What changed the weights, and when.
     weights_rows : f8[k, words]
         The weights, bias and gain after each of those changes.
+    updates : UPDATE[j]
+        The audit: what became of each update.
     """
 
     frames: np.ndarray
@@ -32,6 +34,7 @@ class Fresh:
     events: np.ndarray
     weights_log: np.ndarray
     weights_rows: np.ndarray
+    updates: np.ndarray
 
 
 class Panel(Protocol):
@@ -63,18 +66,32 @@ class Feed:
 
     def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
-        self._frames_tail = self._events_tail = self._weights_tail = 0
+        self._frames_tail = self._events_tail = 0
+        self._tails = {"weights_log": 0, "updates": 0}
 
     def fresh(self) -> Fresh:
         """Return what came since the last call."""
         self._frames_tail, (frames, counts, health) = self._attachment.since(
             self._frames_tail, "frames", "counts", "health"
         )
-        arrays = self._attachment.arrays
-        head = int(arrays["ctl"][cells.WEIGHTS_HEAD])
-        slots = len(arrays["weights_log"])
-        at = np.arange(max(self._weights_tail, head - slots // 2), head) & (slots - 1)
-        self._weights_tail = head
-        # Events after the weights: with a change comes the reward that it was for.
+        # A cause is read before its effects: with an update come the weights that it made, with these their reward.
+        updates = self._rows_since("updates", cells.UPDATES_HEAD)
+        weights = self._rows_since("weights_log", cells.WEIGHTS_HEAD)
         self._events_tail, events = self._attachment.events_since(self._events_tail)
-        return Fresh(frames, counts, health, events, arrays["weights_log"][at], arrays["weights_rows"][at])
+        arrays = self._attachment.arrays
+        return Fresh(
+            frames,
+            counts,
+            health,
+            events,
+            arrays["weights_log"][weights],
+            arrays["weights_rows"][weights],
+            arrays["updates"][updates],
+        )
+
+    def _rows_since(self, name: str, head_cell: int) -> np.ndarray:
+        """Return where in a ring the rows stand that came since the last call."""
+        arrays = self._attachment.arrays
+        head, slots = int(arrays["ctl"][head_cell]), len(arrays[name])
+        first, self._tails[name] = max(self._tails[name], head - slots // 2), head
+        return np.arange(first, head) & (slots - 1)

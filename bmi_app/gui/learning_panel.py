@@ -1,5 +1,6 @@
 """Steer how the decoder adapts: learning, assist and gain; undo updates, save and load weights."""
 
+import math
 from typing import Any
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -24,9 +25,10 @@ from bmi_app.gui.feed import Fresh
 from bmi_app.gui.session_source import SessionSource
 from bmi_app.gui.theme import Theme, theme_of
 from bmi_app.gui.weight_changes import WeightChange
+from bmi_app.record.audit import verdict_words
 
 _LISTED = 300
-_ALL_COLUMNS_FROM_PX = 190
+_FROM_PX = {0: 190, 4: 300}  # the width of the list from which a column is shown
 _TICK = Qt.ItemDataRole.UserRole
 
 
@@ -56,10 +58,13 @@ class LearningPanel(QWidget):
         self.follow = QCheckBox("as the block says")
         self.gains = {letter: _number(0.0, 1e6, 6) for letter, _ in source.protocol.axes.items()}
         self.updates = QTreeWidget()
-        self.updates.setHeaderLabels(["tick", "trial", "cause", "change"])
+        self.updates.setHeaderLabels(["tick", "trial", "cause", "change", "error (cm/s)"])
         self.updates.setRootIsDecorated(False)
         self.updates.setIndentation(0)
-        self.updates.setToolTip("What changed the weights, and by how much (Frobenius norm); ✕: refused by the guard")
+        self.updates.setToolTip(
+            "What changed the weights, and by how much (Frobenius norm; ✕: refused), and the error of the decoded velocity"
+            " before and after, on what was taught"
+        )
         self.updates.setUniformRowHeights(True)
         self.updates.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.updates.setAccessibleName("updates")
@@ -82,9 +87,10 @@ class LearningPanel(QWidget):
                 knob.setToolTip('The protocol has learning.when = "off"')
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Leave out the tick where there is no room for all columns: it stands in the tooltip of the row."""
+        """Leave out what there is no room for: it stands in the tooltip of the row."""
         super().resizeEvent(event)
-        self.updates.setColumnHidden(0, self.updates.width() < _ALL_COLUMNS_FROM_PX)
+        for column, width_px in _FROM_PX.items():
+            self.updates.setColumnHidden(column, self.updates.width() < width_px)
 
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the changes are shared with the decoder's panel."""
@@ -112,9 +118,18 @@ class LearningPanel(QWidget):
         fresh = changes[max(self._listed, len(changes) - _LISTED) :]
         self._listed = len(changes)
         if fresh:
-            self.updates.insertTopLevelItems(0, [_row(change, theme_of(self.palette())) for change in reversed(fresh)])
+            self._add([_row(change, theme_of(self.palette())) for change in reversed(fresh)])
         while self.updates.topLevelItemCount() > _LISTED:
             self.updates.takeTopLevelItem(self.updates.topLevelItemCount() - 1)
+
+    def _add(self, rows: list[QTreeWidgetItem]) -> None:
+        """Put the newest on top, and leave the rows that are read where they are."""
+        bar = self.updates.verticalScrollBar()
+        assert bar is not None
+        place = bar.value()
+        self.updates.insertTopLevelItems(0, rows)
+        if place > 0 or self.updates.underMouse():
+            bar.setValue(place + len(rows))  # it counts rows
 
     def offer_no_commands(self) -> None:
         """Show only; the list of updates can still be read."""
@@ -237,10 +252,16 @@ def _number(least: float, most: float, decimals: int) -> QDoubleSpinBox:
 def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
     size = f"{'✕ ' if change.is_rejected else ''}{change.norm:.3g}"
     trial = f"{change.trial + 1}" if change.trial >= 0 else "–"
-    row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size])
+    errors = f"{change.error_before_cm_s:.2f} → {change.error_after_cm_s:.2f}"
+    if not math.isfinite(change.error_before_cm_s + change.error_after_cm_s):
+        errors = ""
+    row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size, errors])
     row.setData(0, _TICK, change.tick)
+    told = [f"tick {change.tick:,}"]
+    told += [verdict_words(change.verdict)] if change.verdict >= 0 else []
+    told += [f"error {errors} cm/s"] if errors else []
     for column in range(row.columnCount()):
-        row.setToolTip(column, f"tick {change.tick:,}")
+        row.setToolTip(column, "\n".join(told))
     if change.is_rejected or change.cause == "start":  # nothing there that could be undone
         row.setFlags(row.flags() & ~Qt.ItemFlag.ItemIsSelectable)
     if change.is_rejected:

@@ -52,6 +52,7 @@ class RecordedSession:
     commands: np.ndarray
     weights: np.ndarray
     weights_rows: np.ndarray
+    updates: np.ndarray
     trials: list[Trial]
     changes: list[WeightChange]
     trial_ends_s: np.ndarray
@@ -74,8 +75,9 @@ class RecordedSession:
         else:
             ticks = int(self.frames["tick"][first]), int(self.frames["tick"][last - 1]) + 1
         begin = -1 if first == 0 and last > 0 else ticks[0]  # the weights of the start stand before the first tick
-        events, weights = (
-            slice(*np.searchsorted(records["tick"], (begin, ticks[1]))) for records in (self.events, self.weights)
+        events, weights, updates = (
+            slice(*np.searchsorted(records["tick"], (begin, ticks[1])))
+            for records in (self.events, self.weights, self.updates)
         )
         return Fresh(
             self.frames[first:last],
@@ -84,6 +86,7 @@ class RecordedSession:
             self.events[events],
             self.weights[weights],
             self.weights_rows[weights],
+            self.updates[updates],
         )
 
 
@@ -97,7 +100,7 @@ def read_session(folder: Path) -> RecordedSession:
     ValueError
         If it holds no frame.
     """
-    recording = reading.read(folder, kinds=("frames", "health", "events", "commands", "weights"))
+    recording = reading.read(folder, kinds=("frames", "health", "events", "commands", "weights", "updates"))
     if not len(recording.frames):
         raise ValueError(f"{folder.name} holds no frame")
     protocol = Protocol.model_validate(tomllib.loads(recording.protocol_text))
@@ -120,6 +123,7 @@ def read_session(folder: Path) -> RecordedSession:
         commands=recording.commands,
         weights=recording.weights,
         weights_rows=recording.weight_rows,
+        updates=recording.updates,
         trials=trials.ended,
         changes=changes.listed,
         trial_ends_s=(ends["tick"] - int(frames["tick"][0])) * dt_s,

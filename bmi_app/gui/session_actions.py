@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
-from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PyQt6.QtWidgets import QMessageBox, QWidget
 
+from bmi_app.gui.export_dialog import ExportDialog
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
 
-_FOR_ARCHIVES = "Archives ask for the subject's species and age as well: bmi sessions export {} --species … --age …"
 _END_S = 30.0  # that a session may take to write what is left
 
 
@@ -28,7 +28,7 @@ class SessionActions(QObject):
         self._verifier = Verifier(computes, self)
         self._verifier.told.connect(lambda folder, text, _is_done, _is_exact: self.told.emit(folder, text))
         self.question: QMessageBox | None = None
-        self.dialog: QFileDialog | None = None
+        self.dialog: ExportDialog | None = None
 
     def verify(self, folder: Path) -> None:
         """Recompute every tick."""
@@ -77,26 +77,24 @@ class SessionActions(QObject):
         self._computes.submit(work, tell, lambda error: self._tell(folder, f"✕ Cannot be stopped: {error}"))
 
     def ask_to_export(self, folder: Path) -> None:
-        """Let a folder be chosen, and write the session there as NWB."""
-        self.dialog = QFileDialog(self._window, f"Where to write {folder.name} as NWB")
-        self.dialog.setFileMode(QFileDialog.FileMode.Directory)
-        self.dialog.setDirectory(str(folder))
-        self.dialog.fileSelected.connect(lambda chosen: self.export(folder, Path(chosen)))
+        """Ask what the file shall say of the subject, and write the session as NWB."""
+        self.dialog = ExportDialog(folder, "", self._window)
+        self.dialog.export_asked.connect(lambda where, described: self.export(folder, where, described))
         self.dialog.finished.connect(self._forget_dialog)
         self.dialog.open()
 
-    def export(self, folder: Path, to: Path) -> None:
+    def export(self, folder: Path, to: Path, described: dict[str, str]) -> None:
         """Write a session as NWB into a folder."""
 
         def work() -> Path:
             from bmi_app.record import nwb
 
-            return nwb.export(folder, to)
+            return nwb.export(folder, to, nwb.Subject(**described))
 
         self.told.emit(folder, "Writing NWB…")
         self._computes.submit(
             work,
-            lambda path: self._tell(folder, f"✔ Exported to {path}\n{_FOR_ARCHIVES.format(folder.name)}"),
+            lambda path: self._tell(folder, f"✔ Exported to {path}"),
             lambda error: self._tell(folder, f"✕ Cannot be exported: {error}"),
         )
 

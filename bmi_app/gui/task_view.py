@@ -4,8 +4,8 @@ import math
 from collections import deque
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QResizeEvent
+from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QResizeEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from bmi_app.gui.theme import theme_of
@@ -33,7 +33,12 @@ class TaskView(QWidget):
     ----------
     words : str
         What it says now.
+
+    Signals, after `follow_mouse`: `hand_moved(x_cm, y_cm)`, where the mouse is in the workspace; `hand_left()`.
     """
+
+    hand_moved = pyqtSignal(float, float)
+    hand_left = pyqtSignal()
 
     def __init__(self, protocol: Protocol, explains: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -88,6 +93,26 @@ class TaskView(QWidget):
         if len(path_cm) or len(self._other_path_cm):
             self._other_path_cm = path_cm
             self.update()
+
+    def follow_mouse(self) -> None:
+        """Tell of the mouse over the task, as of a person's hand."""
+        self.setMouseTracking(True)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """Tell where the mouse is, to the workspace's edge at the farthest."""
+        if event is None or not self.hasMouseTracking() or self._scale() <= 0:
+            return
+        from_centre = (event.position() - self._area().center()) / self._scale()
+        half_width_cm, half_height_cm = self._size_cm[0] / 2, self._size_cm[1] / 2
+        x_cm = min(max(from_centre.x(), -half_width_cm), half_width_cm)
+        self.hand_moved.emit(x_cm, min(max(-from_centre.y(), -half_height_cm), half_height_cm))
+
+    def leaveEvent(self, event: QEvent | None) -> None:
+        """Tell that the mouse is away."""
+        if self.hasMouseTracking():
+            self.hand_left.emit()
+        super().leaveEvent(event)
 
     def _in_words(self, frame: np.ndarray) -> str:
         """Say what is done while the cursor does not move."""

@@ -13,6 +13,7 @@ from bmi_app.gui.command_sender import CommandSender
 from bmi_app.gui.control_bar import ControlBar
 from bmi_app.gui.docks import Docks
 from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.hand_sender import HandSender, takes_hand
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.narration import Narrator
 from bmi_app.gui.notice_strip import NoticeStrip
@@ -64,6 +65,7 @@ class OperatorWindow(QMainWindow):
         self.log = LogPanel()
         self.live = SessionPanels(self.source, self._last_figures, self)
         self.subject: SubjectWindow | None = None
+        self.hand = HandSender(attachment, self) if takes_hand(attachment.protocol) else None
         self._rescue: Worker | None = None
         self.keys: ShortcutsDialog | None = None
         self.question: QMessageBox | None = None
@@ -128,6 +130,7 @@ class OperatorWindow(QMainWindow):
             self.subject = SubjectWindow(self._attachment.protocol, self.sound.isChecked())
             self.subject.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             self.subject.closed.connect(self._forget_subject)
+            self._follow_mouse(self.subject.view)
         self.subject.show()
         self.subject.raise_()
 
@@ -154,6 +157,8 @@ class OperatorWindow(QMainWindow):
             self._timer.stop()
             self._dismiss_question()
             self.commands.close()
+            if self.hand is not None:
+                self.hand.close()
             if self._rescue is not None:
                 self._rescue.close()
             self.docks.save()
@@ -247,6 +252,13 @@ class OperatorWindow(QMainWindow):
         if self.subject is not None:
             self.subject.beep = on
 
+    def _follow_mouse(self, view: TaskView) -> None:
+        """Let the mouse over a view of the task be the person's hand, where the session has a use for one."""
+        if self.hand is not None:
+            view.follow_mouse()
+            view.hand_moved.connect(self.hand.move)
+            view.hand_left.connect(self.hand.leave)
+
     def _toggle_learning(self) -> None:
         if self.live.learning.learning.isEnabled():
             self._send({"do": "learning", "on": not self._attachment.arrays["state"][0]["learning_on"]})
@@ -259,6 +271,7 @@ class OperatorWindow(QMainWindow):
         self.live.command_asked.connect(self._send)
         self.commands.failed.connect(self._tell_failure)
         self.commands.answered.connect(self._tell_answer)
+        self._follow_mouse(self.task_view)
         plain, selection = self.controls.plain, self.live.selection
         bind(
             self,

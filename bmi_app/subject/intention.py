@@ -20,11 +20,13 @@ from bmi_app.rt.contracts import (
     SEEN_HAND_X,
     SEEN_HAND_Y,
     SEEN_RADIUS,
+    SEEN_STATE,
     SEEN_TARGET_X,
     SEEN_TARGET_Y,
     SEEN_X,
 )
 from bmi_app.rt.jit import part
+from bmi_app.rt.records import TaskState
 from bmi_app.subject.mind import (
     AGE_STEPS,
     DAMPING,
@@ -54,6 +56,7 @@ from bmi_app.subject.mind import (
     vector,
 )
 
+_REST = int(TaskState.REST)
 _SIGHT, _MOTOR, _LAPSE = 0, 2, 12  # lanes of the random numbers
 
 
@@ -76,8 +79,13 @@ def estimate(memory, key, seen):
 
 @part
 def follow_hand(head, seen):
-    """Take the person's hand for the target; tell whether there is one."""
-    if math.isnan(seen[0, SEEN_HAND_X]) or math.isnan(seen[0, SEEN_HAND_Y]) or seen[0, SEEN_CONTROL] != 0.0:
+    """Take the person's hand for the target; tell whether there is one, and the decoder is to follow it.
+
+    Not in a rest block: what it fires there becomes the baselines.
+    """
+    if math.isnan(seen[0, SEEN_HAND_X]) or math.isnan(seen[0, SEEN_HAND_Y]):
+        return False
+    if seen[0, SEEN_CONTROL] != 0.0 or seen[0, SEEN_STATE] == _REST:
         return False
     head[TARGET_X], head[TARGET_Y] = seen[0, SEEN_HAND_X], seen[0, SEEN_HAND_Y]
     return True

@@ -50,7 +50,7 @@ def layout(settings: Neurons, n_units: int) -> Layout:
         "loading": (n, settings.shared_dimensions),
         "gathered": (srm.N_GATHERED,),
         "hazard": (srm.N_HAZARD,),
-        "times": (2 * MOST,),
+        "spikes": (2, MOST * (n + n_units)),  # of a span: time (s), channel
     }
 
 
@@ -139,10 +139,8 @@ def parts_of(memory, n_units):
     at += srm.N_GATHERED
     hazard = memory[at : at + srm.N_HAZARD]
     at += srm.N_HAZARD
-    times = memory[at:]
-    # Rows that are looked at for every neuron stand by themselves: cutting one out costs as much as the look.
-    drive_hz, ages, left, channel = rows[_DRIVE], rows[_AGE], rows[_LEFT], rows[_CHANNEL]
-    return constants, rows, noise_wait_s, shared, loading, gathered, hazard, times, drive_hz, ages, left, channel
+    spikes = memory[at:].reshape(2, MOST * (n + n_units))
+    return constants, rows, noise_wait_s, shared, loading, gathered, hazard, spikes
 
 
 @part
@@ -198,10 +196,10 @@ def drive(parts, key, step, rates_hz):
 
 
 @part
-def fire(parts, key, neuron, start_s, duration_s):
-    """Draw the spikes of one neuron in a span of a step, and the noise of its channel; return how many there are.
+def fire(parts, key, start_s, duration_s):
+    """Draw the spikes of all neurons in a span of a step, and the noise of their channels; return how many there are.
 
-    Their times (s) stand in `times_of`, in no order.
+    They stand in `spikes_of_span`, in no order.
 
     Parameters
     ----------
@@ -210,66 +208,78 @@ def fire(parts, key, neuron, start_s, duration_s):
     start_s, duration_s
         Of the span: a step, or a part of one.
     """
-    constants, noise_wait_s, gathered, hazard, times = parts[0], parts[2], parts[5], parts[6], parts[7]
-    drive_hz, ages, left = parts[8][neuron], parts[9], parts[10]
-    n = 0
+    constants, rows, noise_wait_s, spikes = parts[0], parts[1], parts[2], parts[7]
+    drive_hz, channel = rows[_DRIVE], rows[_CHANNEL]
+    times_s, channels = spikes[0], spikes[1]
     if constants[_IS_SRM]:
-        rho = srm.hazard_of(hazard, constants[_TOP_HZ], constants[_PER_HZ], drive_hz)
-        refractory_s, step_s = constants[_REFRACTORY_S], constants[_GATHERED_STEP_S]
-        per_s = constants[_PER_S]
-        n = srm.renew(neuron, ages, left, rho, refractory_s, gathered, step_s, per_s, key, start_s, duration_s, times)
+        n = _fire_srm(parts, key, start_s, duration_s)
     else:
-        n = spikes_of(key, neuron, drive_hz * duration_s)
-        for nth in range(n):
-            times[nth] = time_of(key, neuron, nth, start_s, duration_s)
-    if constants[_NOISE_HZ] > 0.0 and neuron < noise_wait_s.shape[0]:
-        n = _add_noise(noise_wait_s, neuron, n, constants[_NOISE_HZ], key, start_s, duration_s, times)
+        n = 0
+        for neuron in range(drive_hz.shape[0]):
+            before = n
+            n += spikes_of(key, neuron, drive_hz[neuron] * duration_s)
+            for nth in range(n - before):
+                times_s[before + nth] = time_of(key, neuron, nth, start_s, duration_s)
+                channels[before + nth] = channel[neuron]
+    if constants[_NOISE_HZ] > 0.0:
+        for unit in range(noise_wait_s.shape[0]):
+            n = _add_noise(noise_wait_s, unit, n, constants[_NOISE_HZ], key, start_s, duration_s, times_s, channels)
     return n
 
 
 @part
-def _add_noise(noise_wait_s, channel, n, noise_hz, key, start_s, duration_s, times):
-    """Add the spikes of a channel that have no neuron behind them; return how many times there are now."""
-    wait_s = noise_wait_s[channel]
+def _fire_srm(parts, key, start_s, duration_s):
+    """Do what `fire` does, for neurons that are refractory; without the noise."""
+    constants, rows, gathered, hazard, spikes = parts[0], parts[1], parts[5], parts[6], parts[7]
+    drive_hz, ages, left, channel = rows[_DRIVE], rows[_AGE], rows[_LEFT], rows[_CHANNEL]
+    top_hz, per_hz, refractory_s = constants[_TOP_HZ], constants[_PER_HZ], constants[_REFRACTORY_S]
+    step_s, per_s = constants[_GATHERED_STEP_S], constants[_PER_S]
+    times_s, channels = spikes[0], spikes[1]
+    n = 0
+    for neuron in range(drive_hz.shape[0]):
+        rho = srm.hazard_of(hazard, top_hz, per_hz, drive_hz[neuron])
+        before = n
+        n = srm.renew(
+            neuron, ages, left, rho, refractory_s, gathered, step_s, per_s, key, start_s, duration_s, times_s, before
+        )
+        for at in range(before, n):
+            channels[at] = channel[neuron]
+    return n
+
+
+@part
+def _add_noise(noise_wait_s, unit, n, noise_hz, key, start_s, duration_s, times_s, channels):
+    """Add the spikes of a channel that have no neuron behind them; return how many there are now."""
+    wait_s = noise_wait_s[unit]
     nth = 0
-    while wait_s < duration_s and n < times.shape[0]:
-        times[n] = start_s + wait_s
-        wait_s -= math.log(1.0 - random.uniform(key, 4 * channel + 2 + nth * LANES)) / noise_hz
+    while wait_s < duration_s and nth < MOST:
+        times_s[n], channels[n] = start_s + wait_s, unit
+        wait_s -= math.log(1.0 - random.uniform(key, 4 * unit + 2 + nth * LANES)) / noise_hz
         n += 1
         nth += 1
-    noise_wait_s[channel] = wait_s - duration_s
+    noise_wait_s[unit] = wait_s - duration_s
     return n
 
 
 @part
-def channel_of(parts, neuron):
-    """Return the channel that hears a neuron."""
-    return int(parts[11][neuron])
-
-
-@part
-def times_of(parts):
-    """Return the room for the times (s) of the spikes that `fire` draws."""
+def spikes_of_span(parts):
+    """Return the spikes that `fire` has drawn, f8[2, spike]: time (s), channel; those behind its count are older."""
     return parts[7]
 
 
 @part
 def drives_of(parts):
     """Return the drive of each neuron (Hz), as `drive` has left it."""
-    return parts[8]
-
-
-@part
-def n_neurons(parts):
-    """Return how many neurons there are: one or two a channel."""
-    return parts[1].shape[1]
+    return parts[1][_DRIVE]
 
 
 @part
 def spikes_of(key, neuron, expected):
     """Draw a Poisson number of spikes with one uniform number, by inversion; `expected` is below about 20."""
-    below = math.exp(-expected)
     draw = random.uniform(key, 4 * neuron)
+    if draw < 1.0 - expected:  # and so below exp(-expected), which takes longer
+        return 0
+    below = math.exp(-expected)
     n = 0
     term = below
     while draw >= below and n < MOST:

@@ -111,8 +111,8 @@ def age_at(table, step_s, gathered):
 
 
 @part
-def renew(neuron, ages, left, rho, refractory_s, gathered, step_s, per_s, key, start_s, duration_s, times):
-    """Let one neuron fire through a span in which its input stands still; return how many spikes it fired.
+def renew(neuron, ages, left, rho, refractory_s, gathered, step_s, per_s, key, start_s, duration_s, times, n_before):
+    """Let one neuron fire through a span in which its input stands still; return how many spikes there are then.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def renew(neuron, ages, left, rho, refractory_s, gathered, step_s, per_s, key, s
         Time since the end of the refractory time (s, negative within it), and what is left to gather, of each neuron.
     rho
         Its hazard rho_I (1/s).
-    times
-        Gets the times of the spikes (s).
+    times, n_before
+        Gets the times of the spikes (s), behind those that are there.
     """
     age_s, rest, now_s = ages[neuron], left[neuron], 0.0
     n = 0
@@ -141,9 +141,9 @@ def renew(neuron, ages, left, rho, refractory_s, gathered, step_s, per_s, key, s
             break
         wait_s = min(max(age_at(gathered, step_s, before + rest / rho) - age_s, 0.0), free_s)
         now_s += wait_s
-        times[n] = start_s + now_s
+        times[n_before + n] = start_s + now_s
         rest = -math.log(1.0 - random.uniform(key, 4 * neuron + n * LANES))
         age_s = -refractory_s
         n += 1
     ages[neuron], left[neuron] = age_s + (duration_s - now_s), rest
-    return n
+    return n_before + n

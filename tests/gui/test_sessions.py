@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pynwb
 import pytest
 from PyQt6.QtCore import QSettings, Qt
 
@@ -164,16 +165,32 @@ def test_a_running_session_is_stopped_after_a_question(page: Any, engine: Any, q
     qtbot.waitUntil(shown.buttons["Export NWB…"].isEnabled)
 
 
-def test_a_session_is_exported(page: Any, qtbot: Any, sessions_folder: Path, tmp_path: Path) -> None:
+def test_a_session_is_exported(
+    page: Any, qtbot: Any, sessions_folder: Path, tmp_path: Path, keep_picture: Callable[[Any, str], Path]
+) -> None:
     folder = record(sessions_folder, "center_out", 20, subject="M1")
     shown = page()
     qtbot.waitUntil(lambda: shown.table.rowCount() == 1)
     shown.table.selectRow(0)
     qtbot.mouseClick(shown.buttons["Export NWB…"], Qt.MouseButton.LeftButton)
-    assert shown.acts.dialog.isVisible()
-    shown.acts.dialog.fileSelected.emit(str(tmp_path))
-    shown.acts.dialog.reject()
+    dialog = shown.acts.dialog
+    assert dialog.isVisible()
+    dialog.age.setText("8 years")
+    assert not dialog.export.isEnabled()
+    assert "P8Y" in dialog.wrong.text()
+    dialog.age.setText("P8Y")
+    dialog.species.setEditText("Macaca mulatta")
+    assert dialog.wrong.text() == ""
+    dialog.where.setText(str(tmp_path))
+    keep_picture(dialog, "export")
+    qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: shown.verdict.text().startswith("✔ Exported to "), timeout=60_000)
     (file,) = tmp_path.glob("*.nwb")
     assert file.name.startswith("sub-M1_ses-")
+    with pynwb.NWBHDF5IO(str(file), "r") as reading:
+        subject = reading.read().subject
+        assert (subject.species, subject.age) == ("Macaca mulatta", "P8Y")
     assert shown.chosen().folder == folder
+    qtbot.mouseClick(shown.buttons["Export NWB…"], Qt.MouseButton.LeftButton)
+    assert (shown.acts.dialog.species.currentText(), shown.acts.dialog.age.text()) == ("Macaca mulatta", "P8Y")
+    shown.acts.dialog.reject()

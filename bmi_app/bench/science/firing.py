@@ -6,7 +6,7 @@ from bmi_app.rt import random
 from bmi_app.rt.jit import f8, f8_1, f8_2, i8, i8_1, kernel, void
 from bmi_app.rt.memory import length
 from bmi_app.subject import neurons
-from bmi_app.subject.neurons import channel_of, drive, drives_of, fire, n_neurons, parts_of, times_of
+from bmi_app.subject.neurons import drive, drives_of, fire, parts_of, spikes_of_span
 from protocols.neurons import Neurons
 
 _GUARD = 12345.0
@@ -68,11 +68,11 @@ def _fire(memory, rates_hz, seed, step, n_steps, step_s, channel, time_s):
         parts = parts_of(memory, rates_hz.shape[0])
         drive(parts, random.key(seed, random.VARIABILITY, k), k, rates_hz)
         key = random.key(seed, random.SPIKES, k)
-        for neuron in range(n_neurons(parts)):
-            for nth in range(fire(parts, key, neuron, k * step_s, step_s)):
-                if found < channel.shape[0]:
-                    channel[found], time_s[found] = channel_of(parts, neuron), times_of(parts)[nth]
-                    found += 1
+        spikes = spikes_of_span(parts)
+        for nth in range(fire(parts, key, k * step_s, step_s)):
+            if found < channel.shape[0]:
+                channel[found], time_s[found] = int(spikes[1, nth]), spikes[0, nth]
+                found += 1
     return found
 
 
