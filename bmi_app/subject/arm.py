@@ -48,6 +48,7 @@ from bmi_app.subject.body import (
     Y,
     draw_directions,
     encode_into,
+    imagine_into,
     inertial_force,
     move_arm,
     new_arm,
@@ -58,7 +59,6 @@ HAS_ARM = True  # it has a hand of its own, which moves the cursor in arm, isome
 
 _M_PER_CM = 0.01
 _FASTEST_TARGET_CM_S = 100.0  # a target that seems faster has jumped
-_IMAGINED_TAU_S = 0.1  # within which an imagined velocity follows the one that is aimed at
 _MUSCLE_TAU_S = 0.05
 
 
@@ -224,14 +224,8 @@ def _imagine(constants, key, seen, motion, imagined, hand):
         distance_cm = math.hypot(aim_x, aim_y)
         per_s = min(constants[_AIM_PER_S], constants[_AIM_CM_S] / distance_cm) if distance_cm > 0.0 else 0.0
         aim_x, aim_y = per_s * aim_x, per_s * aim_y
-    follow = 1.0 - math.exp(-constants[_STEP_S] / _IMAGINED_TAU_S)
-    for a in range(2):
-        change = follow * (_M_PER_CM * (aim_x if a == 0 else aim_y) - imagined[a])
-        imagined[a] += change
-        motion[FORCE_X + a] = 0.0
-        motion[ACCELERATION_X + a] = change / constants[_STEP_S]
-        motion[VELOCITY_X + a] = imagined[a]
-        motion[PLACE_X + a] = _M_PER_CM * seen[0, SEEN_X + a] if shown else 0.0
+    place_x, place_y = (_M_PER_CM * seen[0, SEEN_X], _M_PER_CM * seen[0, SEEN_Y]) if shown else (0.0, 0.0)
+    imagine_into(motion, imagined, _M_PER_CM * aim_x, _M_PER_CM * aim_y, place_x, place_y, constants[_STEP_S])
     hand[0] = hand[1] = math.nan
 
 

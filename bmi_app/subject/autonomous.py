@@ -2,8 +2,8 @@
 
 From its own firing and the delayed, noisy sight of the cursor it learns what its firing does (`tool_model`), by one of five
 rules; it wants a velocity by feedback control across its delay (`intention`), asks its neurons for the firing that should
-bring it about, and explores (`exploration`), the more the less it can foretell. Every trial it notes what it has
-learnt (`model_log`).
+bring it about, and explores (`exploration`), the more the less it can foretell. Its neurons may instead encode the movement that
+it wants as those of a body would (`encoded`). Every trial it notes what it has learnt (`model_log`).
 """
 
 import math
@@ -17,10 +17,11 @@ from bmi_app.rt.contracts import SEEN_RADIUS, act_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import TaskState
-from bmi_app.subject import curiosity, mind
+from bmi_app.subject import body, curiosity, mind
+from bmi_app.subject.encoded import encoded_rates_into
 from bmi_app.subject.exploration import CHANNELS, KINDS, explore, hold_still
 from bmi_app.subject.intention import estimate, follow_hand, intend, notice_target, rest
-from bmi_app.subject.mind import BY_MOUSE, HEAD, MAX_HZ, STATE, STEP, vector
+from bmi_app.subject.mind import BY_MOUSE, ENCODING, HEAD, MAX_HZ, STATE, STEP, vector
 from bmi_app.subject.model_log import write_row
 from bmi_app.subject.tool_model import RULES, begin_trial, look, remember, tool_rates_into
 
@@ -33,7 +34,8 @@ _OWN_RULE_SETTINGS: dict[str, dict[str, Any]] = {
 _OWN_RATES = {"none": 0.0, "regression": 1.0, "lms": 0.003, "batched": 0.015, "gated": 0.003, "reinforcement": 0.03}
 _SPARE_STEPS = 12  # a tick of 100 ms holds ten steps, in which no new frame is seen
 _SHORTEST_STEP_MS = 1.0
-_SKILL_TAU_S = 30.0
+_SKILL_TAU_S = 30.0  # of movement
+_SLOW = 0.25  # share of the greatest aimed speed below which the cursor may as well stand still
 
 
 class Settings(BaseModel):
@@ -50,8 +52,10 @@ class Settings(BaseModel):
     intent: Literal["target", "mouse"] = Field(
         default="target", description="what it wants: to reach the target that it sees, or a person's hand"
     )
-    encoding: Literal["tool"] = Field(
-        default="tool", description="how its neurons encode what it wants: as its model of the tool needs it"
+    encoding: Literal["tool", "cosine", "todorov", "magnitude"] = Field(
+        default="tool",
+        description="what its neurons fire for: as its model of the tool needs it, or as a body that moves as wanted: "
+        "velocity, all that its muscles do, or speed and direction",
     )
     exploration: Literal["none", "white", "slow", "low_dimensional", "curious"] = Field(
         default="slow", description="noise of its own in its firing, of which it knows"
@@ -87,6 +91,13 @@ class Settings(BaseModel):
     baseline_hz: float = Field(default=15.0, gt=0, description="mean rate at rest (Hz); units differ")
     baseline_spread: float = Field(default=0.4, ge=0, le=2, description="spread of the rates at rest, of log rate")
     max_rate_hz: float = Field(default=100.0, gt=0, description="greatest rate of a unit (Hz)")
+    hz_per_n: float = Field(default=6.0, ge=0, description="modulation of `todorov`, mean; units differ (Hz/N)")
+    hz_per_m_s: float = Field(
+        default=100.0, ge=0, description="modulation of `cosine` and `magnitude`, mean; units differ (Hz per m/s)"
+    )
+    asymmetry: float = Field(
+        default=0.0, ge=0, le=1, description="how much stronger muscles are damped when they shorten (`todorov`)"
+    )
     inversion_lambda: float = Field(
         default=0.01,
         gt=0,
@@ -147,6 +158,7 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
     n_patterns = settings.exploration_patterns if settings.exploration in ("low_dimensional", "curious") else 0
     n_latents = 0 if settings.exploration == "none" else n_patterns or n_units
     curious = settings.exploration == "curious"
+    n_encoding = 0 if settings.encoding == "tool" else n_units
     n_samples = _trial_samples(settings)
     shapes: dict[str, tuple[int, ...]] = {
         "offsets": (len(mind.PARTS) + 1,),
@@ -168,6 +180,11 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
         "curiosity": (length(curiosity.layout(n_patterns, len(CHANNELS))) if curious else 0,),
         "babbled": (2, n_patterns if curious else 0),
         "views": (2, len(CHANNELS) if curious else 0),
+        "body": (body.N_BODY,),
+        "motion": (body.N_MOTION,),
+        "imagined": (2,),
+        "depth": (n_encoding,),
+        "directions": (n_encoding, 2),
         "log": (mind.LOG_SLOTS, mind.LOG_WORDS + n_axes * (n_units + 1)),
     }
     assert tuple(shapes) == mind.PARTS
@@ -204,6 +221,7 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
     if settings.exploration == "curious":
         layout_ = curiosity.layout(settings.exploration_patterns, len(CHANNELS))
         curiosity.start(settings.exploration_patterns, len(CHANNELS), seed, named_parts(memory["curiosity"], layout_))
+    _start_encoding(settings, n_axes, generator, memory)
     _fill_head(settings, memory["head"], n_units, n_axes, step_s)
     rule, rule_settings = RULES[settings.learner], _rule_settings(settings)
     rows, columns = memory["weights"].shape
@@ -215,6 +233,17 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
         else:
             memory["weights"][:, :n_units] = tool
     memory["inverse"][:] = _inverse(settings, memory["weights"], n_units, n_axes)
+
+
+def _start_encoding(
+    settings: Settings, n_axes: int, generator: np.random.Generator, memory: dict[str, np.ndarray]
+) -> None:
+    """Draw what each unit prefers, and how much it is modulated."""
+    n_units = len(memory["depth"])
+    mean = settings.hz_per_n if settings.encoding == "todorov" else settings.hz_per_m_s
+    memory["body"][:] = body.new_body(settings.asymmetry)
+    memory["depth"][:] = mean * generator.uniform(0.5, 1.5, n_units)
+    memory["directions"][:] = body.draw_directions(n_units, n_axes, generator)
 
 
 def _inverse(settings: Settings, weights: np.ndarray, n_units: int, n_axes: int) -> np.ndarray:
@@ -257,6 +286,8 @@ def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, 
         mind.BABBLE_STEPS: max(
             round(settings.babble_ms / 1e3 / step_s), math.ceil(settings.delay_ms / 1e3 / step_s) + 1
         ),
+        mind.ENCODING: 0 if settings.encoding == "tool" else 1 + body.ENCODINGS.index(settings.encoding),
+        mind.JUDGED_CM_S: _SLOW * settings.speed_cm_s,
         mind.LAPSE: settings.lapse_probability,
         mind.SKILL_KEEP: math.exp(-settings.sample_ms / 1e3 / _SKILL_TAU_S),
         mind.TRIAL_SAMPLES: _trial_samples(settings),
@@ -286,7 +317,10 @@ def ACT(memory, key, seen, rates_out):
         explore(memory, key, seen)
     else:
         hold_still(memory)
-    tool_rates_into(memory, acts, rates_out)
+    if head[ENCODING] != 0.0:
+        encoded_rates_into(memory, acts, rates_out)
+    else:
+        tool_rates_into(memory, acts, rates_out)
     for u in range(rates_out.shape[0]):
         rates_out[u] = min(max(rates_out[u], 0.0), head[MAX_HZ])
     remember(memory, rates_out)

@@ -75,6 +75,31 @@ def encode_into(rates_out, encoding, body, motion, directions, baseline_hz, dept
         rates_out[u] = max(baseline_hz[u] + depth[u] * modulation, 0.0)
 
 
+IMAGINED_TAU_S = 0.1  # within which an imagined velocity follows the one that is aimed at
+
+
+@part
+def imagine_into(motion, imagined, aim_x, aim_y, place_x, place_y, step_s):
+    """Imagine for a step that the body moves as it aims to, without a force on the outside.
+
+    Parameters
+    ----------
+    motion : float64[N_MOTION]
+    imagined : float64[2]
+        The imagined velocity (m/s), which follows the aim within `IMAGINED_TAU_S`.
+    aim_x, aim_y, place_x, place_y
+        In m/s and m.
+    """
+    follow = 1.0 - math.exp(-step_s / IMAGINED_TAU_S)
+    for a in range(2):
+        change = follow * ((aim_x if a == 0 else aim_y) - imagined[a])
+        imagined[a] += change
+        motion[FORCE_X + a] = 0.0
+        motion[ACCELERATION_X + a] = change / step_s
+        motion[VELOCITY_X + a] = imagined[a]
+    motion[PLACE_X], motion[PLACE_Y] = place_x, place_y
+
+
 def draw_directions(n_units: int, n_axes: int, generator: np.random.Generator) -> np.ndarray:
     """Return preferred directions, f8[unit, 2]: spread over the circle, or along x for one axis."""
     angle = generator.uniform(0, 2 * np.pi, n_units)

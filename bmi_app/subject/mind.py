@@ -29,8 +29,13 @@ from bmi_app.rt.jit import part
     CURIOSITY,  # what `curiosity` keeps
     BABBLED,  # f8[before and now, pattern]: amplitudes
     VIEWS,  # f8[before and after, channel]: what was seen when each had acted
+    BODY,  # f8[word]: constants of the body whose movement is encoded (`body`)
+    MOTION,  # f8[word]: what that body is to do now
+    IMAGINED,  # f8[2]: velocity that it imagines (m/s)
+    DEPTH,  # f8[unit]: modulation of the encoding
+    DIRECTIONS,  # f8[unit, 2]: preferred directions
     LOG,  # f8[slot, word]: what was learnt, a row a trial
-) = range(20)
+) = range(25)
 PARTS = (
     "offsets",
     "head",
@@ -51,6 +56,11 @@ PARTS = (
     "curiosity",
     "babbled",
     "views",
+    "body",
+    "motion",
+    "imagined",
+    "depth",
+    "directions",
     "log",
 )
 
@@ -84,6 +94,8 @@ PARTS = (
     SKILL_KEEP,
     TRIAL_SAMPLES,
     BABBLE_STEPS,  # how long curiosity stays with a pattern
+    ENCODING,  # what units fire for: 0 the learnt tool, else 1 + index in `body.ENCODINGS`
+    JUDGED_CM_S,  # confidence is judged by movements faster than this
     # what changes
     STEP,
     FRAME_S,  # time of the newest frame that was seen
@@ -110,7 +122,7 @@ PARTS = (
     REWARD,  # seen in this trial
     VIEWED,  # 1: curiosity has a view to compare the next one with
     LOG_ROWS,  # int64: how many were ever written
-) = range(53)
+) = range(55)
 HEAD_WORDS = 64
 
 LOG_SLOTS = 128

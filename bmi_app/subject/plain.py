@@ -46,7 +46,11 @@ class Settings(BaseModel):
         json_schema_extra={"allowed": _allowed("none", "one that learns")},
     )
     intent: Literal["target"] = Field(default="target", description="what it wants: to reach the target")
-    encoding: Literal["tool"] = Field(default="tool", description="how its units encode it: as the tool needs it")
+    encoding: Literal["tool"] = Field(
+        default="tool",
+        description="how its units encode it: as the tool needs it",
+        json_schema_extra={"allowed": _allowed("tool", "one that encodes movement")},
+    )
     exploration: Literal["none"] = Field(
         default="none",
         description="how it explores: not at all",

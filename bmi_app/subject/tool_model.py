@@ -39,6 +39,7 @@ from bmi_app.subject.mind import (
     FRAME_S,
     HEAD,
     INVERSE,
+    JUDGED_CM_S,
     LAG_KEEP,
     LEARNER,
     MASK,
@@ -133,7 +134,7 @@ def _take_sample(memory, key, seen):
     head[NEXT_SAMPLE] = head[STEP] + head[SAMPLE_STEPS]
     copies, predicted = matrix(memory, COPIES, n_units + 1), matrix(memory, PREDICTED, n_axes)
     then = int(head[STEP] - head[DELAY_STEPS] - 1.0) % copies.shape[0]
-    if learner in (_REGRESSION, _LMS):
+    if learner in (_NONE, _REGRESSION, _LMS):  # nothing is kept: there is room for one
         head[N_SAMPLES] = 0.0
     elif head[N_SAMPLES] >= head[TRIAL_SAMPLES]:
         _forget_first_half(memory)
@@ -144,7 +145,7 @@ def _take_sample(memory, key, seen):
         error_square += (velocity - predicted[then, a]) ** 2
         velocity_square += velocity**2
         targets[row * n_axes + a] = velocity if learner != REINFORCEMENT else head[WANTED_X + a] / head[SPEED_CM_S]
-    _note_error(head, error_square, velocity_square)
+    _note_error(head, error_square, velocity_square, math.hypot(seen[0, SEEN_VX], seen[0, SEEN_VY]))
     features = vector(memory, FEATURES)
     if learner == REINFORCEMENT:
         noise_hz = vector(memory, EXPLORATION)
@@ -174,11 +175,17 @@ def _forget_first_half(memory):
 
 
 @part
-def _note_error(head, error_square, velocity_square):
-    """Follow how well the model foretells what is seen: confidence is the share of the velocity that it explains."""
-    keep = max(head[SKILL_KEEP], 0.0)
+def _note_error(head, error_square, velocity_square, speed_cm_s):
+    """Follow how well the model foretells what is seen: confidence is the share of the velocity that it explains.
+
+    A cursor that rests on its target shows little but the noise of the eyes, whatever the model: confidence waits for the
+    next movement.
+    """
     head[TRIAL_ERROR] += error_square
     head[TRIAL_SEEN] += 1.0
+    if speed_cm_s <= head[JUDGED_CM_S]:
+        return
+    keep = max(head[SKILL_KEEP], 0.0)
     head[ERROR_SQUARE] = keep * head[ERROR_SQUARE] + (1.0 - keep) * error_square
     head[VELOCITY_SQUARE] = keep * head[VELOCITY_SQUARE] + (1.0 - keep) * velocity_square
     if int(head[LEARNER]) != REINFORCEMENT and head[VELOCITY_SQUARE] > 0.0:

@@ -90,6 +90,32 @@ def test_the_learner_none_learns_nothing(prior: str) -> None:
     np.testing.assert_array_equal(world.named["weights"], before)
 
 
+@pytest.mark.parametrize("learner", ["none", *MODELS, "reinforcement"])
+def test_samples_stay_within_their_parts_of_the_memory(learner: str) -> None:
+    world = naive(learner, rule={"trials": 2} if learner == "batched" else {})
+    behind = ["curiosity", "babbled", "views", "body", "motion", "imagined", "log"]
+    before = [world.named[name].copy() for name in behind]
+    world.run(2600)  # more samples than a trial has room for, and no trial ends
+    for name, part in zip(behind, before, strict=True):
+        np.testing.assert_array_equal(world.named[name], part, err_msg=name)
+
+
+def test_a_cursor_that_rests_on_its_target_says_nothing_about_confidence() -> None:
+    world = naive("regression", n_units=40, rule={"ridge": 10.0}, sight_noise_cm_s=4.0)
+    for trial in range(20):
+        world.target = np.array([6.0, 0.0]) * (-1.0) ** trial
+        world.run(200)
+    confident = world.head[mind.CONFIDENCE]
+    assert confident > 0.4
+    world.run(6000)  # a minute on the target, in which nothing is to be seen but noise
+    assert np.hypot(*world.velocity) < 3.0
+    assert world.head[mind.CONFIDENCE] == pytest.approx(confident, abs=0.05)
+    world.tool = -world.tool  # what it then foretells is wrong as soon as it moves
+    world.target = np.array([6.0, 0.0])
+    world.run(200)
+    assert world.head[mind.CONFIDENCE] < confident - 0.05
+
+
 def test_each_learner_learns_when_its_hypothesis_says() -> None:
     changed = {}
     for learner in (*MODELS, "reinforcement"):
