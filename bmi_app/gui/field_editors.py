@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinB
 from bmi_app import plugins
 from bmi_app.gui.path_editor import PathEditor, path_kind
 from bmi_app.gui.protocol_document import ABSENT
+from protocols.rig import PLUGIN_CHOICES
 from protocols.wording import describe_allowed, inner_type
 
 _ABSENT = "not set"
@@ -77,13 +78,13 @@ class NumberEditor(QDoubleSpinBox):
 
 
 class ChoiceEditor(QComboBox):
-    """Choose one of a few words; `none` stands for an absent key."""
+    """Choose one of a few words; the word `absent` stands for an absent key."""
 
     edited = pyqtSignal(object)
 
-    def __init__(self, words: list[str], optional: bool, parent: QWidget | None = None) -> None:
+    def __init__(self, words: list[str], optional: bool, absent: str = "none", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._optional = optional
+        self._optional, self._absent = optional, absent
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.set_words(words)
         self.activated.connect(lambda _: self.edited.emit(ABSENT if self.currentData() is None else self.currentData()))
@@ -93,7 +94,7 @@ class ChoiceEditor(QComboBox):
         kept = self.currentData()
         self.clear()
         if self._optional:
-            self.addItem("none", None)
+            self.addItem(self._absent, None)
         for word in words:
             self.addItem(word, word)
         self.show_value(kept)
@@ -195,6 +196,8 @@ def editor_of(
         return ChoiceEditor([str(word) for word in get_args(inner)], optional=info.default is None)
     if key in ("population", "push", "pull"):
         return ChoiceEditor([], optional=True)
+    if key in PLUGIN_CHOICES:
+        return ChoiceEditor([], optional=info.default is None, absent=_ABSENT)
     if container is None and inner is bool:
         return SwitchEditor()
     if container is None and inner in (int, float):

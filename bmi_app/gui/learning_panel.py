@@ -28,7 +28,7 @@ from bmi_app.gui.weight_changes import WeightChange
 from bmi_app.record.audit import verdict_words
 
 _LISTED = 300
-_FROM_PX = {0: 190, 4: 300}  # the width of the list from which a column is shown
+_FROM_PX = {0: 320, 4: 220}  # the width of the list from which a column is shown
 _TICK = Qt.ItemDataRole.UserRole
 
 

@@ -4,10 +4,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bmi_app.record.audit import verdict_words
 from bmi_app.rt import cells
 from bmi_app.rt.records import CommandKind, EventKind, StopReason, UpdateCause
 from bmi_app.session.attach import Attachment
 
+_TICK_REFUSALS_S = 5.0  # a rule that acts in each tick may be refused in each
+_ADOPTED = {
+    UpdateCause.ADOPTED: "weights adopted (undo or load)",
+    UpdateCause.FIT: "fitted decoder adopted",
+    UpdateCause.STAGED: "staged update adopted",
+}
+_WORDS = {
+    EventKind.NOTE: "note: {}",
+    EventKind.NO_FIT: "no fit: {}",
+    EventKind.OUTPUT_FAILED: "OUTPUT FAILED: {}",
+}
 _VALUED = (CommandKind.ASSIST, CommandKind.LEARNING_RATE)
 
 
@@ -20,11 +32,12 @@ class Narrator:
         self._populations = list(attachment.protocol.population_indices())
         self._axes = [letter for letter, _ in attachment.protocol.axes.items()]
         self._commands_tail = 0
-        self._events_tail = 0
+        self._events_tail = self._words_tail = 0
+        self._refusal_told_tick = -(10**9)
 
     def fresh_lines(self) -> list[str]:
         """Return a line for each command and event since the last call, in the order of their ticks."""
-        told = sorted([*self._commands(), *self._events()], key=lambda line: line[0])
+        told = sorted([*self._commands(), *self._events(), *self._words()], key=lambda line: line[0])
         return [f"{text} · tick {tick:,} ({(tick + 1) * self._tick_s:.2f} s)" for tick, text in told]
 
     def _commands(self) -> Iterator[tuple[int, str]]:
@@ -42,7 +55,7 @@ class Narrator:
             elif kind in _VALUED:
                 name = f"{name} {float(command['value']):g}"
             elif kind == CommandKind.ADOPT:
-                name = "weights adopted (undo or load)"
+                name = _ADOPTED.get(UpdateCause(int(command["value"])), "weights adopted")
             elif kind == CommandKind.REWARD:
                 name = "reward by the operator"
             elif kind == CommandKind.LEARNING:
@@ -55,8 +68,25 @@ class Narrator:
         self._events_tail, events = self._attachment.events_since(self._events_tail)
         for event in events:
             text = self._event_text(int(event["kind"]), int(event["code"]))
+            if event["kind"] == EventKind.UPDATE_REJECTED and not self._tells_refusal(int(event["tick"])):
+                continue
             if text:
                 yield int(event["tick"]), text
+
+    def _tells_refusal(self, tick: int) -> bool:
+        """Tell whether the last refusal that was told is long ago."""
+        if (tick - self._refusal_told_tick) * self._tick_s < _TICK_REFUSALS_S:
+            return False
+        self._refusal_told_tick = tick
+        return True
+
+    def _words(self) -> Iterator[tuple[int, str]]:
+        words = self._attachment.arrays["words"]
+        head = int(self._attachment.arrays["ctl"][cells.WORDS_HEAD])
+        first = max(self._words_tail, head - len(words) // 2)
+        self._words_tail = head
+        for said in words[np.arange(first, head) & (len(words) - 1)]:
+            yield int(said["tick"]), _WORDS[EventKind(int(said["kind"]))].format(said["text"].decode(errors="replace"))
 
     def _event_text(self, kind: int, code: int) -> str:
         """Return what an event says, or nothing for those that the panels show anyway."""
@@ -69,6 +99,8 @@ class Narrator:
             return "source is back"
         if kind == EventKind.UPDATE_REJECTED:
             return f"weight update rejected ({UpdateCause(code).name.lower()})"
+        if kind in (EventKind.DIVERGED, EventKind.PROBATION_OVER):
+            return f"guard: {verdict_words(code)}"
         if kind == EventKind.SESSION_STOP:
             return f"session ends: {StopReason(code).name.lower().replace('_', ' ')}"
         return ""

@@ -1,7 +1,7 @@
 """Lay out the whole form of a protocol, in tabs that follow the order in which one is thought up."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -13,7 +13,7 @@ from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.section_form import SectionForm
 from bmi_app.gui.settings_form import SettingsForm
 from protocols.neurons import Neurons
-from protocols.rig import Driver, Output, Safety, Session, Subject
+from protocols.rig import PLUGIN_CHOICES, Driver, Output, Safety, Session, Subject
 from protocols.schema import Protocol
 from protocols.signal import Axis, Decoder, Learning, Tick, Units, Workspace
 from protocols.task import Block, Task
@@ -46,6 +46,7 @@ class ProtocolForm(QTabWidget):
         self.outputs = EntriesForm("output", Output, "outputs", _output_in_words, "kind")
         decoder, learning = SettingsForm(Decoder, "decoder", "kind"), SettingsForm(Learning, "learning", "rule")
         driver, subject = SettingsForm(Driver, "driver", "kind"), SettingsForm(Subject, "subject", "kind")
+        self.subject = _form(Subject)
         self.settings = (decoder, learning, driver, subject)
         self.pages: list[tuple[str, list[Any]]] = [
             ("General", [general, SectionForm("Session", Session, "session"), _form(Workspace), _form(Tick)]),
@@ -55,7 +56,7 @@ class ProtocolForm(QTabWidget):
             ("Task", [_form(Task)]),
             ("Blocks", [self.blocks]),
             ("Rig", [_form(Driver), driver, _form(Safety)]),
-            ("Subject", [_form(Subject), subject, _form(Neurons)]),
+            ("Subject", [self.subject, subject, _form(Neurons)]),
             ("Outputs", [self.outputs]),
         ]
         for title, forms in self.pages:
@@ -99,6 +100,8 @@ class ProtocolForm(QTabWidget):
         """Make the forms of the plugins' settings, by the path of the table that names each."""
         for form in self.settings:
             form.show_plugin(models.get(form.table))
+        for name, words in _choices(models.get("subject")).items():
+            self.subject.offer(name, words)
         self.outputs.show_plugins(models)
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
@@ -116,6 +119,14 @@ class ProtocolForm(QTabWidget):
 
 def _form(model: Any) -> SectionForm:
     return SectionForm(model.__name__, model, model.__name__.lower())
+
+
+def _choices(settings: type[BaseModel] | None) -> dict[str, list[str]]:
+    """Return the words that a subject allows for the keys that it takes from its table."""
+    fields = settings.model_fields if settings is not None else {}
+    return {
+        key: [str(word) for word in get_args(fields[key].annotation)] if key in fields else [] for key in PLUGIN_CHOICES
+    }
 
 
 def _block_in_words(block: dict[str, Any]) -> str:

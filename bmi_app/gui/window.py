@@ -240,9 +240,7 @@ class OperatorWindow(QMainWindow):
 
     def _tell_answer(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
         """Echo what stands in no ring of the live file; all else is told by the narrator."""
-        if request["do"] == "note":
-            self.log.say(f"note: {request['text']} · tick {answer['tick']:,}")
-        elif request["do"] == "save_weights":
+        if request["do"] == "save_weights":
             self.log.say(f"weights saved to {answer['file']}")
 
     def _forget_subject(self) -> None:

@@ -13,6 +13,7 @@ from bmi_app.rt import cells, records, state
 # Bins that a spike may lie ahead of the tick in which it arrives, before its stamp counts as one from the future.
 FUTURE_TICKS = 64
 N_STAGING_SLOTS = 4
+N_WORDS_SLOTS = 32
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "weights_log": (records.WEIGHTS, (sizes.weight_slots,)),
         "weights_rows": (f8, (sizes.weight_slots, sizes.weight_words)),
         "updates": (records.UPDATE, (sizes.update_slots,)),
+        "words": (records.WORDS, (N_WORDS_SLOTS,)),
         "queue": (records.COMMAND, (sizes.command_slots,)),
         "staging": (f8, (N_STAGING_SLOTS, blob)),
     }

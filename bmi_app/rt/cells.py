@@ -32,5 +32,6 @@ SOURCE_FAULT = 22 * _LINE  # acquisition: an error code of the driver, 0 for non
 HAND = 23 * _LINE  # acquisition: the driver's hand, as `bmi_app.rt.hand` packs it
 PERSONS_HAND = 24 * _LINE  # control: the hand that a view tells of; beside it the local clock of when
 UPDATES_HEAD = 25 * _LINE  # decode
+WORDS_HEAD = 26 * _LINE  # the engine's Python threads, under a lock
 
-N_WORDS = 26 * _LINE
+N_WORDS = 27 * _LINE

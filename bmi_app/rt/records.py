@@ -312,6 +312,10 @@ UPDATE = np.dtype(
     ]
 )
 
+# What the engine's Python threads have to say to every view; the journal has it whole.
+WORDS_BYTES = 240
+WORDS = np.dtype([("tick", "<i8"), ("kind", "<i8"), ("text", f"S{WORDS_BYTES}")])  # kind: EventKind; text: UTF-8
+
 RECORDS: dict[str, np.dtype] = {
     "spikes": SPIKE,
     "frames": FRAME,

@@ -17,13 +17,14 @@ from bmi_app.rt.clock import now_s
 from bmi_app.rt.hand import tell_persons_hand
 from bmi_app.rt.log import hash_weights
 from bmi_app.rt.memory import named_parts
-from bmi_app.rt.records import EVENT, CommandKind, EventKind, TaskState, UpdateCause
+from bmi_app.rt.records import EVENT, WORDS_BYTES, CommandKind, EventKind, TaskState, UpdateCause
 from bmi_app.rt.ring import read_cell, write_cell
 from bmi_app.session import commands, saved_decoder, staging
 from bmi_app.session.build import Core
 from bmi_app.session.commands import CommandError
 from bmi_app.session.refit import Refitter, Staged
 
+_TOLD = (EventKind.NOTE, EventKind.NO_FIT, EventKind.OUTPUT_FAILED)  # to every view
 _MOST_UNSAVED = 64  # the smallest ring that commands write to holds 256 records
 
 
@@ -57,6 +58,7 @@ class Operator:
         self._acted: dict[int, int] = {}
         self.refitter = Refitter(core)
         self._adopting, self._queueing = Lock(), Lock()  # the staging thread sends adoptions too
+        self._telling = Lock()
 
     def handle(self, request: Any) -> tuple[int | None, dict[str, Any]]:
         """Do a request; return the id of the queued command, if any, and what to answer beside its tick.
@@ -103,7 +105,19 @@ class Operator:
         """Journal words that belong to the latest tick; return that tick. May be called from any thread."""
         event = event_now(self._core, kind, now_s(), code, value)
         self._drain.add_event(event, text)
-        return int(event["tick"][0])
+        tick = int(event["tick"][0])
+        if kind in _TOLD:
+            self._tell(tick, kind, text)
+        return tick
+
+    def _tell(self, tick: int, kind: EventKind, text: str) -> None:
+        """Say it to every view."""
+        words = self._core.arrays["words"]
+        cut = text.encode()[:WORDS_BYTES].decode(errors="ignore").encode()  # no half letters
+        with self._telling:
+            head = read_cell(self._ctl, cells.WORDS_HEAD)
+            words[head & (len(words) - 1)] = (tick, int(kind), cut)
+            write_cell(self._ctl, cells.WORDS_HEAD, head + 1)
 
     def adopt_staged(self, staged: Staged) -> None:
         """Journal what was computed beside the tick, and have it adopted; for the staging thread."""

@@ -155,3 +155,19 @@ def test_a_second_window_sees_what_the_first_commanded(
     other = window(running._attachment.folder)
     assert "move unit 3 to control · tick " in other.log.toPlainText()
     assert Attachment(running._attachment.folder).arrays["unit_population"][3] == 2
+
+
+def test_a_fit_at_one_click_is_told_of_whatever_came_of_it(engine: Any, window: Any, qtbot: Any) -> None:
+    _, folder = engine("decoder.kind=linear", "learning.history_s=60", "decoder.scramble=0.3", "blocks.0.duration_s=3")
+    shown = window(folder)
+    qtbot.mouseClick(shown.live.learning.fit, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "no fit: " in shown.log.toPlainText(), timeout=30_000)  # nothing to fit to yet
+    before = shown.source.model().weights
+    qtbot.waitUntil(lambda: len(shown.source.trials.ended) > 1, timeout=60_000)
+    qtbot.mouseClick(shown.live.learning.fit, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "fitted decoder adopted · tick " in shown.log.toPlainText(), timeout=30_000)
+    qtbot.waitUntil(lambda: "fit" in [change.cause for change in shown.source.changes.listed], timeout=10_000)
+    fit = next(change for change in shown.source.changes.listed if change.cause == "fit")
+    assert fit.error_after_cm_s < fit.error_before_cm_s
+    assert not np.array_equal(shown.source.model().weights, before)
+    shown.leave()
