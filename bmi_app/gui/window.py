@@ -15,7 +15,6 @@ from bmi_app.gui.docks import Docks
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.hand_sender import HandSender, takes_hand
 from bmi_app.gui.log_panel import LogPanel
-from bmi_app.gui.narration import Narrator
 from bmi_app.gui.notice_strip import NoticeStrip
 from bmi_app.gui.result_card import summary_text
 from bmi_app.gui.session_panels import GRID, TABS, SessionPanels
@@ -27,6 +26,7 @@ from bmi_app.gui.task_view import TaskView
 from bmi_app.gui.worker import Worker
 from bmi_app.rt.records import Flag
 from bmi_app.session.attach import Attachment
+from bmi_app.session.narration import Narrator
 from bmi_app.session.observe import Figures, Observer, Phase, ending
 
 _FIGURES_S = 0.2  # figures that change faster cannot be read

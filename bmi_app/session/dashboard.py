@@ -8,6 +8,7 @@ import numpy as np
 
 from bmi_app.rt.records import Outcome, TaskState
 from bmi_app.session.attach import Attachment
+from bmi_app.session.narration import Narrator
 from bmi_app.session.observe import (
     Figures,
     Observer,
@@ -46,13 +47,15 @@ def watch(attachment: Attachment, console: "Console", until_s: float | None = No
     from bmi_app.session.priority import lower_view
 
     lower_view()
-    observer = Observer(attachment)
+    observer, narrator = Observer(attachment), Narrator(attachment)
     give_up_s = time.monotonic() + until_s if until_s is not None else np.inf
     drawn = console.is_terminal and not console.is_dumb_terminal
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") if drawn else nullcontext() as live:
         printed_s, printed = -np.inf, None
         while True:
             figures = observer.figures()
+            for line in narrator.fresh_lines():  # above what is redrawn
+                console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
             if live is not None:
                 live.update(picture(attachment, figures, console), refresh=True)
             elif figures.phase != printed or time.monotonic() - printed_s >= _LINE_S:

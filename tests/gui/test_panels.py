@@ -9,12 +9,12 @@ from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QApplication
 
 from bmi_app.gui.log_panel import LogPanel
-from bmi_app.gui.narration import Narrator
 from bmi_app.gui.plots import round_up
 from bmi_app.gui.task_view import TaskView
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.rt.records import EventKind, StopReason, TaskState, UpdateCause
 from bmi_app.session.attach import Attachment
+from bmi_app.session.narration import Narrator
 from bmi_app.session.observe import Observer
 
 

@@ -241,7 +241,8 @@ def test_watching_ends_with_the_session_and_prints_few_lines_into_a_file(
     file = io.StringIO()
     console = Console(width=80, file=file)
     watch(Attachment(session.folder), console, until_s=0.5)
-    lines = file.getvalue().splitlines()
+    told, lines = file.getvalue().splitlines()[:2], file.getvalue().splitlines()[2:]
+    assert [line.partition(" · tick ")[0] for line in told] == ["block 1: rest", "block 2: closed loop"]
     assert len(lines) == 2
     assert lines[0].startswith("00:05  running, move to the target; trial 1, 0 of 0; ")
     session_folder.write_summary(session.folder, {})
