@@ -14,6 +14,7 @@ RUN_ARGS ?= center_out --driver simulated --duration 60 $(VIEW)
 
 run: setup
 	@$(BIN)/bmi run $(RUN_ARGS)
+	@echo "next: $(BIN)/bmi gui opens the program (choose or edit a protocol, run it, replay it); $(BIN)/bmi --help lists the commands" >&2
 
 # Tests of timing need the processor for themselves, so they run last and one at a time.
 test:

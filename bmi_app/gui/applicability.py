@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+_LEARNS = ("tick", "trial", "reward", "block", "seconds")
 _WITH_TRIALS = ("observation", "closed_loop", "arm", "isometric", "drawing")
 # Key with the indices of lists left out: (the key beside it on which it depends, the words with which it applies).
 _ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -12,18 +13,22 @@ _ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "units.units_per_channel": ("map", ("channel_unit",)),
     "units.table": ("map", ("table",)),
     "decoder.smoothing_ms": ("smoothing", ("exponential", "boxcar")),
-    "learning.rule": ("when", ("tick", "trial", "reward")),
-    "learning.rate": ("when", ("tick", "trial", "reward")),
-    "learning.weight_min": ("when", ("tick", "trial", "reward")),
-    "learning.weight_max": ("when", ("tick", "trial", "reward")),
-    "learning.sample_ms": ("when", ("tick", "trial", "reward")),
-    "learning.settings": ("when", ("tick", "trial", "reward")),
+    "learning.rule": ("when", _LEARNS),
+    "learning.rate": ("when", _LEARNS),
+    "learning.weight_min": ("when", _LEARNS),
+    "learning.weight_max": ("when", _LEARNS),
+    "learning.max_step": ("when", _LEARNS),
+    "learning.on_divergence": ("when", _LEARNS),
+    "learning.every_s": ("when", ("seconds",)),
+    "learning.settings": ("when", _LEARNS),
     "task.count": ("pattern", ("ring",)),
     "task.distance_cm": ("pattern", ("ring",)),
     "task.first_angle_deg": ("pattern", ("ring",)),
     "task.positions_cm": ("pattern", ("list",)),
     "task.margin_cm": ("pattern", ("uniform",)),
-    "task.order": ("pattern", ("ring", "list")),
+    "task.grid": ("pattern", ("grid",)),
+    "task.spacing_cm": ("pattern", ("grid",)),
+    "task.order": ("pattern", ("ring", "list", "grid")),
     "blocks.trials": ("kind", _WITH_TRIALS),
     "blocks.assist": ("kind", ("closed_loop",)),
     "blocks.learning": ("kind", _WITH_TRIALS),

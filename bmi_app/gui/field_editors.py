@@ -152,6 +152,7 @@ class TextEditor(QLineEdit):
         self._shown = text
         if text != self.text():
             self.setText(text)
+            self.setCursorPosition(0)  # of a long text, the beginning is read
 
     def _tell(self) -> None:
         text = self.text().strip()

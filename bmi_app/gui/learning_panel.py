@@ -103,7 +103,8 @@ class LearningPanel(QWidget):
     def redraw(self) -> None:
         """Show what the engine has, and new updates."""
         model = self._source.model()
-        self._show(self.learning, self.learning.isChecked, self.learning.setChecked, model.learning_on)
+        adapts = model.learning_on and self._source.protocol.learning.when != "off"
+        self._show(self.learning, self.learning.isChecked, self.learning.setChecked, adapts)
         self._show(self.follow, self.follow.isChecked, self.follow.setChecked, model.follows_block)
         if not self.assist.isSliderDown():
             percent = round(100 * model.assist)
