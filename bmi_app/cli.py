@@ -126,6 +126,10 @@ def rig(
     protocol: Annotated[str, typer.Argument(help="the protocol whose subject is simulated")],
     duration: Annotated[float | None, typer.Option(help="length (s); default: until Ctrl-C")] = None,
     name: Annotated[str, typer.Option(help="name of the LSL stream")] = "BMI-Rig",
+    log: Annotated[
+        Path | None,
+        typer.Option(help="new file for what the subject learns: a line of JSON a trial (docs/subject.md)"),
+    ] = None,
     overrides: Set = None,
 ) -> None:
     """Be a simulated rig over LSL: spikes out, the cursor's state in."""
@@ -134,7 +138,12 @@ def rig(
     if duration is not None and not duration > 0:
         fail(f"--duration {duration:g}: must be above 0 s")
     try:
-        simulated_rig.rig(load_protocol(protocol, overrides), duration_s=duration, name=name)
+        simulated_rig.rig(
+            load_protocol(protocol, overrides),
+            duration_s=duration,
+            name=name,
+            log=None if log is None else log.expanduser(),
+        )
     except simulated_rig.RigError as error:
         fail(str(error))
 

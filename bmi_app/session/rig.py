@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -24,6 +25,7 @@ from bmi_app.rt.records import FRAME
 from bmi_app.rt.ring import read_cell, read_cell_f8, write_cell, write_cell_f8
 from bmi_app.session import priority
 from bmi_app.session.outlets import Channel, describe
+from bmi_app.session.rig_log import RigLog
 from bmi_app.subject import simulate
 from drivers import rig_loop, simulated
 from protocols.schema import Protocol
@@ -75,6 +77,7 @@ def rig(
     duration_s: float | None = None,
     name: str = "BMI-Rig",
     source_id: str | None = None,
+    log: Path | None = None,
     progress: bool = True,
 ) -> RigRun:
     """Simulate the protocol's subject and its neurons until `duration_s` is over, or Ctrl-C.
@@ -87,23 +90,21 @@ def rig(
     name, source_id
         As announced. Without the second: one that the same rig on the same host always has, so that a session
         finds it again after a restart.
+    log
+        A new file for what the subject learns (`RigLog`).
     progress
         Whether to tell on standard error how it goes.
 
     Raises
     ------
     RigError
-        If the protocol has a block that a hand moves: a rig sends spikes only.
+        If the protocol needs a hand, which does not travel over LSL, or the log cannot be written.
     """
-    for index, block in enumerate(protocol.blocks):
-        if block.kind in HAND_KINDS:
-            raise RigError(
-                f"blocks.{index}.kind: {block.kind!r} is moved by a hand, which a rig cannot send; "
-                'run it with driver.kind = "simulated"'
-            )
+    _refuse_hands(protocol)
     source_id = source_id or f"bmi-rig-{socket.gethostname()}-{protocol.name}-{protocol.session.seed}"
     act = plugins.load("subjects", protocol.subject.kind).ACT
     memory = simulated.build(protocol)
+    learnt = None if log is None else _open_log(log, protocol, memory)
     step_s = float(memory[simulate.STEP_S])
     n_steps = 0 if duration_s is None else max(round(duration_s / step_s), 1)
     ctl = np.zeros(rig_loop.N_WORDS, np.int64)
@@ -138,15 +139,22 @@ def rig(
             memory[simulate.START_S] = now_s() + _LEAD_S
             loop.start()
             while loop.is_alive():
-                status.show(sight.look(), read_cell(ctl, rig_loop.SPIKES))
+                session = sight.look()
+                status.show(session, read_cell(ctl, rig_loop.SPIKES))
+                if learnt is not None:
+                    learnt.take(session)
                 loop.join(_LOOK_S)
     except KeyboardInterrupt:
         interrupted = True
+    except OSError as error:
+        raise RigError(f"{log}: cannot be written: {error.strerror}") from error
     finally:
         write_cell(ctl, rig_loop.STOP, 1)
         if loop.ident is not None:  # Ctrl-C may come before it begins
             loop.join()
         sight.close()
+        if learnt is not None:
+            learnt.close()
         if outlet.have_consumers():
             time.sleep(_LINGER_S)
     return RigRun(
@@ -157,6 +165,34 @@ def rig(
         largest_lag_s=read_cell_f8(ctl, rig_loop.LARGEST_LAG),
         interrupted=interrupted,
     )
+
+
+def _refuse_hands(protocol: Protocol) -> None:
+    """Refuse what needs a hand: a rig sends spikes, and sees the cursor."""
+    for index, block in enumerate(protocol.blocks):
+        if block.kind in HAND_KINDS:
+            raise RigError(
+                f"blocks.{index}.kind: {block.kind!r} is moved by a hand, which a rig cannot send; "
+                'run it with driver.kind = "simulated"'
+            )
+    if protocol.subject.intent == "mouse":
+        raise RigError(
+            "subject.intent: 'mouse' is a person's hand, which a rig cannot see; "
+            'run it with driver.kind = "simulated", or take subject.intent = "target"'
+        )
+
+
+def _open_log(path: Path, protocol: Protocol, memory: np.ndarray) -> RigLog:
+    """Begin the log of what the subject learns."""
+    subject = simulated.subject_parts(protocol, memory)
+    if "log" not in subject:
+        raise RigError(f"--log {path}: a subject of kind {protocol.subject.kind!r} learns nothing that could be logged")
+    try:
+        return RigLog(path, subject, protocol.n_axes)
+    except FileExistsError:
+        raise RigError(f"--log {path}: exists already; name a new file") from None
+    except OSError as error:
+        raise RigError(f"--log {path}: cannot be written: {error.strerror}") from error
 
 
 class _Sight:

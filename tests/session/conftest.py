@@ -21,10 +21,12 @@ PATIENCE_S = 30.0  # only a failing test waits so long
 
 RIG = """
 import dataclasses, json, sys
+from pathlib import Path
 from bmi_app.session.rig import rig
 from protocols.load import load
 name, source_id, *overrides = json.loads(sys.argv[1])
-print(json.dumps(dataclasses.asdict(rig(load(name, overrides), source_id=source_id, progress=False))))
+log = Path(overrides.pop().removeprefix("log=")) if overrides and overrides[-1].startswith("log=") else None
+print(json.dumps(dataclasses.asdict(rig(load(name, overrides), source_id=source_id, log=log, progress=False))))
 """
 STREAM = """
 import json, sys

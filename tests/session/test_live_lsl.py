@@ -1,7 +1,9 @@
 """Sessions over LSL with the simulated rig in another process: the loop closes, and survives what sources do."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pylsl
@@ -118,6 +120,37 @@ def test_a_source_that_is_killed_freezes_the_cursor_until_it_is_back(
     assert after["spikes"].mean() > 5
     assert np.ptp(after["cursor_x_cm"]) + np.ptp(after["cursor_y_cm"]) > 1  # and the rig sees the session again
     assert TaskState.MOVE in after["state"]
+
+
+def test_a_subject_learns_the_tool_of_a_session_that_it_sees_over_lsl(
+    start_source, start_session, tmp_path: Path
+) -> None:
+    log = tmp_path / "learnt.jsonl"
+    rig = start_source(RIG, "learning_subject", "subject.neurons=srm", "subject.learner=lms", f"log={log}")
+    short = (
+        "blocks=[{kind='rest',duration_s=0.5},{kind='closed_loop'}]",
+        "task.timeout_ms=400",
+        "task.inter_trial_ms=100",
+        "task.failed_ms=50",
+        "session.trials=8",
+    )
+    session = start_session("learning_subject", *short)
+    assert session.summary()["dropped_spikes"] == 0
+    result = rig.interrupt()
+    assert result["sessions"] == [session.folder.name]
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [row["trial"] for row in rows] == list(range(len(rows)))
+    assert len(rows) >= 6  # the last may end with the session, before it is seen
+    assert {row["session"] for row in rows} == {session.folder.name}
+    assert sum(row["samples"] for row in rows) > 10
+    models = np.array([row["model"] for row in rows])
+    assert models.shape == (len(rows), 2, 97)
+    assert np.linalg.norm(models[-1]) > np.linalg.norm(models[0]) > 0.0
+    recording = session.recording()
+    assert len(recording.subject) == 0  # the source's own knowledge does not travel
+    start_s, edges_s = recording.session["start_s"], recording.frames["edge_s"]
+    assert all(start_s < row["time_s"] <= edges_s[-1] for row in rows)
+    assert replaying.verify(session.folder)["exact"]
 
 
 def test_two_rigs_that_match_are_refused_and_named(start_session, source_id) -> None:

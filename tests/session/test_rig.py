@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pylsl
@@ -127,6 +128,29 @@ def test_a_subject_whose_hand_would_have_to_travel_is_refused(source_id: str) ->
     protocol = load("center_out", ['blocks=[{kind="arm"}]', "subject.kind=arm"])
     with pytest.raises(RigError, match=r"blocks\.0\.kind: 'arm' is moved by a hand, .*driver\.kind"):
         rig(protocol, duration_s=1.0, source_id=source_id, progress=False)
+
+
+def test_a_subject_that_follows_a_persons_hand_is_refused(source_id: str) -> None:
+    protocol = load("learning_subject", ["subject.intent=mouse"])
+    with pytest.raises(
+        RigError, match=r"^subject\.intent: 'mouse' is a person's hand, .*subject\.intent = \"target\"$"
+    ):
+        rig(protocol, duration_s=1.0, source_id=source_id, progress=False)
+
+
+def test_a_log_that_cannot_be_is_refused_and_nothing_is_overwritten(source_id: str, tmp_path: Path) -> None:
+    there = tmp_path / "there.jsonl"
+    there.write_text("mine")
+    for protocol, path, message in (
+        ("learning_subject", there, "exists already"),
+        ("learning_subject", tmp_path / "no" / "log.jsonl", "No such file"),
+        ("center_out", tmp_path / "log.jsonl", "'plain' learns nothing"),
+    ):
+        with pytest.raises(RigError, match=message) as caught:
+            rig(load(protocol), duration_s=1.0, source_id=source_id, log=path, progress=False)
+        assert str(path) in str(caught.value)
+    assert there.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [there]
 
 
 @pytest.mark.parametrize("neurons", ["poisson", "srm"])
