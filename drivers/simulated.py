@@ -44,18 +44,20 @@ class Driver:
     ----------
     act
         The subject's kernel, which the engine hands to POLL.
+    subject : dict of ndarray
+        The subject's memory by name, once it is open.
     """
 
     def __init__(self, protocol: Protocol, settings: Settings) -> None:
         self._protocol = protocol
         self.memory = np.zeros(simulate.HEADER)
-        self._subject: dict[str, np.ndarray] = {}
+        self.subject: dict[str, np.ndarray] = {}
         self.act = plugins.load("subjects", protocol.subject.kind).ACT
 
     def open(self, timeout_s: float) -> SourceInfo:
         """Build the subject; nothing can be missing."""
         self.memory = build(self._protocol)
-        self._subject = subject_parts(self._protocol, self.memory)
+        self.subject = subject_parts(self._protocol, self.memory)
         return SourceInfo(
             name="simulated",
             type="SpikeEvents",
@@ -80,7 +82,7 @@ class Driver:
 
     def learnt(self, already: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
         """Return what the subject has logged since its first `already` records; see `read_records`."""
-        return read_records(self._subject, already)
+        return read_records(self.subject, already)
 
     def close(self) -> None:
         """Have nothing to let go."""

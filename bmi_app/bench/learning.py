@@ -78,7 +78,11 @@ class Trials:
         return float(self.end_min[reached[0] + _WINDOW_TRIALS - 1]) if len(reached) else None
 
 
-def run_trials(protocol: Protocol, watch: Callable[[Core, simulated.Driver], object] = lambda *_: None) -> Trials:
+def run_trials(
+    protocol: Protocol,
+    watch: Callable[[Core, simulated.Driver], object] = lambda *_: None,
+    prepare: Callable[[simulated.Driver], object] = lambda _: None,
+) -> Trials:
     """Run a simulated session as fast as the machine can, and keep nothing but its trials.
 
     Parameters
@@ -87,10 +91,13 @@ def run_trials(protocol: Protocol, watch: Callable[[Core, simulated.Driver], obj
         With the simulated driver.
     watch
         Called again and again, before the rings go round, to take from them what else is wanted.
+    prepare
+        Called once, when the subject has been built.
     """
     core = build(protocol, frame_slots=_FRAME_SLOTS, spike_slots=_SPIKE_SLOTS)
     driver = simulated.Driver(protocol, simulated.Settings())
     driver.open(0.0)
+    prepare(driver)
     ctl, events = core.arrays["ctl"], core.arrays["events"]
     ends: list[np.ndarray] = []
     tail = 0

@@ -34,6 +34,12 @@ def test_modulation_is_what_the_inverse_asks_of_driving_and_control_units() -> N
     assert control == pytest.approx(10.0 * 0.08 / (64 * 0.08**2 + 0.01))
 
 
+def test_control_units_share_is_the_mean_over_sessions_that_ask_for_any() -> None:
+    modulation_hz = [[[4.0, 2.0], [2.0, 0.5]], [[0.0, 0.0], [2.0, 1.5]]]  # [session][time][driving, control]
+    np.testing.assert_allclose(tables.control_share({"modulation_hz": modulation_hz}), [0.5, 0.5])
+    assert np.isnan(tables.control_share({"modulation_hz": [[[0.0, 0.0]]]})).all()
+
+
 def test_the_learners_learn_in_a_short_session_and_none_does_not() -> None:
     shares = {}
     for learner in ("none", "regression", "lms"):

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,15 @@ science_app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
 Figure = Annotated[Path | None, typer.Option(help="draw it into this picture (needs matplotlib)")]
+
+
+class Prior(StrEnum):
+    """Name what a subject knows of the tool at first."""
+
+    nothing = "nothing"
+    nominal = "nominal"
+
+
 Jobs = Annotated[int, typer.Option(min=1, help="sessions at once")]
 
 
@@ -66,6 +76,60 @@ def science_curiosity(
     from bmi_app.bench.science import curiosity
 
     show_checks(curiosity.measure(seeds, say), as_json)
+
+
+@science_app.command("coadaptation")
+def science_coadaptation(
+    seeds: Annotated[int, typer.Option(min=1, help="sessions of each pair")] = 3,
+    minutes: Annotated[float, typer.Option(min=10, help="simulated length of a session (min), in tens")] = 30.0,
+    knows: Annotated[Prior, typer.Option(help="what the subject knows of the tool at first")] = Prior.nothing,
+    faster: Annotated[float, typer.Option(min=0, help="factor on the rates of the decoder")] = 1.0,
+    decoder_waits: Annotated[bool, typer.Option(help="let the decoder learn only after ten minutes")] = False,
+    jobs: Jobs = 2,
+    figure: Figure = None,
+    as_json: Json = False,
+) -> None:
+    """Measure what comes of it when subject and decoder both learn, for each pair of rules."""
+    from bmi_app.bench.science import coadaptation, pictures, tables
+
+    check_figure(figure)
+    report = coadaptation.measure(seeds, minutes, knows.value, faster, decoder_waits, jobs, say)
+    show(report, tables.coadaptation, pictures.coadaptation, figure, as_json)
+
+
+@science_app.command("movement")
+def science_movement(
+    minutes: Annotated[float, typer.Option(min=0.5, help="simulated time of each size and delay (min)")] = 30.0,
+    jobs: Jobs = 2,
+    figure: Figure = None,
+    as_json: Json = False,
+) -> None:
+    """Measure movement time against distance and radius, by two laws, and what added delay costs."""
+    from bmi_app.bench.science import movement, pictures, tables
+
+    check_figure(figure)
+    show(movement.measure(minutes, jobs, say), tables.movement, pictures.movement, figure, as_json)
+
+
+@science_app.command("yardstick")
+def science_yardstick(
+    file: Annotated[Path, typer.Argument(help="exampleData.mat of Golub et al. 2018")],
+    seeds: Annotated[int, typer.Option(min=1, help="sessions of each learner")] = 3,
+    minutes: Annotated[float, typer.Option(min=15, help="simulated length of a session (min)")] = 60.0,
+    jobs: Jobs = 2,
+    figure: Figure = None,
+    as_json: Json = False,
+) -> None:
+    """Hold simulated learners of a perturbed map against a monkey that learnt it."""
+    from bmi_app.bench.science import pictures, tables, yardstick
+    from bmi_app.record.formats.source import RecordingError
+
+    check_figure(figure)
+    try:
+        report = yardstick.measure(file.expanduser(), seeds, minutes, jobs, say)
+    except RecordingError as error:
+        fail(str(error))
+    show(report, tables.yardstick, pictures.yardstick, figure, as_json)
 
 
 def check_figure(figure: Path | None) -> None:

@@ -44,12 +44,15 @@ class Clouds:
     counts : ndarray, shape (bins, units), float32
     angles_deg : ndarray, shape (bins,)
         Direction from cursor to target to which the file assigns the bin.
+    toward : ndarray, shape (bins, 2)
+        Direction from cursor to target, to the point: unit vectors.
     vraw_mm_s : dict of ndarray, shape (bins, 2)
         `M2 @ u + m0` of each mapping, as the file gives it: the velocity without `M1`.
     """
 
     counts: np.ndarray
     angles_deg: np.ndarray
+    toward: np.ndarray
     vraw_mm_s: dict[MappingName, np.ndarray]
 
 
@@ -72,6 +75,7 @@ class GolubRecording:
         return Clouds(
             counts=np.concatenate([before.counts, after.counts]),
             angles_deg=np.concatenate([before.angles_deg, after.angles_deg]),
+            toward=np.concatenate([before.toward, after.toward]),
             vraw_mm_s={
                 name: np.concatenate([before.vraw_mm_s[name], after.vraw_mm_s[name]]) for name in before.vraw_mm_s
             },
@@ -141,6 +145,7 @@ def _clouds(fields: dict[str, Any]) -> Clouds:
     return Clouds(
         counts=np.ascontiguousarray(np.concatenate(spikes, axis=1).T, np.float32),
         angles_deg=np.repeat(np.asarray(fields["angles"], np.float64), [one.shape[1] for one in spikes]),
+        toward=np.ascontiguousarray(np.concatenate(list(fields["cursorToTargetDirection"]), axis=1).T, np.float64),
         vraw_mm_s={
             name: np.ascontiguousarray(np.concatenate(list(fields[f"vraw_{name}"]), axis=1).T)
             for name in get_args(MappingName)

@@ -1,0 +1,236 @@
+"""Hold simulated learners against a real one: a monkey that learnt a perturbed map within a day (Golub et al. 2018).
+
+The simulated subjects get the animal's own two maps, its units' mean rates as rates at rest, and the intuitive map as what
+they know; then the perturbed map is theirs to learn. Of both, bins in which a target was sought near the centre are
+measured alike: progress is the velocity toward the target that a map makes of the counts of a bin (M2 u + m0), the Fano
+factor the variance of a unit's counts over their mean, direction by direction.
+"""
+
+import math
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bmi_app.bench.learning import run_trials
+from bmi_app.record.formats import golub
+from bmi_app.rt import cells
+from bmi_app.rt.records import TaskState
+from bmi_app.subject.tool_model import CONSTANT_HZ
+from drivers import simulated
+from protocols.load import load
+from protocols.schema import Protocol
+
+# Without `batched`: the rest that it needs would measure the baselines of the decoder anew, and so change the map.
+LEARNERS = ("none", "regression", "lms", "gated", "reinforcement")
+EDGE_MIN = 5.0  # of the beginning and of the end of a session
+_TICK_MS = 45.0
+_TASK_TICKS = {"hold_ms": 4, "timeout_ms": 110, "inter_trial_ms": 8, "reward_ms": 7, "failed_ms": 7}
+_DIRECTIONS = 8
+_MM_PER_CM = 10.0
+_SPEED_CM_S, _GAIN_PER_S, _LAMBDA = (
+    34.0,
+    3.5,
+    0.01,
+)  # aimed speed: so that its progress with the intuitive map is the animal's
+_DISTANCE_CM, _RADIUS_CM, _NEAR_CM = 15.0, 3.0, 5.0  # the recording holds bins near the centre
+_REACTED_MS = 300.0
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Hold bins of a session in which a target was sought.
+
+    Attributes
+    ----------
+    counts : f8[bin, unit]
+    toward : f8[bin, 2]
+        Direction from cursor to target, unit vectors.
+    time_min : f8[bin]
+    """
+
+    counts: np.ndarray
+    toward: np.ndarray
+    time_min: np.ndarray
+
+    def between(self, begin_min: float, end_min: float) -> "Bins":
+        """Return those of a span."""
+        these = (self.time_min >= begin_min) & (self.time_min < end_min)
+        return Bins(self.counts[these], self.toward[these], self.time_min[these])
+
+
+def measure(file: Path, seeds: int, minutes: float, jobs: int, say: Callable[[str], object]) -> dict[str, Any]:
+    """Measure the recording and every learner; return a report ready for JSON.
+
+    Parameters
+    ----------
+    file
+        `exampleData.mat` of the recording.
+    seeds
+        Sessions of each learner.
+    minutes
+        Length of a session.
+    jobs
+        Sessions at once.
+    say
+        Told what is measured now.
+
+    Raises
+    ------
+    RecordingError
+        If the file is not that recording.
+    """
+    recording = golub.load(file)
+    rows: list[dict[str, Any]] = [{"subject": "monkey", **of_monkey(recording)}]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
+        for name, mapping in recording.mappings.items():
+            m2, m0 = mapping.M2 / _MM_PER_CM, mapping.m0 / _MM_PER_CM
+            np.savez(Path(folder) / f"{name}.npz", M1=mapping.M1, M2=m2, m0=m0)
+        seeds_ = range(1, seeds + 1)
+        say(f"the intuitive map, {seeds} sessions")
+        known = list(
+            pool.map(
+                lambda seed: run(recording, Path(folder), "intuitive", "none", seed, min(4 * EDGE_MIN, minutes)), seeds_
+            )
+        )
+        for learner in LEARNERS:
+            say(f"{learner}, {seeds} sessions")
+            learnt = list(
+                pool.map(
+                    lambda seed, name=learner: run(recording, Path(folder), "perturbed", name, seed, minutes), seeds_
+                )
+            )
+            found = [_compare(recording, *pair, minutes) for pair in zip(known, learnt, strict=True)]
+            rows.append({"subject": learner, **{key: float(np.mean([f[key] for f in found])) for key in found[0]}})
+    for row in rows:
+        gap = row["intuitive_mm_s"] - row["before_mm_s"]
+        row["regained"] = (row["after_mm_s"] - row["before_mm_s"]) / gap
+    return {"seeds": seeds, "minutes": minutes, "rows": rows}
+
+
+def progress_mm_s(mapping: golub.Mapping, counts: np.ndarray, toward: np.ndarray) -> float:
+    """Return the mean speed toward the target, f8[bin, 2], that a map makes of counts, f8[bin, unit]."""
+    return float(((counts @ mapping.M2.T + mapping.m0) * toward).sum(axis=1).mean())
+
+
+def fano_factor(counts: np.ndarray, deg: np.ndarray) -> float:
+    """Return the mean over units and directions of variance over mean; units that are silent are left out."""
+    sector = np.rint(deg / (360.0 / _DIRECTIONS)).astype(int) % _DIRECTIONS
+    found = []
+    for direction in np.unique(sector):
+        these = counts[sector == direction]
+        mean = these.mean(axis=0)
+        fires = mean > 0
+        found.append(these.var(axis=0, ddof=1)[fires] / mean[fires])
+    return float(np.concatenate(found).mean())
+
+
+def of_monkey(recording: golub.GolubRecording) -> dict[str, float]:
+    """Return the measures of the recording."""
+    before, after = recording.clouds("before"), recording.clouds("after")
+    maps = recording.mappings
+    return {
+        "intuitive_mm_s": progress_mm_s(maps["intuitive"], before.counts, before.toward),
+        "before_mm_s": progress_mm_s(maps["perturbed"], before.counts, before.toward),
+        "after_mm_s": progress_mm_s(maps["perturbed"], after.counts, after.toward),
+        "fano_before": fano_factor(before.counts, before.angles_deg),
+        "fano_after": fano_factor(after.counts, after.angles_deg),
+    }
+
+
+def _compare(recording: golub.GolubRecording, known: Bins, learnt: Bins, minutes: float) -> dict[str, float]:
+    """Return the measures of a simulated subject: with the map that it knew, and with the one that it learnt."""
+    maps, late = recording.mappings, learnt.between(minutes - EDGE_MIN, minutes)
+    return {
+        "intuitive_mm_s": progress_mm_s(maps["intuitive"], known.counts, known.toward),
+        # What the firing for the intuitive map makes of the perturbed one: as in the recording.
+        "before_mm_s": progress_mm_s(maps["perturbed"], known.counts, known.toward),
+        "after_mm_s": progress_mm_s(maps["perturbed"], late.counts, late.toward),
+        "fano_before": fano_factor(known.counts, _deg(known.toward)),
+        "fano_after": fano_factor(late.counts, _deg(late.toward)),
+    }
+
+
+def _deg(toward: np.ndarray) -> np.ndarray:
+    return np.asarray(np.degrees(np.arctan2(toward[:, 1], toward[:, 0])))
+
+
+def run(
+    recording: golub.GolubRecording, folder: Path, name: golub.MappingName, learner: str, seed: int, minutes: float
+) -> Bins:
+    """Let a learner that knows the intuitive map use one of the two, `NAME.npz` in the folder."""
+    taken: list[Bins] = []
+    tail = 0
+
+    def watch(core: Any, _: simulated.Driver) -> None:
+        nonlocal tail
+        head = int(core.arrays["ctl"][cells.FRAMES_HEAD])
+        at = np.arange(tail, head) % len(core.arrays["frames"])
+        frames = core.arrays["frames"][at]
+        cursor, target = (np.column_stack([frames[f"{of}_{a}_cm"] for a in "xy"]) for of in ("cursor", "target"))
+        these = (frames["state"] == TaskState.MOVE) & (frames["state_ticks"] * _TICK_MS > _REACTED_MS)
+        these &= np.hypot(*cursor.T) < _NEAR_CM
+        away = (target - cursor)[these]
+        toward = away / np.linalg.norm(away, axis=1, keepdims=True)
+        taken.append(Bins(core.arrays["counts"][at][these].astype(float), toward, frames["edge_s"][these] / 60.0))
+        tail = head
+
+    protocol = _protocol(recording, folder / f"{name}.npz", name, learner, seed, minutes)
+    run_trials(protocol, watch, lambda driver: _teach_intuitive(driver, recording))
+    return Bins(*(np.concatenate([getattr(bins, of) for bins in taken]) for of in ("counts", "toward", "time_min")))
+
+
+def _protocol(
+    recording: golub.GolubRecording, file: Path, name: golub.MappingName, learner: str, seed: int, minutes: float
+) -> Protocol:
+    """Return the protocol of a session with one of the animal's maps, bin for bin as the map was used."""
+    keep = float(np.trace(recording.mappings[name].M1) / 2)
+    return load(
+        "center_out",
+        [
+            f"units.count={recording.epochs['before'].counts.shape[1]}",
+            "populations={}",
+            "axes={x={gain=1.0},y={gain=1.0}}",
+            "decoder.kind=linear",
+            f"decoder.settings.file={file}",
+            "decoder.input=counts",
+            "decoder.smoothing=none",
+            f"tick.period_ms={_TICK_MS}",
+            f"learning.sample_ms={_TICK_MS}",
+            "safety.max_speed_cm_s=100",
+            f"workspace.size_cm={[4 * _DISTANCE_CM] * 2}",
+            "blocks=[{kind='closed_loop'}]",
+            f"task.distance_cm={_DISTANCE_CM}",
+            f"task.target_radius_cm={_RADIUS_CM}",
+            *(f"task.{key}={ticks * _TICK_MS}" for key, ticks in _TASK_TICKS.items()),
+            f"session.seed={seed}",
+            f"session.duration_s={minutes * 60}",
+            "subject.kind=autonomous",
+            f"subject.learner={learner}",
+            f"subject.settings.lag_ms={-_TICK_MS / math.log(keep):.3f}",
+            f"subject.settings.speed_cm_s={_SPEED_CM_S}",
+            f"subject.settings.gain_per_s={_GAIN_PER_S}",
+            f"subject.settings.inversion_lambda={_LAMBDA}",
+        ],
+    )
+
+
+def _teach_intuitive(driver: simulated.Driver, recording: golub.GolubRecording) -> None:
+    """Give the subject the animal's mean rates as rates at rest, and the intuitive map as what it knows."""
+    subject, dt_s = driver.subject, recording.dt_s
+    subject["baseline_hz"][:] = np.maximum(recording.epochs["before"].counts.mean(axis=0) / dt_s, 0.1)
+    mapping = recording.mappings["intuitive"]
+    steady = np.linalg.inv(np.eye(2) - mapping.M1) / _MM_PER_CM  # velocity of a constant firing, cm/s per mm/s
+    model = steady @ mapping.M2 * dt_s
+    if subject["weights"].shape[0] == 2:
+        subject["weights"][:, :-1] = model
+        offset = mapping.M2 @ (subject["baseline_hz"] * dt_s) + mapping.m0
+        subject["weights"][:, -1] = steady @ offset / CONSTANT_HZ
+        subject["inverse"][:] = model.T @ np.linalg.inv(model @ model.T + _LAMBDA * np.eye(2))
+    else:  # reinforcement: it knows what to fire, not what that does
+        subject["weights"][:] = _SPEED_CM_S * np.linalg.pinv(model)
+        subject["inverse"][:] = np.linalg.pinv(model)
