@@ -3,6 +3,9 @@
 For each seed the subject first watches the computer move the cursor (an observation block), and every decoder is fitted to the
 cursor's velocity of that time. `refit_kalman` is then fitted again, to a closed-loop session with the plain Kalman filter, as Gilja et al. (2012)
 did. Then each case runs; what is told is of the second half of its time. The subject is the plain one: it learns nothing.
+
+SmoothBatch is also followed for longer, from a calibrated Kalman filter of which the signs of half of the units are flipped, until
+it has eight successes within a minute: the measure of Orsborn et al. (2012).
 """
 
 import json
@@ -36,6 +39,8 @@ RULES: dict[str, tuple[str, ...]] = {
     "rml": ("learning.rule=rml", "learning.when=trial"),
 }
 DECODERS = ("groupweight", "population_vector", "wiener", "kalman", "refit_kalman")
+_SMOOTHBATCH = ("decoder.scramble=0.5", *RULES["smoothbatch"])
+_SMOOTHBATCH_MIN, _ENOUGH_A_MIN = 30.0, 8
 
 
 @dataclass(frozen=True)
@@ -86,9 +91,11 @@ def measure(
     dict
         `cases`: for each decoder, start and rule the lists, one value a seed, of `success`, `time_s` (median time to target,
         without the hold), `bits_s` (Fitts) and `per_min` (successes). `refit_ratio`: of each seed, the time to target of
-        refit_kalman over that of kalman, both calibrated and without a rule.
+        refit_kalman over that of kalman, both calibrated and without a rule. `smoothbatch`: of each seed, `at_first`
+        (successes in the first minute) and `minutes` until there were eight in a minute; None: not within half an hour.
     """
     cases: dict[tuple[str, str, str], list[dict[str, float | None]]] = {}
+    followed: list[dict[str, float | None]] = []
     for seed in range(1, seeds + 1):
         with tempfile.TemporaryDirectory(prefix="bmi-bench-") as folder:
             bench = Bench(Path(folder), minutes, tuple(overrides))
@@ -99,6 +106,10 @@ def measure(
                     say(f"seed {seed} of {seeds}: {kind}, {start}, {rule}")
                     session = bench.run(seed, *starts[kind], *given)
                     cases.setdefault((kind, start, rule), []).append(_second_half(session))
+            if "kalman" in starts:
+                say(f"seed {seed} of {seeds}: SmoothBatch from half of the signs")
+                longer = Bench(bench.folder, _SMOOTHBATCH_MIN, bench.overrides)
+                followed.append(_from_chance(longer.run(seed, *starts["kalman"], *_SMOOTHBATCH)))
     rows = [
         {"decoder": kind, "start": start, "rule": rule, **{key: [one[key] for one in found] for key in found[0]}}
         for (kind, start, rule), found in cases.items()
@@ -110,6 +121,7 @@ def measure(
         "scramble": _SCRAMBLE,
         "cases": rows,
         "refit_ratio": _refit_ratio(rows),
+        "smoothbatch": {key: [one[key] for one in followed] for key in ("at_first", "minutes")},
     }
 
 
@@ -151,8 +163,7 @@ def _second_half(session: Path) -> dict[str, float | None]:
     dt_s, half = float(recording.session["dt_s"]), len(recording.frames) // 2
     movements = Movements()
     movements.add_frames(recording.frames[half:])
-    events = recording.events[recording.events["tick"] >= half]
-    ends = events[(events["kind"] == EventKind.TRIAL_END) & (events["code"] != Outcome.BLOCK_ENDED)]
+    ends = _ends(recording.events[recording.events["tick"] >= half])
     succeeded = ends["code"] == Outcome.SUCCESS
     return {
         "success": float(succeeded.mean()) if len(ends) else 0.0,
@@ -160,6 +171,23 @@ def _second_half(session: Path) -> dict[str, float | None]:
         "bits_s": movements.measures(dt_s, 0)["fitts_throughput_bits_s"],
         "per_min": float(succeeded.sum() / (half * dt_s) * 60),
     }
+
+
+def _from_chance(session: Path) -> dict[str, float | None]:
+    """Return how many successes the first minute had, and when (min) there were eight within a minute for the first time."""
+    recording = reading.read(session, kinds=("events",))
+    ends = _ends(recording.events)
+    at_min = ends["tick"][ends["code"] == Outcome.SUCCESS] * float(recording.session["dt_s"]) / 60
+    span_min = at_min[_ENOUGH_A_MIN - 1 :] - at_min[: len(at_min) - _ENOUGH_A_MIN + 1]
+    reached = np.flatnonzero(span_min <= 1.0)
+    minutes = float(at_min[reached[0] + _ENOUGH_A_MIN - 1]) if len(reached) else None
+    return {"at_first": float(np.count_nonzero(at_min < 1.0)), "minutes": minutes}
+
+
+def _ends(events: np.ndarray) -> np.ndarray:
+    """Return the ends of the trials that were judged."""
+    judged: np.ndarray = events[(events["kind"] == EventKind.TRIAL_END) & (events["code"] != Outcome.BLOCK_ENDED)]
+    return judged
 
 
 def _refit_ratio(rows: list[dict[str, Any]]) -> list[float]:

@@ -125,6 +125,7 @@ def bench_closed_loop(
     minutes: Annotated[
         float, typer.Option(min=0.5, help="simulated length of a session; its second half counts")
     ] = 6.0,
+    figure: Annotated[Path | None, typer.Option(help="draw the table into this picture (needs matplotlib)")] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol in every session"),
@@ -132,14 +133,18 @@ def bench_closed_loop(
     as_json: Json = False,
 ) -> None:
     """Measure each decoder with each rule that fits it, from a calibrated and from a scrambled start."""
-    from bmi_app.bench import closed_loop, tables
+    from bmi_app.bench import closed_loop, curves, tables
     from bmi_app.session.fitting import FittingError
     from bmi_app.session.prepare import PrepareError
 
+    if figure is not None and importlib.util.find_spec("matplotlib") is None:
+        fail("--figure needs matplotlib; install it with `pip install bmi-app[reports]`")
     try:
         report = closed_loop.measure(seeds, minutes, overrides or (), say)
     except (PrepareError, FittingError) as error:
         fail("; ".join(error.lines))
+    if figure is not None:
+        curves.draw_closed_loop(report, figure.expanduser())
     if as_json:
         print(json.dumps(report))
     else:

@@ -1,4 +1,4 @@
-"""Draw learning curves: the mean over the seeds, and where it lies with 95 % confidence."""
+"""Draw what was measured: the mean over the seeds, and where it lies with 95 % confidence."""
 
 from pathlib import Path
 from typing import Any
@@ -52,3 +52,46 @@ def half_width(success: np.ndarray) -> np.ndarray:
         return np.zeros(success.shape[1])
     spread = success.std(axis=0, ddof=1) / np.sqrt(n_seeds)
     return np.asarray(stats.t.ppf(0.5 + _CONFIDENCE / 2, n_seeds - 1) * spread)
+
+
+_MEASURES = (
+    ("success", "success", (0.0, 1.05)),
+    ("time_s", "time to target (s)", (0.0, None)),
+    ("bits_s", "Fitts (bits/s)", (0.0, None)),
+)
+_STARTS = {"calibrated": ("#0072B2", "o", -0.15), "scrambled": ("#D55E00", "s", 0.15)}
+
+
+def draw_closed_loop(report: dict[str, Any], path: Path) -> None:
+    """Draw the report of `bmi_app.bench.closed_loop.measure` into a picture; needs matplotlib."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    pairs = list(dict.fromkeys((case["decoder"], case["rule"]) for case in report["cases"]))
+    figure = Figure(figsize=(9.0, 1.6 + 0.26 * len(pairs)), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(_MEASURES), sharey=True)
+    for axes, (key, label, limits) in zip(panels, _MEASURES, strict=True):
+        for case in report["cases"]:
+            values = np.array([value for value in case[key] if value is not None])
+            if len(values) == 0:
+                continue
+            colour, marker, shift = _STARTS[case["start"]]
+            place = pairs.index((case["decoder"], case["rule"])) + shift
+            half = float(half_width(values[:, None])[0])
+            axes.errorbar(values.mean(), place, xerr=half, color=colour, marker=marker, markersize=4, linewidth=1)
+        for boundary in range(1, len(pairs)):
+            if pairs[boundary][0] != pairs[boundary - 1][0]:
+                axes.axhline(boundary - 0.5, color="black", linewidth=0.5)
+        axes.set(xlabel=label, xlim=limits)
+        axes.grid(axis="x", linewidth=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_yticks(range(len(pairs)), [f"{decoder}, {rule}" for decoder, rule in pairs], fontsize=8)
+    panels[0].set_ylim(len(pairs) - 0.5, -0.5)
+    for name, (colour, marker, _) in _STARTS.items():
+        panels[0].plot([], [], color=colour, marker=marker, linestyle="", label=name)
+    title = f"Mean of {report['seeds']} seeds and 95 % confidence of it; second half of {report['minutes']:g} min"
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(title, fontsize=10)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)

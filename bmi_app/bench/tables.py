@@ -130,6 +130,12 @@ def closed_loop(report: dict[str, Any]) -> None:
         console.print(
             f"Time to target, refit_kalman / kalman: {_spread(report['refit_ratio'])} (Gilja 2012: about 0.5)"
         )
+    if report["smoothbatch"]["minutes"]:
+        reached = [minutes for minutes in report["smoothbatch"]["minutes"] if minutes is not None]
+        console.print(
+            f"SmoothBatch, from {_mean(report['smoothbatch']['at_first'])} successes in the first minute to 8 within a minute: "
+            f"{_spread(reached)} min, in {len(reached)} of {report['seeds']} seeds (Orsborn 2012: 13.1 +- 5.5 min)"
+        )
 
 
 def _mean(values: list[float | None]) -> str:

@@ -80,7 +80,7 @@ class Playback:
         learning, assist = self._last(CommandKind.LEARNING), self._last(CommandKind.ASSIST)
         return Model(
             weights=row[: n_axes * n_units].reshape(n_axes, n_units),
-            gain=row[-n_axes:],
+            gain=row[n_axes * (n_units + 1) : n_axes * (n_units + 2)],
             learning_on=learning is None or bool(learning["index"]),
             learning_rate=float(frame["learning_rate"]),
             assist=float(frame["assist"]),

@@ -30,7 +30,7 @@ _VERDICTS = {
     UpdateVerdict.RETURNED: "diverged: back to the last good weights, learning waits",
     UpdateVerdict.FROZEN: "diverged: back to the last good weights, learning is off",
     UpdateVerdict.LEARNING_BLAMED: "the good weights serve: learning goes on, four times slower",
-    UpdateVerdict.WORLD_BLAMED: "the good weights fail as well: learning goes on as it was",
+    UpdateVerdict.WORLD_BLAMED: "the good weights are no better: not learning's fault, it goes on as it was",
 }
 _SHORT_VERDICTS = {
     UpdateVerdict.ACCEPTED: "accepted",

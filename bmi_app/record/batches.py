@@ -117,7 +117,7 @@ class BatchFile:
         from bmi_app.record.stream import schema as expected_schema
 
         self.metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-        layout = Layout(int(self.metadata["n_units"]), int(self.metadata["n_axes"]))
+        layout = Layout(*(int(self.metadata.get(size, 0)) for size in ("n_units", "n_axes", "model_rows")))
         if not schema.equals(expected_schema(self.kind, layout, {})):
             raise ValueError(f"its columns are other ones, or have other types ({self.metadata.get('format')})")
         self.layout = layout

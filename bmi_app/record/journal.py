@@ -29,8 +29,8 @@ class Journal:
     ----------
     folder : Path
         The session folder; it holds no journal yet.
-    n_units, n_axes : int
-        Lengths of the list columns.
+    n_units, n_axes, model_rows : int
+        Lengths of the list columns; `model_rows` 0 where no rule adapts the decoder's model.
     metadata : mapping of str to str
         Put into the schema of every file, for a reader who has only that file.
     clock : callable
@@ -50,6 +50,7 @@ class Journal:
         n_axes: int,
         metadata: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        model_rows: int = 0,
     ) -> None:
         self._folder = folder
         self._clock = clock
@@ -58,7 +59,7 @@ class Journal:
         self._closing = Lock()  # held by `sync` and by the last step of `close`, never by `append` or `flush`
         self._last_sync_s = 0.0
         self._files: dict[Kind, StreamFile] = {}
-        layout = Layout(n_units, n_axes)
+        layout = Layout(n_units, n_axes, model_rows)
         try:
             replace_file(folder / ROOM, bytes(ROOM_BYTES))
             for kind in KINDS:

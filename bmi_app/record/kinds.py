@@ -8,7 +8,8 @@ spikes      no more
 health      no more
 events      ``name`` utf8: the kind in words; ``text`` utf8: what was said, often empty
 commands    ``name`` utf8: the kind in words; ``text`` utf8: the JSON as it was sent
-weights     ``weights`` f8[n_axes * n_units], axis by axis; ``bias`` f8[n_axes]; ``gain`` f8[n_axes]
+weights     ``weights`` f8[n_axes * n_units], axis by axis; ``bias`` f8[n_axes]; ``gain`` f8[n_axes]; where rules adapt the
+            decoder's model, ``model`` f8[model_rows * n_units], row by row (`bmi_app.decoders.contract`)
 updates     no more
 subject     ``model`` f8[n_axes * (n_units + 1)]: what the simulated subject knows of the tool, axis by axis: a weight a
             unit (cm/s per Hz), and that of the constant; of `reinforcement` Theta, axis by axis (Hz)
@@ -64,13 +65,15 @@ class Layout:
 
     n_units: int
     n_axes: int
+    model_rows: int = 0  # of the decoder's model, where rules adapt that
 
     def lists(self, kind: Kind) -> dict[str, int]:
         """Return the list columns of a kind: name -> length."""
         if kind == "frames":
             return {"counts": self.n_units}
         if kind == "weights":
-            return {"weights": self.n_axes * self.n_units, "bias": self.n_axes, "gain": self.n_axes}
+            model = {"model": self.model_rows * self.n_units} if self.model_rows else {}
+            return {"weights": self.n_axes * self.n_units, "bias": self.n_axes, "gain": self.n_axes} | model
         if kind == "subject":
             return {"model": self.n_axes * (self.n_units + 1)}
         return {}

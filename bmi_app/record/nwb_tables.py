@@ -88,6 +88,13 @@ def add_weights(file: Any, recording: Recording, clock: Clock) -> None:
     weights, rows = recording.weights, recording.weight_rows
     n_axes, n_units = recording.n_axes, recording.n_units
     at = n_axes * n_units
+    columns = {}
+    if rows.shape[1] > at + 2 * n_axes:
+        model = rows[:, at + 2 * n_axes :].reshape(len(rows), -1, n_units)
+        columns["model"] = (
+            "row by unit; of a Kalman filter: C of each axis, C of the constant, the variances Q",
+            model,
+        )
     _add_table(
         file,
         "weights",
@@ -99,8 +106,9 @@ def add_weights(file: Any, recording: Recording, clock: Clock) -> None:
             "trial": ("counts from 0; -1 before the first", weights["trial"]),
             "weights": ("axis by unit, (cm/s)/feature before the gain", rows[:, :at].reshape(-1, n_axes, n_units)),
             "bias": ("of each axis (cm/s)", rows[:, at : at + n_axes]),
-            "gain": ("multiplier of each axis", rows[:, at + n_axes :]),
-        },
+            "gain": ("multiplier of each axis", rows[:, at + n_axes : at + 2 * n_axes]),
+        }
+        | columns,
     )
 
 

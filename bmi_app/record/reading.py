@@ -29,7 +29,8 @@ class Recording:
     events, commands : ndarray
         With one text each in `event_texts` and `command_texts`.
     weights : ndarray
-        With the numbers in `weight_rows`, f8[n, n_axes * n_units + 2 * n_axes]: weights, bias, gain.
+        With the numbers in `weight_rows`, f8[n, n_axes * n_units + 2 * n_axes]: weights, bias, gain; behind them the rows
+        of the decoder's model, where rules adapt that.
     updates : ndarray
         The audit: one record for each update of what the decoder adapts.
     subject : ndarray

@@ -32,6 +32,8 @@ def schema(kind: Kind, layout: Layout, metadata: Mapping[str, str]) -> Any:
     if kind in NAMED:
         fields += [pa.field("name", pa.utf8(), nullable=False), pa.field("text", pa.utf8(), nullable=False)]
     about = {"format": FORMAT, "kind": kind, "n_units": str(layout.n_units), "n_axes": str(layout.n_axes)}
+    if layout.model_rows:
+        about["model_rows"] = str(layout.model_rows)
     return pa.schema(fields, {**metadata, **about, message.CHECK: message.check_text(0, 0, {})})
 
 

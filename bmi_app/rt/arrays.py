@@ -41,13 +41,25 @@ class Sizes:
 
     @property
     def weight_words(self) -> int:
-        """Return the length of a stored weights row: weights, bias, gain."""
+        """Return the length of weights, bias and gain."""
         return self.n_axes * self.n_units + 2 * self.n_axes
+
+    @property
+    def row_words(self) -> int:
+        """Return the length of a stored weights row: weights, bias, gain, and the decoder's model where rules adapt that."""
+        return self.weight_words + self.model_rows * self.n_units
 
     @property
     def adapted_words(self) -> int:
         """Return the length of what a rule may change: readout or model, and bias."""
         return (self.model_rows or self.n_axes) * self.n_units + self.n_axes
+
+    @property
+    def good_words(self) -> int:
+        """Return the length of what the guard may come back to; a model with all that is derived from it."""
+        if not self.model_rows:
+            return self.adapted_words
+        return self.adapted_words + self.n_axes * self.n_units + self.decoder_words - self.model_rows * self.n_units
 
     @property
     def blob_words(self) -> int:
@@ -92,7 +104,7 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "trial_place": (records.PLACE, (sizes.sample_rows,)),
         "backup": (f8, (sizes.adapted_words,)),
         "episode_start": (f8, (sizes.adapted_words,)),
-        "good": (f8, (sizes.adapted_words,)),
+        "good": (f8, (sizes.good_words,)),
         "rule_memory": (f8, (max(sizes.rule_words, 1),)),
         "vectors": (f8, (4, axes)),  # decoded, velocity, intent, noise of this tick
         # task
@@ -108,7 +120,7 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "events": (records.EVENT, (sizes.event_slots,)),
         "commands_done": (records.COMMAND, (sizes.command_slots,)),
         "weights_log": (records.WEIGHTS, (sizes.weight_slots,)),
-        "weights_rows": (f8, (sizes.weight_slots, sizes.weight_words)),
+        "weights_rows": (f8, (sizes.weight_slots, sizes.row_words)),
         "updates": (records.UPDATE, (sizes.update_slots,)),
         "words": (records.WORDS, (N_WORDS_SLOTS,)),
         "queue": (records.COMMAND, (sizes.command_slots,)),

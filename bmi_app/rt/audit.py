@@ -12,7 +12,7 @@ from bmi_app.rt.jit import part
 from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, put_back, store_weights
 from bmi_app.rt.records import EventKind, UpdateCause, UpdateVerdict
 from bmi_app.rt.ring import store
-from bmi_app.rt.samples import error_on
+from bmi_app.rt.samples import JUDGED_ON, error_on
 
 _UPDATE, _UPDATE_REJECTED = int(EventKind.UPDATE), int(EventKind.UPDATE_REJECTED)
 _CAUSE_TICK, _CAUSE_REST = int(UpdateCause.TICK), int(UpdateCause.REST)
@@ -136,7 +136,7 @@ def close_update(core, model, trial, logs, last, cause):
 
     `last` is the row behind the last sample that was taught.
     """
-    config, state = core[1][0], core[2][0]
+    state = core[2][0]
     if state.episode == 0:
         return
     state.episode = 0
@@ -152,12 +152,12 @@ def close_update(core, model, trial, logs, last, cause):
         log_event(core, logs, _UPDATE, cause, norm)
     if state.weights_dirty:
         store_weights(core, model, logs, cause, -1)
-    error_after = error_on(config, model, trial, adapted, first, last)
+    error_after = error_on(model, trial, adapted, first, last, JUDGED_ON)
     error_before = error_after
     if accepted:
         keep_copy(adapted, bias, trial[3])
         put_back(adapted, bias, start)
-        error_before = error_on(config, model, trial, adapted, first, last)
+        error_before = error_on(model, trial, adapted, first, last, JUDGED_ON)
         put_back(adapted, bias, trial[3])
     verdict = state.episode_verdict
     if accepted and verdict != _SHORTENED:

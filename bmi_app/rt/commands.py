@@ -9,7 +9,7 @@ from bmi_app.rt.jit import part
 from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, store_weights
 from bmi_app.rt.records import CommandKind, EventKind, UpdateCause, UpdateVerdict
 from bmi_app.rt.ring import load, store
-from bmi_app.rt.samples import error_on
+from bmi_app.rt.samples import JUDGED_ON, error_on
 
 _PAUSE, _RESUME = int(CommandKind.PAUSE), int(CommandKind.RESUME)
 _STOP = int(CommandKind.STOP)
@@ -107,7 +107,7 @@ def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
     adapted, bias, before = model[7], model[1], trial[3]
     blob = inputs[2][slot]
     first, last = state.trial_first, state.trial_first + state.n_samples
-    size, error_before = size_now(adapted, bias), error_on(config, model, trial, adapted, first, last)
+    size, error_before = size_now(adapted, bias), error_on(model, trial, adapted, first, last, JUDGED_ON)
     verdict = _may_adopt(core, model, blob) if cause == _CAUSE_STAGED else _ACCEPTED
     if verdict != _ACCEPTED:
         state.rejected = 1
@@ -130,7 +130,7 @@ def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
     state.update_norm = norm
     log_event(core, logs, _EVENT_ADOPTED, blob_id, norm)
     store_weights(core, model, logs, cause, blob_id)
-    error_after = error_on(config, model, trial, adapted, first, last)
+    error_after = error_on(model, trial, adapted, first, last, JUDGED_ON)
     write_update(core, logs, cause, verdict, 1, 0, norm, size_now(adapted, bias), error_before, error_after, blob_id)
 
 

@@ -107,6 +107,7 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
     config, state, blocks = core[1][0], core[2][0], task[2]
     before, state.learn_block = state.learn_block, state.block
     follow(core, trial)
+    first, last, adopted = state.trial_first, state.trial_first + state.n_samples, state.updated
     ended = state.outcome != 0
     judged = ended and state.outcome != _BLOCK_ENDED and state.outcome != _OPERATOR
     block_ended = before >= 0 and before != state.block
@@ -133,4 +134,4 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
     if config.learn_when == _TICK and (ended or state.reward > 0.0):
         close_update(core, model, trial, logs, state.trial_first + state.n_samples, _CAUSE_TICK)
     if judged and config.learn_when != _OFF and not follows_hand(state, blocks):
-        watch(core, model, trial, logs)
+        watch(core, model, trial, logs, first, last, state.updated and not adopted)

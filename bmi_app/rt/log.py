@@ -53,7 +53,7 @@ def hash_weights(model):
 
 @part
 def store_weights(core, model, logs, cause, blob):
-    """Append the weights as they now stand."""
+    """Append the weights as they now stand; where rules adapt the decoder's model, that as well."""
     ctl, state = core[0], core[2][0]
     weights, bias, gain = model[0], model[1], model[2]
     log, rows = logs[2], logs[3]
@@ -72,6 +72,9 @@ def store_weights(core, model, logs, cause, blob):
         row[n_axes * n_units + a] = bias[a]
         row[n_axes * n_units + n_axes + a] = gain[a]
     state.weights_dirty = 0
+    at = n_axes * n_units + 2 * n_axes
+    for i in range(row.shape[0] - at):  # the decoder's model, where rules adapt that
+        row[at + i] = model[7][i // n_units, i % n_units]
     store(ctl, cells.WEIGHTS_HEAD, head + 1)
 
 
@@ -108,3 +111,43 @@ def put_back(adapted, bias, before):
             adapted[a, u] = before[a * n_units + u]
     for a in range(bias.shape[0]):
         bias[a] = before[rows * n_units + a]
+
+
+@part
+def keep_good(model, trial, before_update):
+    """Copy what the guard may come back to: as it stands, or without what the last update changed.
+
+    Where rules adapt the decoder's model, weights and the rest of the memory are copied with it: what is derived from the
+    model (a steady gain) has to come back with it.
+    """
+    weights, bias, memory, adapted = model[0], model[1], model[4], model[7]
+    start, good = trial[7], trial[8]
+    n_adapted = adapted.shape[0] * adapted.shape[1] + bias.shape[0]
+    if before_update:
+        for i in range(n_adapted):
+            good[i] = start[i]
+    else:
+        keep_copy(adapted, bias, good)
+    if good.shape[0] > n_adapted:
+        rest = good[n_adapted:]
+        n_weights, first = weights.shape[0] * weights.shape[1], adapted.shape[0] * adapted.shape[1]
+        for i in range(n_weights):
+            rest[i] = weights[i // weights.shape[1], i % weights.shape[1]]
+        for i in range(first, memory.shape[0]):  # the model comes first in it
+            rest[n_weights + i - first] = memory[i]
+
+
+@part
+def put_back_good(model, trial):
+    """Come back to what `keep_good` has copied."""
+    weights, bias, memory, adapted = model[0], model[1], model[4], model[7]
+    good = trial[8]
+    put_back(adapted, bias, good)
+    n_adapted = adapted.shape[0] * adapted.shape[1] + bias.shape[0]
+    if good.shape[0] > n_adapted:
+        rest = good[n_adapted:]
+        n_weights, first = weights.shape[0] * weights.shape[1], adapted.shape[0] * adapted.shape[1]
+        for i in range(n_weights):
+            weights[i // weights.shape[1], i % weights.shape[1]] = rest[i]
+        for i in range(first, memory.shape[0]):
+            memory[i] = rest[n_weights + i - first]

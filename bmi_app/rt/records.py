@@ -85,7 +85,9 @@ class EventKind(IntEnum):
     RESUMED = 14
     UNIT_MOVED = 15  # code: unit index; value: population index
     SESSION_STOP = 16  # code: StopReason; of an end that no tick made (source, failure) outside the comparison
-    DIVERGED = 17  # code: UpdateVerdict RETURNED or FROZEN; value: share of success over about twenty trials
+    DIVERGED = (
+        17  # code: UpdateVerdict RETURNED, FROZEN or WORLD_BLAMED; value: share of success over about twenty trials
+    )
     PROBATION_OVER = 18  # code: UpdateVerdict LEARNING_BLAMED or WORLD_BLAMED; value: share of success in the probation
     # Below: written by the engine's Python threads, never by the tick, and outside the bit-exact comparison.
     OUTPUT_FIRED = 32  # code: output index; value: delay from decision to fire (s)
@@ -129,7 +131,7 @@ class UpdateVerdict(IntEnum):
     RETURNED = 6  # divergence: back to the last good weights; learning waits for the probation
     FROZEN = 7  # the same, and learning is switched off
     LEARNING_BLAMED = 8  # the good weights are still good: learning goes on at a quarter of its rate
-    WORLD_BLAMED = 9  # they are not: something else has changed, and learning goes on as it was
+    WORLD_BLAMED = 9  # they are no better: something else has changed, and learning goes on as it was
 
 
 class StopReason(IntEnum):

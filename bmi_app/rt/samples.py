@@ -12,7 +12,7 @@ from bmi_app.rt.jit import part
 from bmi_app.rt.records import TaskState
 
 _MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
-_JUDGED_ON = 64  # samples on which an update's error is taken: 0.2 ms at 1024 units
+JUDGED_ON = 64  # samples on which an update's error is taken: 0.2 ms at 1024 units
 
 
 @part
@@ -57,29 +57,44 @@ def sample(core, model, features, trial):
 
 
 @part
-def error_on(config, model, trial, adapted, first, last):
-    """Return the error of a readout or model on samples first..last, on at most 64 of them, evenly spaced.
+def error_on(model, trial, adapted, first, last, most):
+    """Return the error of a readout or model on samples first..last, on at most `most` of them, evenly spaced.
 
     Of a readout, f8[axis, unit]: root mean square of weights x features + bias less the intention, in cm/s. Of a model,
     f8[axis + 2, unit] (`bmi_app.decoders.contract`): of features less those that it expects of the intention.
     """
+    return fit_on(model, trial, adapted, first, last, most)[0]
+
+
+@part
+def fit_on(model, trial, adapted, first, last, most):
+    """Return the error as `error_on` does, and the cosine between what a readout says and the intention; 0 of a model.
+
+    The cosine is of all samples together, so that fast moments count most; how fast the cursor is does not enter.
+    """
     x, intent = trial[0], trial[1]
     bias, gain = model[1], model[2]
     n_axes, n_units = intent.shape[1], x.shape[1]
-    count = min(last - first, _JUDGED_ON)
-    total = 0.0
+    count = min(last - first, most)
+    total = along = power_said = power_meant = 0.0
     for k in range(count):
         row = first + k * (last - first) // count
         if adapted.shape[0] == n_axes:
             for a in range(n_axes):
-                error = bias[a] - intent[row, a]
+                said, meant = bias[a], gain[a] * intent[row, a]
                 for u in range(n_units):
-                    error += adapted[a, u] * x[row, u]
-                total += (error * gain[a]) ** 2
+                    said += adapted[a, u] * x[row, u]
+                said *= gain[a]
+                total += (said - meant) ** 2
+                along += said * meant
+                power_said += said * said
+                power_meant += meant * meant
         else:
             for u in range(n_units):
                 error = adapted[n_axes, u] - x[row, u]
                 for a in range(n_axes):
                     error += adapted[a, u] * intent[row, a]
                 total += error * error / n_units
-    return math.sqrt(total / count) if count > 0 else 0.0
+    both = power_said * power_meant
+    cosine = along / math.sqrt(both) if both > 0.0 and math.isfinite(both) else 0.0
+    return math.sqrt(total / count) if count > 0 else 0.0, cosine

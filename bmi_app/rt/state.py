@@ -225,6 +225,12 @@ STATE = np.dtype(
         ("recent_wall", "<f8"),
         ("best_success", "<f8"),
         ("best_error", "<f8"),
+        ("recent_cosine", "<f8"),  # between readout and intention
+        ("best_cosine", "<f8"),
+        ("compared", "<i8"),  # trials since the good weights were kept
+        ("now_error", "<f8"),  # of what stands, and of the good weights, on these trials' samples
+        ("good_error", "<f8"),
+        ("cosine_lost", "<f8"),  # that of the good weights, less that of what stands
         ("off_good", "<i8"),  # 1: learning has changed something since the good weights were kept
         ("returns", "<i8"),  # to the good weights, since success was last at its best
         ("probation", "<i8"),  # trials for which learning still waits

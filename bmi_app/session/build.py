@@ -102,7 +102,7 @@ def build(
     rule.start(rule_settings, named_parts(arrays["rule_memory"], rule_layout))
     adapted = named_parts(arrays["decoder_memory"], decoder_layout)["model"] if model_rows else arrays["weights"]
     arrays["adapted"] = adapted
-    arrays["good"][:] = np.concatenate([adapted.ravel(), arrays["bias"]])
+    arrays["good"][:] = _first_good(arrays, model_rows)
     session = bundle(arrays)
     arrays["state"]["weights_hash"] = hash_weights(session[1])
     core = Core(protocol, sizes, arrays, session, decoder.DECODE, rule.LEARN, decoder_layout)
@@ -313,11 +313,20 @@ def _scrambled(protocol: Protocol, mask: np.ndarray) -> np.ndarray:
     return flips
 
 
+def _first_good(arrays: dict[str, np.ndarray], model_rows: int) -> np.ndarray:
+    """Return what the guard comes back to before any trial has succeeded, as `keep_good` orders it."""
+    parts = [arrays["adapted"].ravel(), arrays["bias"]]
+    if model_rows:
+        parts += [arrays["weights"].ravel(), arrays["decoder_memory"][arrays["adapted"].size :]]
+    return np.concatenate(parts)
+
+
 def _store_first_weights(core: Core) -> None:
     """Put the weights that act in the first tick at the head of the log, as cause START."""
     arrays = core.arrays
     log = arrays["weights_log"][0]
     log["tick"] = log["trial"] = log["id"] = -1
     log["cause"], log["hash"] = UpdateCause.START, core.state[0]["weights_hash"]
-    arrays["weights_rows"][0] = np.concatenate([arrays["weights"].ravel(), arrays["bias"], arrays["gain"]])
+    stored = [arrays["weights"], arrays["bias"], arrays["gain"]] + [arrays["adapted"]] * bool(core.sizes.model_rows)
+    arrays["weights_rows"][0] = np.concatenate([part.ravel() for part in stored])
     arrays["ctl"][cells.WEIGHTS_HEAD] = 1

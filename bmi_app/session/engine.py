@@ -50,9 +50,11 @@ class Engine:
         self._prepared = prepared
         self._core, self._driver, self._folder = prepared.core, prepared.driver, prepared.folder
         self._ctl = prepared.core.arrays["ctl"]
-        protocol = prepared.core.protocol
+        sizes = prepared.core.sizes
         self._tally = Tally()
-        self._journal = Journal(self._folder, protocol.units.count, protocol.n_axes, clock=clock.now_s)
+        self._journal = Journal(
+            self._folder, sizes.n_units, sizes.n_axes, clock=clock.now_s, model_rows=sizes.model_rows
+        )
         self._drain = Drain(self._core.arrays, self._journal, self._tally, getattr(self._driver, "learnt", None))
         self._operator = Operator(self._core, self._drain, self._journal, self._folder)
         self._control = Control(self._folder.name, self._operator.handle, self._operator.acted, self._operator.refused)

@@ -59,6 +59,7 @@ class Operator:
         self.refitter = Refitter(core)
         self._adopting, self._queueing = Lock(), Lock()  # the staging thread sends adoptions too
         self._telling = Lock()
+        self._adopted, self._adopted_at = np.empty(0), 0  # the latest, and how many commands there were with it
 
     def handle(self, request: Any) -> tuple[int | None, dict[str, Any]]:
         """Do a request; return the id of the queued command, if any, and what to answer beside its tick.
@@ -157,10 +158,18 @@ class Operator:
         with self._adopting:
             self._blobs += 1
             try:
-                self._journal.write_blob(self._blobs, {"blob": blob})
+                self._journal.write_blob(self._blobs, {"blob": blob, "before": self._standing()})
             except JournalError as error:
                 raise CommandError(f"the blob to adopt cannot be journaled: {error}") from error
-            return self._queue(staging.put(self._core, self._blobs, blob, cause), text), {"blob": self._blobs}
+            command = self._queue(staging.put(self._core, self._blobs, blob, cause), text)
+            self._adopted, self._adopted_at = blob, int(read_cell(self._ctl, cells.QUEUE_HEAD))
+            return command, {"blob": self._blobs}
+
+    def _standing(self) -> np.ndarray:
+        """Return what will stand when the next adoption acts: as it stands now, with an adoption that still waits."""
+        waits = int(read_cell(self._ctl, cells.QUEUE_TAIL)) < self._adopted_at
+        standing = staging.standing(self._core)
+        return np.where(np.isnan(self._adopted), standing, self._adopted) if waits else standing
 
     def _ask_to_fit(self) -> dict[str, Any]:
         """Have the staging thread fit the decoder; what comes of it stands in the audit."""
@@ -178,8 +187,11 @@ class Operator:
         if to_tick is not None and (isinstance(to_tick, bool) or not isinstance(to_tick, int) or to_tick < 0):
             raise CommandError("undo: `to_tick` must be a tick, 0 or later")
         recording = reading.read(self._folder, kinds=("weights",))
-        row = staging.row_before(self._core, (recording.weights, recording.weight_rows), to_tick)
-        return staging.weights_blob(self._core, row)
+        row, since = staging.row_before(self._core, (recording.weights, recording.weight_rows), to_tick)
+        try:
+            return staging.undo_blob(self._core, row, [recording.blob(blob_id) for blob_id in since])
+        except JournalError as error:
+            raise CommandError(f"undo: {error}") from error
 
     def _untorn_model(self) -> dict[str, np.ndarray]:
         """Return a copy of the model as it stood between two updates: the tick goes on beside."""

@@ -16,7 +16,7 @@ from bmi_app.record.session_folder import write_summary
 from bmi_app.record.summary import Tally
 from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind, StopReason
-from bmi_app.session import fast
+from bmi_app.session import fast, staging
 from bmi_app.session.operator import event_now
 from bmi_app.session.prepare import Prepared, PrepareError, prepare
 from bmi_app.session.refit import Staged
@@ -58,7 +58,7 @@ def run_fast(
 def _run(prepared: Prepared, on_progress: Callable[[int], object], asked_to_stop: threading.Event) -> dict[str, Any]:
     core, folder, protocol = prepared.core, prepared.folder, prepared.core.protocol
     tally = Tally()
-    journal = Journal(folder, protocol.units.count, protocol.n_axes)
+    journal = Journal(folder, protocol.units.count, protocol.n_axes, model_rows=core.sizes.model_rows)
     failure = ""
     try:
         drain = Drain(core.arrays, journal, tally, getattr(prepared.driver, "learnt", None))
@@ -72,7 +72,7 @@ def _run(prepared: Prepared, on_progress: Callable[[int], object], asked_to_stop
                 time_s = float(core.state[0]["edge_s"])
                 drain.add_event(event_now(core, EventKind.NO_FIT, time_s), staged.text)
             else:
-                journal.write_blob(blob, {"blob": staged.blob})
+                journal.write_blob(blob, {"blob": staged.blob, "before": staging.standing(core)})
                 drain.add_command_text(command, json.dumps({"do": "adopt", "why": staged.text}))
 
         commands = fast.Commands(core, keep, asked_to_stop.is_set)

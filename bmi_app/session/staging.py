@@ -1,11 +1,12 @@
 """Compose what a session adopts at a tick: undone or loaded weights, and later fitted decoders.
 
 A blob lies in one of a few slots, in the order that `bmi_app.rt.commands` takes it: weights, bias, gain, feature offset
-and scale, decoder memory. NaN keeps what stands. It is journaled before the command is sent, so that a replay has it.
+and scale, decoder memory. NaN keeps what stands. It is journaled before the command is sent, so that a replay has it, with
+what stood then (`before`), so that it can be undone.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,37 @@ from bmi_app.session.build import Core
 from bmi_app.session.commands import CommandError
 
 
-def weights_blob(core: Core, row: np.ndarray) -> np.ndarray:
-    """Return the blob that puts a stored row of weights, bias and gain back, and keeps all else."""
-    blob = np.full(core.sizes.blob_words, np.nan)
-    blob[: len(row)] = row
+def undo_blob(core: Core, row: np.ndarray, undone: Iterable[Mapping[str, np.ndarray]] = ()) -> np.ndarray:
+    """Return the blob that takes updates back, and keeps all that they have not changed.
+
+    Parameters
+    ----------
+    row : f8[words]
+        The weights row to go back to: weights, bias, gain, and the decoder's model where rules adapt that.
+    undone : iterable of mapping
+        What was adopted since, the latest first: `blob`, and what stood `before` it (older sessions do not say).
+    """
+    sizes = core.sizes
+    blob = np.full(sizes.blob_words, np.nan)
+    for adopted in undone:
+        if "before" in adopted:
+            changed = ~np.isnan(adopted["blob"])
+            blob[changed] = adopted["before"][changed]
+    blob[: sizes.weight_words] = row[: sizes.weight_words]
+    model = row[sizes.weight_words :]
+    at = sizes.weight_words + 2 * sizes.n_units  # of the decoder's memory, which begins with its model
+    blob[at : at + len(model)] = model
     return blob
+
+
+def standing(core: Core) -> np.ndarray:
+    """Return what stands now, in the order of a blob."""
+    return _in_order(core, core.arrays)
+
+
+def _in_order(core: Core, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    order = ("weights", "bias", "gain", "feature_offset", "feature_scale", "decoder_memory")
+    return np.concatenate([arrays[name].ravel() for name in order])[: core.sizes.blob_words]
 
 
 def decoder_blob(core: Core, path: Path) -> np.ndarray:
@@ -39,8 +66,7 @@ def decoder_blob(core: Core, path: Path) -> np.ndarray:
         saved_decoder.load_into(str(path), core.protocol, arrays, parts)
     except ValueError as error:
         raise CommandError(str(error)) from error
-    order = ("weights", "bias", "gain", "feature_offset", "feature_scale", "decoder_memory")
-    return np.concatenate([arrays[name].ravel() for name in order])[: core.sizes.blob_words]
+    return _in_order(core, arrays)
 
 
 _PARTS = ("weights", "bias", "gain", "mask", "feature_offset", "feature_scale", "decoder_memory")
@@ -60,8 +86,8 @@ def put(core: Core, blob_id: int, blob: np.ndarray, cause: UpdateCause = UpdateC
     return command
 
 
-def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | None) -> np.ndarray:
-    """Return the weights row to go back to.
+def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | None) -> tuple[np.ndarray, list[int]]:
+    """Return the weights row to go back to, and the blobs that were adopted since, the latest first.
 
     Parameters
     ----------
@@ -86,5 +112,5 @@ def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | 
     if last < 1 or last == len(entries):
         since = "" if to_tick is None else f" at or after tick {to_tick}"
         raise CommandError(f"undo: there is no update{since} to undo")
-    before: Any = rows[last - 1]
-    return np.array(before)
+    adopted = entries["id"][last:]
+    return np.array(rows[last - 1]), adopted[adopted >= 0][::-1].tolist()
