@@ -59,7 +59,7 @@ def coadaptation(report: dict[str, Any], path: Path) -> None:
     """Draw the report of `coadaptation.measure`: maps of success, and of its worst two minutes in any seed."""
     learners_ = list(dict.fromkeys(pair["learner"] for pair in report["pairs"]))
     rules = list(dict.fromkeys(pair["rule"] for pair in report["pairs"]))
-    figure, axes = new(2, 11.0, 4.2)
+    figure, axes = new(2, 13.0, 4.2)
     maps = {
         "Success in the last third, mean": [np.mean(pair["success"]) for pair in report["pairs"]],
         "Its worst two minutes in any seed": [np.min(pair["lowest"]) for pair in report["pairs"]],
@@ -69,7 +69,7 @@ def coadaptation(report: dict[str, Any], path: Path) -> None:
         one.imshow(grid, vmin=0, vmax=1, cmap="cividis", aspect="auto")
         for (row, column), value in np.ndenumerate(grid):
             one.text(column, row, f"{value:.2f}", ha="center", va="center", color="black" if value > 0.5 else "white")
-        one.set_xticks(range(len(rules)), rules)
+        one.set_xticks(range(len(rules)), [rule.replace("_", " ") for rule in rules], fontsize=9)
         one.set_yticks(range(len(learners_)), learners_)
         one.set_xlabel("decoder")
         one.set_title(title, fontsize=10)
