@@ -88,7 +88,8 @@ def _rows(view: QAbstractItemView) -> Iterator[dict[str, Any]]:
     n_columns = 1 if isinstance(view, QListView) else model.columnCount()
     for row in range(min(model.rowCount(), _MOST_ITEMS)):
         first = model.index(row, 0)
-        rect = view.visualRect(first) & port.rect()
+        of_columns = (view.visualRect(model.index(row, column)) for column in range(n_columns))
+        rect = next((rect for rect in of_columns if not rect.isEmpty()), QRect()) & port.rect()  # some may be hidden
         if rect.isEmpty():
             continue
         cells = [model.index(row, column).data() for column in range(n_columns)]

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def operator(
         operator.close()
     for folder in session_folder.sessions(Path(os.environ["BMI_SESSIONS"])):  # of a test that failed on its way
         if session_folder.status(folder) == "running":
-            Attachment(folder).send({"do": "stop"})
+            with closing(Attachment(folder)) as attachment:
+                attachment.send({"do": "stop"})
 
 
 @pytest.fixture
