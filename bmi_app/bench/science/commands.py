@@ -84,7 +84,9 @@ def science_coadaptation(
     minutes: Annotated[float, typer.Option(min=10, help="simulated length of a session (min), in tens")] = 30.0,
     knows: Annotated[Prior, typer.Option(help="what the subject knows of the tool at first")] = Prior.nothing,
     faster: Annotated[float, typer.Option(min=0, help="factor on the rates of the decoder")] = 1.0,
-    decoder_waits: Annotated[bool, typer.Option(help="let the decoder learn only after ten minutes")] = False,
+    decoder_waits: Annotated[
+        bool, typer.Option("--decoder-waits", help="let the decoder learn only after ten minutes")
+    ] = False,
     jobs: Jobs = 2,
     figure: Figure = None,
     as_json: Json = False,
