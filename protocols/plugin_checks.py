@@ -16,7 +16,7 @@ from protocols.schema import Protocol
 from protocols.wording import describe_errors
 
 _STAGED_WHEN = ("off", "block", "seconds")
-_MS_PER_SQUARE = 2e-6  # of a rule of quadratic cost, for each axis and pair of units (`bmi bench rules`)
+_MS_PER_SQUARE = 2e-6  # of a rule of quadratic cost, for each axis and pair of units (`bmi bench decoders`)
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,13 @@ def _check_pair(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterat
     learning, rule = protocol.learning, modules["learning"]
     offered: frozenset[str] = modules["decoder"].ADAPTABLE
     if adapted_part(rule.ADAPTS, offered) is None:
+        able = (
+            f"a rule that adapts {listing(sorted(offered))}" if offered else 'learning.when = "off", or another decoder'
+        )
         yield Finding(
             "learning.rule",
             f"{learning.rule!r} adapts the {' or '.join([rule.ADAPTS] if isinstance(rule.ADAPTS, str) else sorted(rule.ADAPTS))}, "
-            f"which decoder {protocol.decoder.kind!r} does not offer; allowed: a rule that adapts {listing(sorted(offered))}",
+            f"which decoder {protocol.decoder.kind!r} does not offer; allowed: {able}",
             ("decoder.kind",),
         )
     if getattr(rule, "STAGED", False) and learning.when not in _STAGED_WHEN:

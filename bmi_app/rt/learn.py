@@ -53,6 +53,8 @@ def _hand_over(rule, core, model, trial, logs):
     state.learn_from = last
     if last >= state.hand_until:
         state.handing = 0
+        if state.sample_row < last:  # a new trial has begun in the rows before
+            state.learn_from = 0
         close_update(core, model, trial, logs, last, state.hand_cause)
 
 
@@ -90,6 +92,8 @@ def _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged):
         if config.learn_in_order:
             if state.handing == 0:
                 state.learn_from = row  # not with the samples of an earlier trial that was not judged
+            elif row == state.hand_until:  # the trial before is still being taught: this one follows it
+                state.hand_until = row + n
             _begin_hand_over(state, _CAUSE_TRIAL)
         else:
             call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_TRIAL)

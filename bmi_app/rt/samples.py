@@ -17,13 +17,14 @@ JUDGED_ON = 64  # samples on which an update's error is taken: 0.2 ms at 1024 un
 
 @part
 def begin_samples(config, state):
-    """Make room for the samples of a new trial; what a hand-over has not yet taught is kept if there is room behind it."""
+    """Make room for the samples of a new trial: behind what a hand-over has not yet taught, or before it."""
     state.n_samples = 0
     all_taught = state.handing == 0 and state.learn_from == state.sample_row
     if (all_taught and not config.keep_samples) or state.sample_row + config.trial_rows > config.sample_rows:
-        state.handing = 0
         state.sample_row = 0
-        state.learn_from = 0
+        if state.handing == 0 or state.learn_from < config.trial_rows:
+            state.handing = 0
+            state.learn_from = 0
     state.trial_first = state.sample_row
 
 

@@ -1,7 +1,6 @@
 """Wiener filter and population vector against plain regressions; every fit on masks, silence and a real recording.
 
-The references are written with numpy alone; scikit-learn is no dependency of the project. Its `Ridge(alpha)` solves the same normal
-equations as `ridge_by_hand`.
+Most references are written with numpy alone; the last ones are those of scikit-learn.
 """
 
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression, Ridge
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError, Samples
@@ -220,3 +220,45 @@ def test_a_wiener_filter_of_a_real_reach_is_the_ridge_regression(maze: Samples) 
     expected = x @ expected[:-1] + expected[-1]
     found = decoder(maze.features)[kept]
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+
+
+def test_regressions_of_a_real_reach_are_scikit_learns(maze: Samples) -> None:
+    lagged, kept = lagged_by_hand(maze, 4, 1)
+    for name, x, settings_ in (("wiener", lagged, {"lags": 4, "spacing": 1}), ("linear", maze.features, {})):
+        decoder = Decoder(name, np.ones((2, 182)), ridge=0.01, **settings_)
+        decoder.fit(maze, full_mask(2, 182))
+        rows = kept if name == "wiener" else np.arange(len(x))
+        alpha = 0.01 * ((x - x.mean(axis=0)) ** 2).sum() / x.shape[1]
+        expected = Ridge(alpha=alpha, solver="svd").fit(x, maze.velocity[rows]).predict(x)
+        found = decoder(maze.features)[rows]
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+
+
+@settings(max_examples=10)
+@given(seed=seeds, n_units=st.sampled_from([1, 12]), ridge=st.sampled_from([1e-3, 1.0]))
+def test_a_wiener_filter_of_simulated_firing_is_scikit_learns_ridge(seed: int, n_units: int, ridge: float) -> None:
+    samples = simulate(seed, n_units, 2)
+    x, kept = lagged_by_hand(samples, 3, 2)
+    decoder = Decoder("wiener", np.zeros((2, n_units)), lags=3, spacing=2, ridge=ridge)
+    decoder.fit(samples, full_mask(2, n_units))
+    alpha = ridge * ((x - x.mean(axis=0)) ** 2).sum() / x.shape[1]
+    expected = Ridge(alpha=alpha, solver="cholesky").fit(x, samples.velocity[kept])
+    whole = decoder(samples.features)
+    across = np.arange(6, len(samples.piece))
+    live = np.hstack([samples.features[across - 2 * k] for k in range(4)])
+    np.testing.assert_allclose(whole[across], expected.predict(live), rtol=1e-6, atol=1e-6 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("model", ["velocity", "position_velocity"])
+def test_the_model_of_a_kalman_filter_is_scikit_learns_regressions(maze: Samples, model: str) -> None:
+    decoder = Decoder("kalman", np.zeros((2, 182)), model=model)
+    decoder.fit(maze, full_mask(2, 182))
+    state = maze.velocity if model == "velocity" else np.hstack([maze.position, maze.velocity])
+    fires = np.ptp(maze.features, axis=0) > 0
+    tuning = LinearRegression().fit(state, maze.features[:, fires])
+    np.testing.assert_allclose(decoder.named["model"][:2, fires].T, tuning.coef_[:, -2:], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(decoder.named["model"][2, fires], tuning.intercept_, rtol=1e-6, atol=1e-9)
+    variances = ((maze.features[:, fires] - tuning.predict(state)) ** 2).mean(axis=0)
+    np.testing.assert_allclose(decoder.named["model"][3, fires], variances, rtol=1e-6)
+    moves = LinearRegression(fit_intercept=False).fit(state[:-1], state[1:])
+    np.testing.assert_allclose(decoder.named["transition"], moves.coef_, rtol=1e-6, atol=1e-9)

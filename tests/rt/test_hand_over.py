@@ -1,0 +1,107 @@
+"""Hand-over: samples that are due at once are taught a slice a tick, each once, in order."""
+
+import numpy as np
+import pytest
+
+from bmi_app.rt.contracts import NOTHING, learn_signature
+from bmi_app.rt.jit import kernel
+from bmi_app.rt.records import TaskState
+from tests.rt.ticker import Ticker, ticker
+
+NAMED = 95  # the unit whose feature names the tick; it drives nothing
+TASK = (
+    "task.hold_ms=50",
+    "task.timeout_ms=300",
+    "task.inter_trial_ms=30",
+    "task.reward_ms=20",
+    "task.failed_ms=40",
+    "decoder.smoothing=none",
+    'decoder.input="counts"',
+    "session.seed=4",
+)
+BLOCKS = 'blocks=[{kind="closed_loop",trials=7},{kind="closed_loop",trials=9},{kind="rest",duration_s=3}]'
+
+
+@kernel(learn_signature)
+def LISTENER(weights, bias, mask, memory, features, intent, noise, rate, reward):
+    """Note in `memory` how many calls there were, how many samples, the most in one call, and each sample's name."""
+    memory[0] += features.shape[0] > 0
+    memory[2] = max(memory[2], features.shape[0])
+    for t in range(features.shape[0]):
+        memory[3 + int(memory[1])] = features[t, 95]
+        memory[1] += 1
+    return NOTHING
+
+
+def listen(when: str, slice_samples: int, *overrides: str, rule: str = "regression") -> Ticker:
+    """Return a session whose rule only listens; it is taught `slice_samples` a tick."""
+    made = ticker([*TASK, f"learning.rule={rule}", f"learning.when={when}", *overrides])
+    object.__setattr__(made.core, "learn", LISTENER)
+    made.arrays["rule_memory"][:] = 0.0
+    made.core.config["slice_samples"] = slice_samples
+    return made
+
+
+def run(made: Ticker, n_ticks: int) -> np.ndarray:
+    """Make ticks, each named by a count; return the names of those in which a trial ran."""
+    first = int(made.state["tick"])
+    names = np.arange(first + 1, first + n_ticks + 1)
+    counts = np.zeros((n_ticks, made.n_units))
+    counts[:, NAMED] = names
+    frames = made.run(counts)
+    running = np.isin(frames["state"][:-1], (TaskState.MOVE, TaskState.HOLD))  # a tick samples before its task acts
+    return names[1:][running]
+
+
+def taught(made: Ticker) -> tuple[np.ndarray, int]:
+    """Return the names in the order in which they were taught, and how many came at once at most."""
+    memory = made.arrays["rule_memory"]
+    return memory[3 : 3 + int(memory[1])].copy(), int(memory[2])
+
+
+@pytest.mark.parametrize(
+    ("when", "slice_samples"),
+    [
+        ("trial", 1),
+        ("trial", 4),
+        ("trial", 1000),
+        ("block", 1),
+        ("block", 4),
+        ("block", 1000),
+        ("seconds", 4),
+        ("seconds", 1000),
+    ],
+)
+def test_each_sample_is_taught_once_and_in_order(when: str, slice_samples: int) -> None:
+    more = ["learning.every_s=1"] if when == "seconds" else []
+    made = listen(when, slice_samples, BLOCKS, *more)
+    names = run(made, 900)
+    found, most = taught(made)
+    assert len(names) > 300
+    assert most <= slice_samples
+    # What ran since the last update was due, and what is due but not yet taught, comes later.
+    np.testing.assert_array_equal(found, names[: len(found)])
+    assert len(found) > 0.6 * len(names)
+    if when == "block":
+        assert len(found) == len(names)  # a rest block follows, with time for all
+
+
+def test_a_rule_that_wants_whole_trials_is_given_one_a_tick() -> None:
+    made = listen("block", 3, BLOCKS, rule="batched")
+    names = run(made, 900)
+    found, most = taught(made)
+    np.testing.assert_array_equal(found, names)
+    assert made.arrays["rule_memory"][0] == 16  # trials
+    longest = max(len(run_) for run_ in np.split(names, np.flatnonzero(np.diff(names) > 1) + 1))
+    assert most == longest
+
+
+def test_a_trial_that_was_not_judged_is_not_taught_with_the_next_one() -> None:
+    made = listen("trial", 4, 'blocks=[{kind="closed_loop",duration_s=0.2},{kind="closed_loop"}]')
+    names = run(made, 200)
+    found, _ = taught(made)
+    cut = names[names <= 21]  # the first block ends within its first trial
+    assert len(cut) > 10
+    assert not np.isin(cut, found).any()
+    np.testing.assert_array_equal(found, names[len(cut) : len(cut) + len(found)])
+    assert len(found) > 60
