@@ -22,6 +22,7 @@ _N_ROWS = 128
 _ROUNDS = 15
 _ROUND_S = 0.02  # about as long does a round take
 _QUADRATIC_SAMPLES = 3
+_VARIANTS = {"kalman, steady": ("kalman", {"gain": "steady"})}  # beside each decoder at its default settings
 
 
 @kernel(void(DECODE, f8_2, f8_1, f8_1, f8_2, f8_1, f8))
@@ -41,7 +42,7 @@ def learn_often(rule, weights, bias, mask, memory, features, intent, rate, times
 
 
 def measure(units: Sequence[int], say: Callable[[str], object]) -> dict[str, Any]:
-    """Measure every decoder that is found, at its default settings, and every rule that learns in the tick.
+    """Measure every decoder that is found, at its default settings, variants, and every rule that learns in the tick.
 
     Returns
     -------
@@ -49,7 +50,8 @@ def measure(units: Sequence[int], say: Callable[[str], object]) -> dict[str, Any
         `decode_us` and `learn_us`: plugin -> units -> `kernel` and `numpy` (us, medians over rounds), and their `ratio`.
     """
     report: dict[str, Any] = {"machine": machine.describe(), "load_before": machine.load_average()}
-    report["decode_us"] = {name: _each(_decoder, name, units, say) for name in plugins.names("decoders")}
+    decoders = [*plugins.names("decoders"), *_VARIANTS]
+    report["decode_us"] = {name: _each(_decoder, name, units, say) for name in decoders}
     rules = [name for name in plugins.names("learning") if not getattr(plugins.load("learning", name), "STAGED", False)]
     report["learn_us"] = {name: _each(_rule, name, units, say) for name in rules}
     report["load_after"] = machine.load_average()
@@ -67,9 +69,10 @@ def _each(
 
 
 def _decoder(name: str, n_units: int) -> dict[str, float | None]:
-    module = plugins.load("decoders", name)
+    kind, given = _VARIANTS.get(name, (name, {}))
+    module = plugins.load("decoders", kind)
     features, velocity = _firing(n_units)
-    settings = module.Settings()
+    settings = module.Settings(**given)
     layout = module.layout(settings, n_units, _N_AXES)
     memory = np.zeros(max(length(layout), 1))
     parts = named_parts(memory, layout)
@@ -94,7 +97,8 @@ def _rule(name: str, n_units: int) -> dict[str, float | None]:
     layout = module.layout(settings, n_units, _N_AXES)
     memory = np.zeros(max(length(layout), 1))
     module.start(settings, named_parts(memory, layout))
-    weights, bias, mask = np.ones((_N_AXES, n_units)), np.zeros(_N_AXES), np.ones((_N_AXES, n_units))
+    n_rows = _N_AXES + 2 if module.ADAPTS == "model" else _N_AXES
+    weights, bias, mask = np.ones((n_rows, n_units)), np.zeros(_N_AXES), np.ones((_N_AXES, n_units))
     rate = module.DEFAULT_RATE
     kernel_us = _median_us(lambda n: learn_often(module.LEARN, weights, bias, mask, memory, features, intent, rate, n))
     plain = plain_numpy.RULES.get(name)
