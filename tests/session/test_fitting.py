@@ -16,6 +16,13 @@ from bmi_app.session.prepare import PrepareError
 from bmi_app.session.run_fast import run_fast
 
 KINDS = ("kalman", "refit_kalman", "wiener", "population_vector")
+# What unseen trials of a minute reach, less a little: correlation with the intention; R2 with the cursor's velocity.
+LEAST = {
+    "kalman": (0.47, 0.9),
+    "refit_kalman": (0.64, 0.9),
+    "wiener": (0.36, 0.999),
+    "population_vector": (0.56, 0.96),
+}
 
 
 def run(out: Path, *overrides: str, duration_s: float = 60.0) -> dict[str, Any]:
@@ -69,10 +76,10 @@ def test_a_fit_decodes_unseen_trials_and_runs_and_replays(kind: str, recorded: P
     report = fitting.fit(recorded, kind, file, [])
     assert report["folds"] == 5
     # The intention is a model, and the firing follows it late: the fit explains a part.
-    assert all(0.3 < report["correlation"][letter] < 1 for letter in "xy")
+    assert all(LEAST[kind][0] < report["correlation"][letter] < 1 for letter in "xy")
     # How the cursor moved was decoded from this very firing: little is left to explain.
     report = fitting.fit(recorded, kind, None, [], "velocity")
-    assert all(report["r2"][letter] > 0.9 for letter in "xy")
+    assert all(report["r2"][letter] > LEAST[kind][1] for letter in "xy")
     summary = run(tmp_path, f'decoder.kind="{kind}"', f"decoder.start_from={json.dumps(str(file))}")
     assert summary["success_rate"] > 0.8
     assert replay.verify(Path(summary["session"])).is_exact
@@ -120,9 +127,9 @@ def test_a_mistake_is_told_in_a_line(arguments: list[str], words: list[str], rec
 @pytest.mark.parametrize(
     ("name", "kind", "least"),
     [
-        ("mc_maze_trials/trial_748_data.csv", "kalman", 0.0),
-        ("mc_maze_trials/trial_748_data.csv", "wiener", 0.3),
-        ("golub_bci_learning/exampleData.mat", "population_vector", 0.5),
+        ("mc_maze_trials/trial_748_data.csv", "kalman", 0.12),  # 0.15: a single reach, and 182 units to model
+        ("mc_maze_trials/trial_748_data.csv", "wiener", 0.55),
+        ("golub_bci_learning/exampleData.mat", "population_vector", 0.62),
     ],
 )
 def test_a_recording_with_movements_can_be_fitted(name: str, kind: str, least: float, real_data: Path) -> None:
