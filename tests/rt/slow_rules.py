@@ -15,6 +15,7 @@ def powers(settings: dict[str, Any], x: np.ndarray) -> np.ndarray:
 class Lms:
     """W += rate * e x^T / (eps + |x|^2), one sample after the other."""
 
+    at_rest = False
     default_rate = 0.002
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -32,6 +33,7 @@ class Lms:
 class RewardGated:
     """The same gradient, summed over the trial with the weights of its beginning, if there was a reward."""
 
+    at_rest = False
     default_rate = 0.002
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -47,6 +49,7 @@ class RewardGated:
 class Reinforcement:
     """Exploration times surprise; every axis keeps the length of its weights."""
 
+    at_rest = False
     default_rate = 0.1
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -75,6 +78,7 @@ class Regression:
     Works with the information matrix A, the inverse of the rule's P; at rate 1, on weights that nobody else changes.
     """
 
+    at_rest = False
     default_rate = 1.0
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -112,6 +116,7 @@ class Regression:
 class Batched:
     """The mean gradient of whole stored trials, one after the other."""
 
+    at_rest = True
     default_rate = 0.02
 
     def __init__(self, settings: dict[str, Any]) -> None:

@@ -333,9 +333,12 @@ class SlowSession:
         elif when == "reward" and self.reward > 0 and n:
             self._update(self.samples)
             self.samples = []
+        every = max(self._ticks(self.p.learning.sample_ms), 1)
+        if self.rule.at_rest and self._kind() == "rest" and self.now % every == 0:
+            self._update([])
 
     def _update(self, samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
-        x, intent, noise = (np.array(part) for part in zip(*samples, strict=True))
+        x, intent, noise = (np.array([row[part] for row in samples]) for part in range(3))
         new = self.rule.learn(self.weights.copy(), self.bias, self.mask, x, intent, noise, self.rate, self.reward)
         if new is None:
             return
