@@ -114,7 +114,7 @@ class Operator:
     def _tell(self, tick: int, kind: EventKind, text: str) -> None:
         """Say it to every view."""
         words = self._core.arrays["words"]
-        cut = text.encode()[:WORDS_BYTES].decode(errors="ignore").encode()  # no half letters
+        cut = text.encode(errors="replace")[:WORDS_BYTES].decode(errors="ignore").encode()  # no half letters
         with self._telling:
             head = read_cell(self._ctl, cells.WORDS_HEAD)
             words[head & (len(words) - 1)] = (tick, int(kind), cut)
