@@ -142,16 +142,18 @@ class Journal:
 
         Files that can be ended and closed are so also if this raises: they then hold what could be written.
         """
-        (self._folder / ROOM).unlink(missing_ok=True)
+        room = self._folder / ROOM
         try:
             if any(file.descriptor >= 0 for file in self._files.values()):
                 try:
                     self.flush()
                 finally:
+                    room.unlink(missing_ok=True)  # after the records, which would fill it on a full disk
                     for file in self._files.values():
                         file.write_end_mark()
                 self.sync()
         finally:
+            room.unlink(missing_ok=True)
             self._close_files()
 
     def _make_room(self, file: StreamFile) -> None:

@@ -50,7 +50,7 @@ CODES: dict[tuple[Kind, str], type[IntEnum | IntFlag]] = {
 
 # Held by a journal that is open, so that on a full disk there is room to end the files and to say why.
 ROOM = ".room"
-ROOM_BYTES = 1 << 14
+ROOM_BYTES = 1 << 16  # a page for each end mark, and the summary
 
 # A batch of about this size leaves the processor's second-level cache little before it is written.
 _BATCH_BYTES = 1 << 19

@@ -145,8 +145,8 @@ def test_a_full_disk_keeps_all_earlier_batches_whole(new_folder, content):
         from bmi_app.record.damage import JournalError
         from bmi_app.record.journal import Journal
         made = pickle.loads(sys.stdin.buffer.read())
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         journal = Journal(Path({str(folder)!r}), 5, 2)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         try:
             for i in range(20):
                 for kind, parts in made.items():
