@@ -9,6 +9,8 @@ nothing is learnt), R is 0 or 1 (node perturbation; Williams 1992, Legenstein et
 
 Each axis keeps the length of its weights: the rule turns them, the protocol's gain says how fast the cursor is. Without
 this the estimate's noise makes them longer and longer, and after half an hour of success the cursor is lost again.
+A step longer than `max_turn` times that length is shortened before; if only `learning.max_step` did it, it would cut the
+turn straight, each time the weights would become shorter, and at high rates the cursor would come to rest.
 
 With `keep_length = false`, `normalised = false` and `discount = 1` it is the exploration-weighted Hebbian rule of a subject
 without a model (hypothesis 5 of the five): dTheta_ij = rate (R - Rbar) sum_t x_j (a_i - abar_i). Theta[unit, context] then
@@ -46,12 +48,15 @@ class Settings(BaseModel):
     )
     keep: float = Field(default=0.8, ge=0, lt=1, description="share of the expected reward kept at each trial")
     keep_length: bool = Field(default=True, description="whether each axis keeps the length of its weights")
+    max_turn: float = Field(
+        default=0.4, gt=0, description="longest step relative to the length of an axis's weights, where it is kept"
+    )
 
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
     """Return the named parts of the rule's memory."""
-    words = ("epsilon", "discount", "keep", "expected", "normalised", "keep_length")
-    return {**dict.fromkeys(words, (1,)), "lengths": (n_axes,)}
+    words = ("epsilon", "discount", "keep", "expected", "normalised", "keep_length", "max_turn")
+    return {**dict.fromkeys(words, (1,)), "before": (n_axes, n_units)}
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
@@ -61,6 +66,7 @@ def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     memory["keep"][0] = settings.keep
     memory["normalised"][0] = settings.normalised
     memory["keep_length"][0] = settings.keep_length
+    memory["max_turn"][0] = settings.max_turn
 
 
 @part
@@ -72,33 +78,47 @@ def _length(row):
     return math.sqrt(total)
 
 
+@part
+def _turn(row, before, max_turn):
+    """Give an axis's weights the length that they had before, after a step that was not longer than allowed."""
+    kept, distance = _length(before), 0.0
+    for u in range(row.shape[0]):
+        distance += (row[u] - before[u]) ** 2
+    distance = math.sqrt(distance)
+    if kept == 0.0:
+        return
+    if distance > max_turn * kept:
+        for u in range(row.shape[0]):
+            row[u] = before[u] + (row[u] - before[u]) * max_turn * kept / distance
+    length = _length(row)
+    if length > 0.0:
+        for u in range(row.shape[0]):
+            row[u] *= kept / length
+
+
 @kernel(learn_signature)
 def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     """Reinforce, or weaken, what the exploration of this trial did."""
     epsilon, discount, keep, expected = memory[0], memory[1], memory[2], memory[3]
-    normalised, keep_length = memory[4], memory[5]
-    lengths = memory[6:]
+    normalised, keep_length, max_turn = memory[4], memory[5], memory[6]
+    n_units = weights.shape[1]
     obtained = 1.0 if reward > 0.0 else 0.0
     surprise = obtained - expected
     memory[3] = keep * expected + (1.0 - keep) * obtained
     if features.shape[0] == 0 or rate == 0.0 or surprise == 0.0:
         return NOTHING
     for a in range(weights.shape[0]):
-        lengths[a] = _length(weights[a])
+        memory[7 + a * n_units : 7 + (a + 1) * n_units] = weights[a]
     weight = 1.0
     for back in range(features.shape[0]):
         t = features.shape[0] - 1 - back
         power = divisor(features[t], epsilon, normalised)
         for a in range(weights.shape[0]):
             step = rate * surprise * weight * noise[t, a] / power
-            for u in range(weights.shape[1]):
+            for u in range(n_units):
                 weights[a, u] += step * features[t, u] * mask[a, u]
         weight *= discount
-    if keep_length == 0.0:
-        return CHANGED
-    for a in range(weights.shape[0]):
-        length = _length(weights[a])
-        if length > 0.0 and lengths[a] > 0.0:
-            for u in range(weights.shape[1]):
-                weights[a, u] *= lengths[a] / length
+    if keep_length != 0.0:
+        for a in range(weights.shape[0]):
+            _turn(weights[a], memory[7 + a * n_units : 7 + (a + 1) * n_units], max_turn)
     return CHANGED

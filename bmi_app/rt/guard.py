@@ -159,7 +159,7 @@ def _come_back(core, model, trial, logs, first, last):
     error_after = error_on(model, trial, adapted, first, last, _JUDGED_ON)
     state.off_good = state.compared = 0
     state.returns += 1
-    state.handing = 0
+    state.handing = state.then_until = 0
     state.learn_from = state.sample_row
     state.episode = 0
     frozen = config.on_divergence == _FREEZE or state.returns >= _MOST_RETURNS

@@ -42,7 +42,7 @@ def _end_of_trial(place, first, last):
 
 @part
 def _hand_over(rule, core, model, trial, logs):
-    """Teach the next slice of what is due; after the last one the update is over."""
+    """Teach the next slice of what is due; after the last one the update is over, and what waits behind it begins."""
     config, state = core[1][0], core[2][0]
     first = state.learn_from
     last = min(first + config.slice_samples, state.hand_until)
@@ -52,10 +52,13 @@ def _hand_over(rule, core, model, trial, logs):
         call_rule(rule, core, model, trial, logs, first, last, state.hand_cause)
     state.learn_from = last
     if last >= state.hand_until:
+        close_update(core, model, trial, logs, last, state.hand_cause)
+        if state.then_until > 0:
+            state.learn_from, state.hand_until, state.then_until = state.then_first, state.then_until, 0
+            return
         state.handing = 0
         if state.sample_row < last:  # a new trial has begun in the rows before
             state.learn_from = 0
-        close_update(core, model, trial, logs, last, state.hand_cause)
 
 
 @part
@@ -65,6 +68,20 @@ def _begin_hand_over(state, cause):
         state.handing = 1
         state.hand_until = state.sample_row
         state.hand_cause = cause
+
+
+@part
+def _take_up(state, first, last):
+    """Have the samples of the trial that has just ended taught, after those that still are."""
+    if state.handing == 0:
+        state.learn_from = first  # not with the samples of an earlier trial that was not judged
+    elif state.then_until == 0 and first == state.hand_until:
+        state.hand_until = last
+    elif state.then_until == 0:
+        state.then_first, state.then_until = first, last
+    elif first == state.then_until:
+        state.then_until = last
+    _begin_hand_over(state, _CAUSE_TRIAL)
 
 
 @part
@@ -90,11 +107,7 @@ def _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged):
         state.episode_first = row
     elif config.learn_when == _TRIAL and judged and n > 0:
         if config.learn_in_order:
-            if state.handing == 0:
-                state.learn_from = row  # not with the samples of an earlier trial that was not judged
-            elif row == state.hand_until:  # the trial before is still being taught: this one follows it
-                state.hand_until = row + n
-            _begin_hand_over(state, _CAUSE_TRIAL)
+            _take_up(state, row, row + n)
         else:
             call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_TRIAL)
             close_update(core, model, trial, logs, row + n, _CAUSE_TRIAL)

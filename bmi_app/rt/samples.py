@@ -10,20 +10,26 @@ import math
 from bmi_app.rt.cursor import INTENT, NOISE, VELOCITY
 from bmi_app.rt.jit import part
 from bmi_app.rt.records import TaskState
+from bmi_app.rt.state import LearnWhen
 
-_MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
+_MOVE, _HOLD, _TRIAL = int(TaskState.MOVE), int(TaskState.HOLD), int(LearnWhen.TRIAL)
 JUDGED_ON = 64  # samples on which an update's error is taken: 0.2 ms at 1024 units
 
 
 @part
 def begin_samples(config, state):
-    """Make room for the samples of a new trial: behind what a hand-over has not yet taught, or before it."""
+    """Make room for the samples of a new trial: behind what a hand-over has not yet taught, or before it.
+
+    What is still being taught is read from its row onward, at least one a tick; this trial, written from the first
+    row, at most one a tick, never comes up with it.
+    """
     state.n_samples = 0
-    all_taught = state.handing == 0 and state.learn_from == state.sample_row
+    # By trial, what no hand-over has taken up at its trial's end never will be.
+    all_taught = state.handing == 0 and (state.learn_from == state.sample_row or config.learn_when == _TRIAL)
     if (all_taught and not config.keep_samples) or state.sample_row + config.trial_rows > config.sample_rows:
         state.sample_row = 0
-        if state.handing == 0 or state.learn_from < config.trial_rows:
-            state.handing = 0
+        if state.handing == 0 or state.learn_from == 0:
+            state.handing = state.then_until = 0
             state.learn_from = 0
     state.trial_first = state.sample_row
 

@@ -197,6 +197,8 @@ STATE = np.dtype(
         ("learn_from", "<i8"),  # row of the first sample that a hand-over will teach
         ("handing", "<i8"),  # 1: samples are being taught, a slice a tick
         ("hand_until", "<i8"),  # up to this row
+        ("then_first", "<i8"),  # rows to be taught after those: of trials that ended meanwhile and do not adjoin
+        ("then_until", "<i8"),
         ("hand_cause", "<i8"),
         ("next_update", "<i8"),  # tick of it, for LearnWhen.SECONDS
         ("learn_block", "<i8"),  # block of the tick before

@@ -66,8 +66,11 @@ class Reinforcement:
             return None
         recency = self.discount ** np.arange(len(x) - 1, -1, -1.0)
         eligible = (noise * recency[:, None]).T @ (x / powers(self.settings, x)[:, None])
-        new = w + rate * surprise * mask * eligible
-        before, after = np.linalg.norm(w, axis=1), np.linalg.norm(new, axis=1)
+        step = rate * surprise * mask * eligible
+        before, longest = np.linalg.norm(w, axis=1), np.linalg.norm(step, axis=1)
+        allowed = np.where(before > 0, 0.4 * before, np.inf)
+        new = w + step * np.minimum(1, allowed / np.where(longest > 0, longest, 1))[:, None]
+        after = np.linalg.norm(new, axis=1)
         scale = np.where((before > 0) & (after > 0), before / np.where(after > 0, after, 1), 1)
         return new * scale[:, None]
 

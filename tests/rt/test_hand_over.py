@@ -96,8 +96,9 @@ def test_a_rule_that_wants_whole_trials_is_given_one_a_tick() -> None:
     assert most == longest
 
 
-def test_a_trial_that_was_not_judged_is_not_taught_with_the_next_one() -> None:
-    made = listen("trial", 4, 'blocks=[{kind="closed_loop",duration_s=0.2},{kind="closed_loop"}]')
+@pytest.mark.parametrize("slice_samples", [1, 2, 4])
+def test_a_trial_that_was_not_judged_is_not_taught_with_the_next_one(slice_samples: int) -> None:
+    made = listen("trial", slice_samples, 'blocks=[{kind="closed_loop",duration_s=0.2},{kind="closed_loop"}]')
     names = run(made, 200)
     found, _ = taught(made)
     cut = names[names <= 21]  # the first block ends within its first trial
@@ -105,3 +106,19 @@ def test_a_trial_that_was_not_judged_is_not_taught_with_the_next_one() -> None:
     assert not np.isin(cut, found).any()
     np.testing.assert_array_equal(found, names[len(cut) : len(cut) + len(found)])
     assert len(found) > 60
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_short_trials_that_end_while_a_long_one_is_taught_follow_it(seed: int) -> None:
+    more = ["task.count=2", "task.order=random", "task.inter_trial_ms=10", "task.reward_ms=10", "task.failed_ms=10"]
+    blocks = 'blocks=[{kind="closed_loop",duration_s=0.2},{kind="closed_loop",trials=60},{kind="rest",duration_s=3}]'
+    made = listen("trial", 1, *more, blocks, f"session.seed={seed}")
+    made.arrays["targets"][0] = 0.0  # where the cursor is: held at once; the other is out of reach: a time-out
+    names = run(made, 1800)
+    found, _ = taught(made)
+    lengths = {len(run_) for run_ in np.split(names, np.flatnonzero(np.diff(names) > 1) + 1)}
+    assert max(lengths) > 3 * min(lengths)
+    assert len(names) > 500
+    first_block = names[names <= 21]  # its last trial is cut by its end, and not taught
+    np.testing.assert_array_equal(found[~np.isin(found, first_block)], names[len(first_block) :])
+    assert (np.diff(found) > 0).all()
