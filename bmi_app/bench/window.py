@@ -19,10 +19,12 @@ from bmi_app.session.attach import Attachment
 from bmi_app.session.launch import LaunchError, launch
 
 AIMS = {"p50_ms": {"96": 8.0, "1024": 12.0}, "p99_ms": {"96": 16.0}, "ratio_p999": 1.2}
-_FIRST_S = 15.0  # of a session: its rest block is over, and there are trials to show
+_PATIENCE_S = 15.0  # what an engine may take to end
 
 
-def compare(units: Sequence[int], n_pairs: int, block_s: float, say: Callable[[str], object]) -> dict[str, Any]:
+def compare(
+    units: Sequence[int], n_pairs: int, block_s: float, say: Callable[[str], object], first_s: float = 15.0
+) -> dict[str, Any]:
     """Measure every number of units; return a report ready for JSON.
 
     Parameters
@@ -34,6 +36,9 @@ def compare(units: Sequence[int], n_pairs: int, block_s: float, say: Callable[[s
         blocks of a case take.
     say
         Told what is measured now.
+    first_s
+        How long a session has run before its frames are measured; by default its rest block is over then, and there are
+        trials to show.
 
     Raises
     ------
@@ -41,19 +46,19 @@ def compare(units: Sequence[int], n_pairs: int, block_s: float, say: Callable[[s
         If a process failed.
     """
     report: dict[str, Any] = {"machine": machine.describe(), "load_before": machine.load_average(), "aims": AIMS}
-    report["frames"] = {str(n_units): _frames(n_units, max(n_pairs * block_s, 5.0), say) for n_units in units}
+    report["frames"] = {str(n_units): _frames(n_units, first_s, max(n_pairs * block_s, 5.0), say) for n_units in units}
     report["engine"] = {str(n_units): _cost(n_units, n_pairs, block_s, say) for n_units in units} if n_pairs else {}
     report["load_after"] = machine.load_average()
     return report
 
 
-def _frames(n_units: int, duration_s: float, say: Callable[[str], object]) -> dict[str, Any]:
+def _frames(n_units: int, first_s: float, duration_s: float, say: Callable[[str], object]) -> dict[str, Any]:
     """Return how long frames took beside a session on the simulated rig."""
     say(f"{n_units} units: frames for {duration_s:g} s")
     with tempfile.TemporaryDirectory(prefix="bmi-bench-") as folder:
         request = {
             "protocol": "center_out",
-            "overrides": [f"units.count={n_units}", f"session.duration_s={duration_s + 10 * _FIRST_S:g}"],
+            "overrides": [f"units.count={n_units}", f"session.duration_s={first_s + duration_s + 10 * _PATIENCE_S:g}"],
             "out": folder,
             "speed": "real",
             "source_timeout_s": 5.0,
@@ -64,14 +69,14 @@ def _frames(n_units: int, duration_s: float, say: Callable[[str], object]) -> di
             raise ChildError(f"the engine did not start: {error}") from error
         attachment = Attachment(session)
         try:
-            time.sleep(_FIRST_S)
+            time.sleep(first_s)
             with Child("bmi_app.gui.frame_time", session) as window:
                 window.hear()
                 time.sleep(duration_s)
                 window.tell("end")
                 said = window.hear()
             attachment.send({"do": "stop"})
-            process.wait(_FIRST_S)
+            process.wait(_PATIENCE_S)
         finally:
             attachment.close()
             process.terminate()

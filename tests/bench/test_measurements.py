@@ -28,7 +28,7 @@ def test_engine_and_bare_loop_get_every_sample_with_a_view_beside() -> None:
 
 
 def test_window_s_frames_and_its_cost_are_measured() -> None:
-    report = window.compare([96], n_pairs=1, block_s=1.0, say=lambda _: None)
+    report = window.compare([96], n_pairs=1, block_s=1.0, say=lambda _: None, first_s=1.0)
     frames = report["frames"]["96"]
     assert frames["frames"] > 20
     for took in (frames, report["engine"]["96"]["frames"]):
