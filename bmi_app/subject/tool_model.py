@@ -85,7 +85,8 @@ _LEARN_GATED, _LEARN_REINFORCEMENT = reward_gated.LEARN, reinforcement.LEARN
 CONSTANT_HZ = 5.0  # of the constant feature: about what exploration is, so that gradient rules learn c^ as fast as W^
 _SIGHT = 4  # lane of the random numbers
 _MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
-_REST, _IDLE = int(TaskState.REST), int(TaskState.IDLE)
+_REST = int(TaskState.REST)
+_SUCCEEDED, _FAILED = int(TaskState.REWARD), int(TaskState.FAILED)
 
 
 @part
@@ -101,9 +102,10 @@ def look(memory, key, seen):
     if seen[0, SEEN_TIME_S] == head[FRAME_S]:
         head[AGE_STEPS] += 1.0
         return False
-    row = 0
+    row, judged = 0, False
     while row < seen.shape[0] and seen[row, SEEN_TIME_S] > head[FRAME_S]:
         head[REWARD] = max(head[REWARD], seen[row, SEEN_REWARD])
+        judged = judged or seen[row, SEEN_STATE] in (_SUCCEEDED, _FAILED)
         row += 1
     before, now = int(head[STATE]), int(seen[0, SEEN_STATE])
     head[FRAME_S], head[AGE_STEPS], head[STATE] = seen[0, SEEN_TIME_S], 0.0, now
@@ -115,9 +117,11 @@ def look(memory, key, seen):
     elif due and now == _REST and int(head[LEARNER]) == _BATCHED:
         head[NEXT_SAMPLE] = head[STEP] + head[SAMPLE_STEPS]
         _learn(memory, 0, 0.0)
+    if not was_moving:
+        head[REWARD] = 0.0  # of no trial: given by the operator between two
     if not was_moving or moving:
         return False
-    if now in (_REST, _IDLE):  # cut by the end of its block: neither failed nor succeeded
+    if not judged:  # cut by the end of its block: neither failed nor succeeded
         begin_trial(head)
         return False
     _end_trial(memory)

@@ -145,6 +145,44 @@ def _rest(world: World) -> None:
     world.state = TaskState.MOVE
 
 
+@pytest.mark.parametrize("after", [TaskState.REST, TaskState.IDLE, TaskState.INTER_TRIAL])
+@pytest.mark.parametrize("learner", ["gated", "reinforcement"])
+def test_a_trial_that_its_block_cuts_teaches_nothing_and_is_not_logged(learner: str, after: TaskState) -> None:
+    world = naive(learner)
+    world.run(100)
+    world.end_trial(1.0)
+    world.run(100)
+    before = [world.named[name].copy() for name in ("weights", "rule")]
+    logged, confidence = world.logged(), world.head[mind.CONFIDENCE]
+    world.state = after  # the next block may have targets as well
+    world.run(20)
+    for part, name in zip(before, ("weights", "rule"), strict=True):
+        np.testing.assert_array_equal(world.named[name], part)
+    assert (world.logged(), world.head[mind.CONFIDENCE]) == (logged, confidence)
+    world.state = TaskState.MOVE
+    world.run(100)
+    world.end_trial(1.0)
+    assert world.logged() == logged + 1
+    assert not np.array_equal(world.named["weights"], before[0])
+
+
+def test_a_reward_between_trials_is_not_that_of_the_next_trial() -> None:
+    world = naive("gated")
+    world.run(100)
+    world.end_trial(0.0)
+    world.state, world.reward = TaskState.INTER_TRIAL, 1.0  # the operator's
+    world.run(1)
+    world.reward = 0.0
+    world.run(20)
+    world.state = TaskState.MOVE
+    world.run(100)
+    before = world.weights()
+    world.end_trial(0.0)
+    np.testing.assert_array_equal(world.weights(), before)
+    records, *_ = read_records(world.named, 0)
+    np.testing.assert_array_equal(records["reward"], [0.0, 0.0])
+
+
 def test_at_rest_it_fires_at_rest_and_explores_nothing() -> None:
     world = naive("lms")
     world.run(100)
