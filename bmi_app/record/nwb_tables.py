@@ -124,6 +124,12 @@ def add_learning(file: Any, recording: Recording, clock: Clock) -> None:
             values = records[field]
             words = values if codes is None else [_word(codes, code) for code in values.tolist()]
             columns["blob" if field == "id" else field] = (f"{field} of bmi_app.rt.records", words)
+        if records is recording.subject:
+            model = recording.subject_rows.reshape(len(records), recording.n_axes, recording.n_units + 1)
+            columns["model"] = (
+                "axis by unit, then the constant: velocity for each rate (cm/s/Hz); with `reinforcement` rates (Hz)",
+                model,
+            )
         _add_table(file, name, description, clock.of_ticks(records["tick"]), columns)
 
 

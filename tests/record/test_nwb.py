@@ -120,6 +120,20 @@ def test_every_change_of_the_weights_and_the_protocol(opened: Any, recording: Re
     assert opened.experiment_description == "day 3, morning"
 
 
+def test_what_a_simulated_subject_has_learnt_is_in_it_with_the_model(tmp_path: Path) -> None:
+    from pynwb import NWBHDF5IO
+
+    folder = record(tmp_path, "session.duration_s=20", "subject.kind='autonomous'", "subject.learner='lms'")
+    known = read(folder)
+    with NWBHDF5IO(str(nwb.export(folder, tmp_path, MONKEY)), "r") as reading:
+        table = reading.read().events["subject_learning"]
+        assert len(table) > 3
+        for name in ("tick", "trial", "confidence", "error_cm_s"):
+            np.testing.assert_array_equal(table[name][:], known.subject[name])
+        assert table["model"][:].shape == (len(table), known.n_axes, known.n_units + 1)
+        np.testing.assert_array_equal(table["model"][:].reshape(len(table), -1), known.subject_rows)
+
+
 def test_archives_take_it(exported: Path) -> None:
     from nwbinspector import Importance, inspect_nwbfile
 
