@@ -11,7 +11,7 @@ _WITH_TARGETS = ("observation", "closed_loop", *HAND_KINDS)
 
 def cautions(protocol: Protocol) -> list[str]:
     """Return one line for each thing that is allowed, but may not be what was meant, as `key: what and why`."""
-    return [*_baselines(protocol), *_learning(protocol), *_hand(protocol)]
+    return [*_baselines(protocol), *_learning(protocol), *_hand(protocol), *_subject(protocol)]
 
 
 def _baselines(protocol: Protocol) -> Iterator[str]:
@@ -60,3 +60,36 @@ def _hand(protocol: Protocol) -> Iterator[str]:
                 f"blocks.{index}.kind: {block.kind!r} is moved by a hand, and subject {protocol.subject.kind!r} has none; "
                 'take subject.kind = "arm", or let a person move it over the command socket'
             )
+
+
+def _subject(protocol: Protocol) -> Iterator[str]:
+    """Warn of a simulated subject that is to learn and cannot, and of neurons that will never come."""
+    subject, neurons = protocol.subject, protocol.neurons
+    if protocol.driver.kind != "simulated":
+        return
+    if neurons.new_per_h > 0.0 and neurons.loss_per_h == 0.0:
+        yield "neurons.new_per_h: a channel finds a new unit when it has lost its own, and neurons.loss_per_h is 0"
+    if subject.kind != "autonomous" or subject.learner == "none":
+        return
+    if (
+        subject.learner == "batched"
+        and not subject.settings.get("rule", {}).get("replays_awake")
+        and not _rests_late(protocol)
+    ):
+        yield (
+            "subject.learner: 'batched' learns in blocks of kind \"rest\" that follow one with targets, and there is none, "
+            "so it learns nothing"
+        )
+    needs = subject.learner == "reinforcement" or (subject.prior == "nothing" and subject.encoding in (None, "tool"))
+    if needs and (subject.exploration == "none" or subject.settings.get("exploration_hz") == 0.0):
+        yield (
+            f"subject.exploration: none, and learner {subject.learner!r} with prior {subject.prior!r} learns from it only, "
+            "so it learns nothing"
+        )
+
+
+def _rests_late(protocol: Protocol) -> bool:
+    """Tell whether a rest follows a block from which the subject may have learnt."""
+    kinds = [block.kind for block in protocol.blocks]
+    moved = [index for index, kind in enumerate(kinds) if kind in ("closed_loop", "observation")]
+    return bool(moved) and "rest" in kinds[moved[0] :]

@@ -7,6 +7,9 @@ from protocols.load import load
 
 pytestmark = pytest.mark.usefixtures("real_plugins")
 
+LEARNS = ("subject.kind=autonomous",)
+REST = "{kind='rest',duration_s=3}"
+
 
 @pytest.mark.parametrize(
     ("overrides", "said"),
@@ -23,6 +26,10 @@ pytestmark = pytest.mark.usefixtures("real_plugins")
         ),
         (["learning.when=tick", "learning.weight_max=0.5"], "every update will be rejected"),
         (["learning.when=tick", "learning.weight_min=0", "decoder.scramble=0.1"], "every update will be rejected"),
+        (["neurons.new_per_h=1"], "neurons.loss_per_h is 0"),
+        ([*LEARNS, "subject.learner=batched"], "it learns nothing"),
+        ([*LEARNS, "subject.learner=reinforcement", "subject.exploration=none"], "learner 'reinforcement'"),
+        ([*LEARNS, "subject.learner=lms", "subject.prior=nothing", "subject.settings.exploration_hz=0"], "'nothing'"),
     ],
 )
 def test_it_warns(overrides: list[str], said: str) -> None:
@@ -38,6 +45,17 @@ def test_it_warns(overrides: list[str], said: str) -> None:
         ["learning.rule=reward_gated", "learning.when=reward"],
         ['blocks=[{kind="rest",duration_s=3},{kind="arm"}]', "subject.kind=arm"],
         ['blocks=[{kind="rest",duration_s=3},{kind="arm"}]', "driver.kind=lsl"],
+        ["neurons.new_per_h=1", "neurons.loss_per_h=1"],
+        [*LEARNS, "subject.learner=batched", "subject.settings.rule.replays_awake=1"],
+        [*LEARNS, "subject.learner=batched", f"blocks=[{REST},{{kind='closed_loop',trials=9}},{REST}]"],
+        [*LEARNS, "subject.learner=lms", "subject.exploration=none"],  # what it knows moves it
+        [
+            *LEARNS,
+            "subject.learner=lms",
+            "subject.prior=nothing",
+            "subject.exploration=none",
+            "subject.encoding=cosine",
+        ],
         ["learning.when=tick", "learning.weight_min=0"],  # weights may be kept from changing their sign
     ],
 )
