@@ -107,8 +107,10 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     memory[3] = keep * expected + (1.0 - keep) * obtained
     if features.shape[0] == 0 or rate == 0.0 or surprise == 0.0:
         return NOTHING
+    before = memory[7:]
     for a in range(weights.shape[0]):
-        memory[7 + a * n_units : 7 + (a + 1) * n_units] = weights[a]
+        for u in range(n_units):  # one by one: a slice that is assigned allocates, in case both overlap
+            before[a * n_units + u] = weights[a, u]
     weight = 1.0
     for back in range(features.shape[0]):
         t = features.shape[0] - 1 - back
@@ -120,5 +122,5 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
         weight *= discount
     if keep_length != 0.0:
         for a in range(weights.shape[0]):
-            _turn(weights[a], memory[7 + a * n_units : 7 + (a + 1) * n_units], max_turn)
+            _turn(weights[a], before[a * n_units : (a + 1) * n_units], max_turn)
     return CHANGED
