@@ -17,7 +17,7 @@ from bmi_app.rt.lsl import local_clock, pull_sample_f, push_sample_i
 from bmi_app.rt.ring import load, load_f8, store, store_f8
 from bmi_app.subject import simulate
 from bmi_app.subject.neurons import fire, spikes_of_span
-from bmi_app.subject.simulate import act_once, parts, see_frame, see_hand
+from bmi_app.subject.simulate import act_once, is_due, parts, see_frame, see_hand
 
 # Words of `ctl`, a cache line apart; floats as the bits of a float64.
 _LINE = 8
@@ -56,14 +56,14 @@ def _receive(ctl, inlet, received, n_received, sample, error):
 
 
 @part
-def _see(memory, received, n_received, until_s):
-    """Show the subject the states up to `until_s`; those that were overwritten meanwhile are never seen."""
+def _see(memory, received, n_received, now_s):
+    """Show the subject the states that are due now; those that were overwritten meanwhile are never seen."""
     head = memory.view(np.int64)
     seen = parts(memory)[0]
     head[_FRAME] = max(head[_FRAME], n_received - received.shape[0])
     while head[_FRAME] < n_received:
         frame = received[head[_FRAME] & (received.shape[0] - 1)]
-        if frame.edge_s > until_s:
+        if not is_due(frame.edge_s, now_s, memory[_DELAY_S]):
             return
         see_frame(seen, frame)
         head[_FRAME] += 1
@@ -107,7 +107,7 @@ def run_rig(act, memory, ctl, received, state, error, outlet, pairs, spike, n_pa
     """
     head = memory.view(np.int64)
     seen = parts(memory)[0]
-    step_s, start_s, delay_s = memory[_STEP_S], memory[_START_S], memory[_DELAY_S]
+    step_s, start_s = memory[_STEP_S], memory[_START_S]
     part_s = step_s / n_parts
     inlet, n_received = np.int64(0), np.int64(0)
     while load(ctl, STOP) == 0 and (n_steps == 0 or head[_STEP] < n_steps):
@@ -127,7 +127,7 @@ def run_rig(act, memory, ctl, received, state, error, outlet, pairs, spike, n_pa
                 store(ctl, LOST, inlet)
                 n_received = np.int64(0)
             else:
-                _see(memory, received, n_received, start_s + first_part * part_s - delay_s)
+                _see(memory, received, n_received, start_s + first_part * part_s)
         see_hand(seen, _NO_HAND)
         fired = act_once(act, memory)
         for index in range(first_part, first_part + n_parts):

@@ -21,7 +21,7 @@ from bmi_app.rt.ring import load, publish, push, store
 from bmi_app.subject import neurons, simulate
 from bmi_app.subject.model_log import read_records
 from bmi_app.subject.neurons import fire, spikes_of_span
-from bmi_app.subject.simulate import act_once, hand_of, parts, see_frame, see_hand
+from bmi_app.subject.simulate import act_once, hand_of, is_due, parts, see_frame, see_hand
 from drivers.contract import SourceInfo
 from protocols.schema import Protocol
 from protocols.tool import nominal_tool
@@ -142,7 +142,7 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
         head[_FRAME] = max(head[_FRAME], newest - frames.shape[0] // 2)
         while head[_FRAME] < newest:
             frame = frames[head[_FRAME] & (frames.shape[0] - 1)]
-            if frame.edge_s > step_start_s - delay_s:
+            if not is_due(frame.edge_s, step_start_s, delay_s):
                 break
             see_frame(seen, frame)
             head[_FRAME] += 1

@@ -23,6 +23,7 @@ from bmi_app.subject.exploration import CHANNELS, KINDS, explore, hold_still
 from bmi_app.subject.intention import estimate, follow_hand, intend, notice_target, rest
 from bmi_app.subject.mind import BY_MOUSE, ENCODING, HEAD, MAX_HZ, STATE, STEP, vector
 from bmi_app.subject.model_log import write_row
+from bmi_app.subject.simulate import delay_steps
 from bmi_app.subject.tool_model import RULES, begin_trial, look, remember, tool_rates_into
 
 _REST = int(TaskState.REST)
@@ -257,7 +258,7 @@ def _inverse(settings: Settings, weights: np.ndarray, n_units: int, n_axes: int)
 
 def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, step_s: float) -> None:
     rate = _OWN_RATES[settings.learner] if settings.learning_rate is None else settings.learning_rate
-    known = settings.prior == "nominal"
+    known, delay = settings.prior == "nominal", delay_steps(settings.delay_ms / 1e3, step_s)
     values = {
         mind.N_UNITS: n_units,
         mind.N_AXES: n_axes,
@@ -271,7 +272,7 @@ def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, 
         mind.MOTOR_KEEP: math.exp(-step_s / 0.3),  # forgets within 0.3 s: slower than feedback can follow
         mind.MAX_HZ: settings.max_rate_hz,
         mind.RIDGE: settings.inversion_lambda,
-        mind.DELAY_STEPS: math.ceil(settings.delay_ms / 1e3 / step_s - 1e-9),
+        mind.DELAY_STEPS: delay,
         mind.REACTION_STEPS: round(settings.reaction_ms / 1e3 / step_s),
         mind.LAG_KEEP: math.exp(-step_s * 1e3 / settings.lag_ms) if settings.lag_ms > 0 else 0.0,
         mind.SAMPLE_STEPS: max(round(settings.sample_ms / 1e3 / step_s), 1),
@@ -283,9 +284,7 @@ def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, 
         mind.EXPLORATION_KEEP: math.exp(-step_s * 1e3 / settings.exploration_tau_ms),
         mind.EXPLORATION_FLOOR: settings.exploration_floor,
         mind.N_PATTERNS: settings.exploration_patterns,
-        mind.BABBLE_STEPS: max(
-            round(settings.babble_ms / 1e3 / step_s), math.ceil(settings.delay_ms / 1e3 / step_s) + 1
-        ),
+        mind.BABBLE_STEPS: max(round(settings.babble_ms / 1e3 / step_s), delay + 1),
         mind.ENCODING: 0 if settings.encoding == "tool" else 1 + body.ENCODINGS.index(settings.encoding),
         mind.JUDGED_CM_S: _SLOW * settings.speed_cm_s,
         mind.LAPSE: settings.lapse_probability,

@@ -37,6 +37,9 @@ SEED, STEP, N_UNITS, MANUAL_CLOCK, FRAME = range(5)
 STEP_S, START_S, DELAY_S = range(5, 8)
 HAND, NEURON_WORDS = 8, 9  # where in the subject's part its hand stands (-1: it has none); length of the neurons' part
 HEADER = 10
+# Times are sums and differences of seconds, which round: so much later than due a frame may seem to be, and is due. It is
+# far more than they round even years after boot, and far less than a step.
+DUE_WITHIN_S = 1e-6
 _HAND_FLAG, _FORCE_FLAG = int(Flag.HAND), int(Flag.FORCE)
 
 
@@ -89,6 +92,17 @@ def parts(memory):
         memory[neurons_at:subject_at],
         memory[subject_at:],
     )
+
+
+def delay_steps(delay_s: float, step_s: float) -> int:
+    """Return how many steps after its edge a frame is seen that lies on the grid of the steps; see `is_due`."""
+    return max(math.ceil((delay_s - DUE_WITHIN_S) / step_s), 0)
+
+
+@part
+def is_due(edge_s, now_s, delay_s):
+    """Tell whether a frame is old enough to be seen: what the subject pairs with it counts on its being seen when due."""
+    return edge_s <= now_s - delay_s + DUE_WITHIN_S
 
 
 @part

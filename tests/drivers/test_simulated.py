@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from numba import njit
 
 from bmi_app.rt import cells, random
-from bmi_app.rt.contracts import SEEN_HAND_Y, act_signature
+from bmi_app.rt.contracts import SEEN_HAND_Y, SEEN_TIME_S, act_signature
 from bmi_app.rt.hand import take_hand, tell_persons_hand
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.records import FRAME, SPIKE
 from bmi_app.rt.state import STATE
 from bmi_app.subject import simulate
 from bmi_app.subject.neurons import spikes_of, time_of
-from drivers import simulated
+from drivers import rig_loop, simulated
 from protocols.load import load
 
 SLOTS = 1 << 20
@@ -23,6 +23,11 @@ SLOTS = 1 << 20
 @njit
 def take(ctl, state, now_s):
     take_hand(ctl, state[0], now_s)
+
+
+@njit
+def see_states(memory, received, n_received, now_s):
+    rig_loop._see(memory, received, n_received, now_s)
 
 
 @kernel(act_signature)
@@ -44,6 +49,15 @@ def REACHES(memory, key, seen, rates_out):
     """Move the hand by 1 cm in each step, to the place of the person's hand in y; lose it after 50 steps."""
     memory[0] += 1.0 if memory[0] < 50.0 else np.nan
     memory[1] = seen[0, SEEN_HAND_Y]
+
+
+@kernel(act_signature)
+def NOTES_TIME(memory, key, seen, rates_out):
+    """Note the time of the newest frame that is seen at each step."""
+    memory[0] += 1.0
+    memory[int(memory[0])] = seen[0, SEEN_TIME_S]
+    for u in range(rates_out.shape[0]):
+        rates_out[u] = 0.0
 
 
 class Rig:
@@ -163,6 +177,43 @@ def test_the_subject_sees_the_cursor_late() -> None:
         rig.poll((k + 1) * 0.01)
     first_s = rig.sent()["stamp_s"].min()
     assert 0.31 <= first_s < 0.33
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    start_s=st.one_of(st.just(0.0), st.floats(0.0, 1e7)),
+    delay_ms=st.one_of(st.sampled_from([0.0, 100.0, 250.0, 300.0]), st.floats(0.0, 1000.0)),
+    period_ms=st.sampled_from([1.0, 9.0, 10.0]),
+)
+def test_every_frame_is_seen_at_the_step_at_which_it_is_due(start_s: float, delay_ms: float, period_ms: float) -> None:
+    # The subject pairs a frame with the firing of so many steps ago: one step off, and it learns of other firing.
+    n_steps, step_s = 1500, period_ms / 1e3
+    rig = Rig(f"subject.settings.delay_ms={delay_ms}", f"tick.period_ms={period_ms}",
+              f"learning.sample_ms={period_ms}", "blocks=[{kind='closed_loop'}]",
+              *(f"task.{key}_ms={90 * period_ms}" for key in ("hold", "inter_trial", "reward", "failed")),
+              f"task.timeout_ms={900 * period_ms}", act=NOTES_TIME, start_s=start_s)  # fmt: skip
+    rig.driver.memory = np.concatenate([rig.driver.memory, np.zeros(n_steps)])
+    noted = simulate.subject_part(rig.driver.memory)
+    noted[:] = 0.0
+    for k in range(n_steps):
+        rig.show(start_s + k * step_s, 0.0)
+        rig.poll(start_s + (k + 1) * step_s)
+    late = simulate.delay_steps(delay_ms / 1e3, step_s)
+    step = np.arange(late, n_steps)
+    np.testing.assert_allclose(noted[1 + step], start_s + (step - late) * step_s, rtol=0, atol=1e-8)
+    # None came before its delay was over, and none a step later than it had to.
+    assert -1e-6 <= late * step_s - delay_ms / 1e3 <= step_s + 1e-6
+
+
+def test_the_rig_sees_every_state_when_it_is_due() -> None:
+    received = np.zeros(16, FRAME)
+    memory = simulated.build(load("center_out", []))
+    for start_s in (0.0, 12345.678, 987654.321):
+        memory.view(np.int64)[simulate.FRAME] = 0
+        for step in range(1, 3000):
+            received["edge_s"][(step - 1) % 16] = start_s + step * 0.01
+            see_states(memory, received, step, start_s + (step + 10) * 0.01)
+            assert memory.view(np.int64)[simulate.FRAME] == step
 
 
 def test_the_hand_of_a_subject_goes_to_the_tick_and_the_persons_hand_to_the_subject() -> None:
