@@ -5,7 +5,7 @@ from typing import Any
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
 
-from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY
+from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY, leave_at_escape
 from bmi_app.session.observe import Phase
 
 _COMMANDABLE = (Phase.RUNNING, Phase.PAUSED, Phase.SOURCE_LOST, Phase.STALLED)
@@ -50,6 +50,7 @@ class ControlBar(QWidget):
         layout.addWidget(self.note, 2, 0, 1, 6)
         self.pause.clicked.connect(self._ask_pause)
         self.stop.clicked.connect(self.stop_asked)
+        leave_at_escape(self.note)
         self.note.returnPressed.connect(self._take_note)
         self._name_pause()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -50,6 +51,13 @@ def bind(window: QWidget, actions: dict[str, Callable[[], object]]) -> None:
         shortcut = QShortcut(QKeySequence(key), window)
         shortcut.setAutoRepeat(False)
         shortcut.activated.connect(action)
+
+
+def leave_at_escape(field: QWidget) -> None:
+    """Give the keys back to the window at Escape."""
+    shortcut = QShortcut(QKeySequence("Escape"), field)
+    shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+    shortcut.activated.connect(field.clearFocus)
 
 
 class ShortcutsDialog(QDialog):

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 from PyQt6.QtCore import QEvent, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from bmi_app import plugins
 from bmi_app.gui.mapping_editor import MappingEditor
+from bmi_app.gui.number_field import NumberField
 from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.recorded_session import RecordedSession
+from bmi_app.gui.shortcuts import leave_at_escape
 from bmi_app.gui.theme import theme_of
 from bmi_app.gui.what_if_path import what_if_path
 from bmi_app.gui.worker import Worker
@@ -35,7 +37,7 @@ class WhatIfPanel(QWidget):
         self._session: RecordedSession | None = None
         self._changed: np.ndarray | None = None
         self._at = 0
-        self.rule, self.when, self.rate = QComboBox(), QComboBox(), QDoubleSpinBox()
+        self.rule, self.when, self.rate = QComboBox(), QComboBox(), NumberField(-1.0, 1e6, 6)
         self.mapping, self.edit_mapping = MappingEditor(self), QPushButton(_AS_RECORDED)
         self.compute, self.score = QPushButton("What if"), QLabel()
         self.other = QLineEdit()
@@ -164,12 +166,11 @@ class WhatIfPanel(QWidget):
         self.when.setAccessibleName("what-if: when it learns")
         self.rate.setAccessibleName("what-if: learning rate")
         self.edit_mapping.setAccessibleName("what-if: mapping")
-        self.rate.setRange(-1.0, 1e6)
-        self.rate.setDecimals(6)
-        self.rate.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.rate.setSpecialValueText(_AS_RECORDED)
         self.rate.setValue(-1.0)
         self.score.setWordWrap(True)
+        leave_at_escape(self.other)
+        self.other.returnPressed.connect(self.other.clearFocus)
         self.other.setPlaceholderText("or another key: axes.x.gain=0.1")
         self.other.setToolTip(
             "Keys of axes, decoder, learning and populations, as for `bmi replay --set`; several: with ;"

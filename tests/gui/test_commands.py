@@ -146,6 +146,42 @@ def reasons(shown: OperatorWindow) -> list[str]:
     return [model.index(row, 5).data() for row in range(model.rowCount())]
 
 
+@pytest.mark.parametrize("leave", [Qt.Key.Key_Return, Qt.Key.Key_Escape], ids=["enter", "escape"])
+def test_a_field_that_was_edited_gives_the_keys_back(
+    stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any, leave: Qt.Key
+) -> None:
+    session = stepped("center_out", "learning.when=trial")
+    session.step(10)
+    shown = window(session.folder)
+    sent: list[dict[str, Any]] = []
+    shown.commands.send = sent.append  # type: ignore[method-assign]
+    show(shown, "Learning")
+    learning = shown.live.learning
+    shown.live.selection.select(5)
+    for field in (learning.rate, learning.gains["x"]):
+        qtbot.mouseClick(field.lineEdit(), Qt.MouseButton.LeftButton)
+        field.selectAll()
+        qtbot.keyClicks(field, "0.09")
+        for key, asked in (("r", "reward"), ("c", "move_unit")):  # no number has these: they are the window's at once
+            qtbot.keyClick(field, key)
+            assert sent.pop()["do"] == asked
+        before = field.value()
+        qtbot.keyClick(field, leave)
+        if leave == Qt.Key.Key_Return:
+            assert sent.pop()["value"] == 0.09
+        assert field.value() == (0.09 if leave == Qt.Key.Key_Return else before)
+        assert sent == []
+        qtbot.keyClick(shown.focusWidget() or shown, Qt.Key.Key_Space)
+        assert sent.pop() == {"do": "pause"}
+    shown.controls.note.setFocus()
+    qtbot.keyClicks(shown.controls.note, "x")
+    qtbot.keyClick(shown.controls.note, leave)
+    assert sent == ([{"do": "note", "text": "x"}] if leave == Qt.Key.Key_Return else [])
+    sent.clear()
+    qtbot.keyClick(shown.focusWidget() or shown, Qt.Key.Key_Space)
+    assert sent == [{"do": "pause"}]
+
+
 def test_a_second_window_sees_what_the_first_commanded(
     running: OperatorWindow, window: Callable[..., OperatorWindow], qtbot: Any
 ) -> None:
