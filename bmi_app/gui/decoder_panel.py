@@ -67,11 +67,11 @@ class DecoderPanel(QWidget):
         """Forget the velocity that was taken."""
         self._velocity = np.zeros((0, 2))
 
-    def redraw(self) -> None:
+    def redraw(self, whole: bool = False) -> None:
         """Show the weights, and at the next call velocity and updates: half of it a frame."""
-        if self._is_weights_turn:
+        if whole or self._is_weights_turn:
             self._show_weights()
-        else:
+        if whole or not self._is_weights_turn:
             self._show_velocity()
             self._show_changes()
         self._is_weights_turn = not self._is_weights_turn

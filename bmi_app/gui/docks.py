@@ -1,6 +1,7 @@
 """Arrange panels in docks around the task, remember where they were put, and redraw only those that are seen."""
 
 import time
+from functools import partial
 
 from PyQt6.QtCore import QObject, QSettings, Qt, QTimer
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QMenu, QTabWidget, QWidget
@@ -42,6 +43,10 @@ class Docks(QObject):
         self._window, self._tabs, self._grid = window, tabs, grid
         self._side_title, self._name = side_title, name
         self.panels = panels
+        self._uncovered: set[str] = set()
+        self._uncovering = QTimer(self)
+        self._uncovering.setSingleShot(True)
+        self._uncovering.timeout.connect(self._redraw_uncovered)
         self.docks: dict[str, QDockWidget] = {side_title: self._dock(side_title, side)}
         self.docks |= {title: self._dock(title, panel) for title, panel in self.panels.items()}  # type: ignore[arg-type]
         self._due_s = dict.fromkeys(self.panels, 0.0)
@@ -80,7 +85,7 @@ class Docks(QObject):
         """Redraw every panel that is seen, due or not: at the end of a session, so that nothing stale stays."""
         for panel in self.panels.values():
             if is_seen(panel):
-                panel.redraw()
+                panel.redraw(whole=True)
 
     def arrange_tabs(self) -> None:
         """Put the docks where they are at first: a column of tabs for each kind, below the task."""
@@ -160,7 +165,20 @@ class Docks(QObject):
         dock = QDockWidget(title, self._window)
         dock.setObjectName(title)
         dock.setWidget(content)
+        dock.visibilityChanged.connect(partial(self._uncover, title))
         return dock
+
+    def _uncover(self, title: str, is_visible: bool) -> None:
+        """Have a panel redrawn that comes to be seen: where nothing plays, nobody else does."""
+        if is_visible and title in self.panels:
+            self._uncovered.add(title)
+            self._uncovering.start(0)  # once it has its place
+
+    def _redraw_uncovered(self) -> None:
+        titles, self._uncovered = self._uncovered, set()
+        for title in titles:
+            if is_seen(self.panels[title]):
+                self.panels[title].redraw(whole=True)
 
 
 def is_seen(panel: Panel) -> bool:

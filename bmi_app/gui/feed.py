@@ -40,7 +40,8 @@ class Fresh:
 class Panel(Protocol):
     """Say what the window asks of a panel; it is a widget as well.
 
-    `take` is called at every refresh and must be cheap; `redraw` only while the panel can be seen, every `period_s`.
+    `take` is called at every refresh and must be cheap; `redraw` only while the panel can be seen, every `period_s`. A panel
+    that shares its work out over several calls does all of it where `whole` is asked for.
     """
 
     period_s: float
@@ -48,7 +49,7 @@ class Panel(Protocol):
     def take(self, fresh: Fresh) -> None:
         """Take in what came since the last call."""
 
-    def redraw(self) -> None:
+    def redraw(self, whole: bool = False) -> None:
         """Show it."""
 
     def restart(self) -> None:

@@ -8,7 +8,6 @@ from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -22,6 +21,7 @@ from PyQt6.QtWidgets import (
 )
 
 from bmi_app.gui.feed import Fresh
+from bmi_app.gui.number_field import NumberField
 from bmi_app.gui.session_source import SessionSource
 from bmi_app.gui.theme import Theme, theme_of
 from bmi_app.gui.weight_changes import WeightChange
@@ -50,13 +50,13 @@ class LearningPanel(QWidget):
         self._takes_commands = True
         self.learning = QCheckBox("the decoder adapts")
         self.learning.setToolTip("Off: the weights are frozen")
-        self.rate = _number(0.0, 1e6, 6)
+        self.rate = _number()
         self.assist = QSlider(Qt.Orientation.Horizontal)
         self.assist.setRange(0, 100)
         self.assist.setTracking(False)  # one command when it is let go, not one a pixel
         self.assist.setAccessibleName("assist")
         self.follow = QCheckBox("as the block says")
-        self.gains = {letter: _number(0.0, 1e6, 6) for letter, _ in source.protocol.axes.items()}
+        self.gains = {letter: _number() for letter, _ in source.protocol.axes.items()}
         self.updates = QTreeWidget()
         self.updates.setHeaderLabels(["tick", "trial", "cause", "change", "error (cm/s)"])
         self.updates.setRootIsDecorated(False)
@@ -100,7 +100,7 @@ class LearningPanel(QWidget):
         self._listed = 0
         self.updates.clear()
 
-    def redraw(self) -> None:
+    def redraw(self, whole: bool = False) -> None:
         """Show what the engine has, and new updates."""
         model = self._source.model()
         adapts = model.learning_on and self._source.protocol.learning.when != "off"
@@ -231,21 +231,8 @@ class LearningPanel(QWidget):
         self.updates.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
 
-class _Number(QDoubleSpinBox):
-    """Show no needless zeros."""
-
-    def textFromValue(self, v: float) -> str:
-        """Write a number."""
-        return f"{v:.6g}"
-
-
-def _number(least: float, most: float, decimals: int) -> QDoubleSpinBox:
-    """Return a field that asks when it is left or Enter is pressed, not at each digit."""
-    field = _Number()
-    field.setRange(least, most)
-    field.setDecimals(decimals)
-    field.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-    field.setKeyboardTracking(False)
+def _number() -> NumberField:
+    field = NumberField(0.0, 1e6, 6)
     field.setMinimumWidth(62)
     return field
 

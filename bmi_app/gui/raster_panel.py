@@ -95,10 +95,10 @@ class RasterPanel(QWidget):
         self._column = -1
         self._redraws = 0
 
-    def redraw(self) -> None:
+    def redraw(self, whole: bool = False) -> None:
         """Show the last 10 s; rates, flags and grouping more seldom."""
         self._redraws += 1
-        if self._redraws % _RATES_EVERY == 1:
+        if whole or self._redraws % _RATES_EVERY == 1:
             if not np.array_equal(self._unit_population, self._selection.unit_population):
                 self._regroup()
             self._show_rates()

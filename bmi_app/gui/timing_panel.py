@@ -144,7 +144,7 @@ class TimingPanel(QWidget):
         self._n_latencies = 0
         self._journal.clear()
 
-    def redraw(self) -> None:
+    def redraw(self, whole: bool = False) -> None:
         """Show histogram, percentiles and totals."""
         figures = self._figures()
         seen_us = self._latencies_us[: self._n_latencies]

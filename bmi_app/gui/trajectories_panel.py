@@ -53,7 +53,7 @@ class TrajectoriesPanel(QWidget):
         """Show the trials anew."""
         self._shown = -1
 
-    def redraw(self) -> None:
+    def redraw(self, whole: bool = False) -> None:
         """Show new trials."""
         if len(self._trials.ended) == self._shown:
             return

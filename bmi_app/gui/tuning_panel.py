@@ -58,9 +58,12 @@ class TuningPanel(QWidget):
     def restart(self) -> None:
         """Forget nothing: the statistics are shared with the raster."""
 
-    def redraw(self) -> None:
+    def redraw(self, whole: bool = False) -> None:
         """Show the present correlations in one of the plots, and at the next call in the other."""
-        self._show(next(self._turns))
+        if whole:
+            self._show_both()
+        else:
+            self._show(next(self._turns))
 
     def _show_both(self) -> None:
         for name in self.plots:

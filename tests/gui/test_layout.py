@@ -82,8 +82,6 @@ def test_the_replay_page(
     page.seek(60.0)
     for title in ("Spikes", "Tuning", "Trials", "Timing", "Decoder", "Learning", "Curves", "Trajectories"):
         page.docks.docks[title].raise_()
-        QApplication.processEvents()
-        page.docks.redraw_all()
         check(main, f"replay_{title.lower()}_{appearance}", keep_picture)
 
 
@@ -102,14 +100,9 @@ def test_the_live_window(
         for _ in range(3):
             shown.refresh()
             QApplication.processEvents()
-        shown.docks.redraw_all()
         check(shown, f"live_{title.lower()}_{appearance}", keep_picture)
     shown.resize(max(WIDTH, 1400), max(HEIGHT, 900))
     shown.docks.arrange_all()
-    for _ in range(3):
-        QApplication.processEvents()
-    shown.docks.redraw_all()
-    shown.docks.redraw_all()
     check(shown, f"live_all_{appearance}", keep_picture)
 
 

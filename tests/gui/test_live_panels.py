@@ -131,7 +131,7 @@ def test_a_panel_that_is_not_seen_is_not_redrawn(
     shown._timer.stop()
     drawn: list[str] = []
     for title, panel in shown.docks.panels.items():
-        monkeypatch.setattr(panel, "redraw", lambda title=title: drawn.append(title))
+        monkeypatch.setattr(panel, "redraw", lambda whole=False, title=title: drawn.append(title))
     shown.docks.docks["Tuning"].raise_()
     shown.docks.docks["Decoder"].close()
     QApplication.processEvents()

@@ -101,7 +101,6 @@ def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, ke
     session, panels = shown.session, shown.panels
     shown.seek(61.0)
     tick = session.at(61.0)
-    shown.docks.redraw_all()
     image = panels.raster._spike_image.image
     assert tick % 2 == 0
     columns = session.counts[tick - 198 : tick + 1].sum(axis=0)
@@ -114,7 +113,6 @@ def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, ke
     for title, dock in shown.docks.docks.items():
         dock.raise_()
         QApplication.processEvents()
-        shown.docks.redraw_all()
         assert title == "What if" or is_seen(shown.docks.panels[title])
         keep_picture(shown, f"replay_{title.lower().replace(' ', '_')}")
     assert panels.learning.updates.topLevelItemCount() == sum(c.tick <= tick for c in session.changes)
@@ -128,9 +126,32 @@ def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, ke
     assert panels.learning.updates.topLevelItemCount() == 1
     shown.docks.docks["Spikes"].raise_()
     QApplication.processEvents()
-    shown.docks.redraw_all()
     assert not panels.raster._spike_image.image[:, :-1].any()
     assert panels.timing._n_latencies <= 1
+
+
+def test_a_tab_that_is_raised_while_nothing_plays_is_filled(page: Any) -> None:
+    shown = page()
+    shown.seek(61.0)
+    panels = shown.panels
+    filled = {
+        "Trials": lambda: panels.table.model.rowCount() > 3,
+        "Curves": lambda: all(len(dots.getData()[0]) > 3 for dots in panels.curves.dots.values()),
+        "Timing": lambda: panels.timing.values["missed ticks"].text() != "–",
+        "Tuning": lambda: all(sum(len(d.getData()[0]) for d in plot) == 96 for plot in panels.tuning.dots.values()),
+        "Learning": lambda: panels.learning.updates.topLevelItemCount() > 3 and panels.learning.gains["x"].value() > 0,
+        "Trajectories": lambda: any(
+            way.xData is not None and len(way.xData) > 3 for way in panels.trajectories.ways[0]
+        ),
+        "Decoder": lambda: len(panels.decoder.norms.getData()[0]) > 3,
+    }
+    for title, is_filled in filled.items():
+        if title != "Decoder":  # it is in front from the beginning
+            assert not is_filled(), title
+        shown.docks.docks[title].raise_()
+        QApplication.processEvents()
+        QApplication.processEvents()
+        assert is_filled(), title
 
 
 def test_a_jump_shows_what_playing_there_shows(folder: Path) -> None:
