@@ -97,8 +97,8 @@ def open_update(core, model, trial, first):
 
 
 @part
-def call_rule(rule, core, model, trial, logs, first, last, cause):
-    """Give the rule samples first..last, and keep, shorten or undo what it made of the weights."""
+def call_rule(rule, core, model, trial, logs, first, last, cause, reward):
+    """Give the rule samples first..last and the reward; keep, shorten or undo what it made of the weights."""
     config, state = core[1][0], core[2][0]
     adapted, bias, mask = model[7], model[1], model[3]
     before, memory = trial[3], trial[4]
@@ -106,7 +106,7 @@ def call_rule(rule, core, model, trial, logs, first, last, cause):
     keep_copy(adapted, bias, before)
     longest = config.max_step * size_now(adapted, bias) if config.max_step > 0.0 else 0.0
     x, intent, noise = trial[0][first:last], trial[1][first:last], trial[2][first:last]
-    result = rule(adapted, bias, mask, memory, x, intent, noise, state.learning_rate, state.reward)
+    result = rule(adapted, bias, mask, memory, x, intent, noise, state.learning_rate, reward)
     if result == NOTHING:
         return
     norm = norm_of_change(adapted, bias, before)

@@ -4,16 +4,19 @@ tick      with every sample
 trial     at the end of a trial that was judged, with its samples; reward: when the reward comes
 block     at the end of a block, with the samples of its trials; seconds: between trials, every `learning.every_s`
 
-Where many samples are due, a rule that takes them in order is given a slice a tick, any other a trial a tick, so that no
-tick is late: the hand-over.
+Where many samples are due, a rule that takes them in order is given a slice a tick, any other a judged trial a tick with
+the reward that this trial ended with, so that no tick is late: the hand-over.
 A staged rule is not called here: `refits_due` asks the engine for it, and its result comes as a command.
 """
+
+import math
 
 from bmi_app.rt.audit import call_rule, close_update
 from bmi_app.rt.cursor import follows_hand
 from bmi_app.rt.guard import follow, watch
 from bmi_app.rt.jit import part
 from bmi_app.rt.records import BlockKind, Outcome, TaskState, UpdateCause
+from bmi_app.rt.samples import note_reward
 from bmi_app.rt.state import LearnWhen
 
 _MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
@@ -44,12 +47,12 @@ def _end_of_trial(place, first, last):
 def _hand_over(rule, core, model, trial, logs):
     """Teach the next slice of what is due; after the last one the update is over, and what waits behind it begins."""
     config, state = core[1][0], core[2][0]
-    first = state.learn_from
+    place, first = trial[6], state.learn_from
     last = min(first + config.slice_samples, state.hand_until)
     if not config.learn_in_order:
-        last = _end_of_trial(trial[6], first, state.hand_until)
-    if last > first:
-        call_rule(rule, core, model, trial, logs, first, last, state.hand_cause)
+        last = _end_of_trial(place, first, state.hand_until)
+    if last > first and (config.learn_in_order or not math.isnan(place[first].reward)):
+        call_rule(rule, core, model, trial, logs, first, last, state.hand_cause, place[first].reward)
     state.learn_from = last
     if last >= state.hand_until:
         close_update(core, model, trial, logs, last, state.hand_cause)
@@ -103,16 +106,16 @@ def _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged):
     config, state = core[1][0], core[2][0]
     n, row = state.n_samples, state.trial_first
     if config.learn_when == _TICK and sampled:
-        call_rule(rule, core, model, trial, logs, row + n - 1, row + n, _CAUSE_TICK)
+        call_rule(rule, core, model, trial, logs, row + n - 1, row + n, _CAUSE_TICK, state.reward)
         state.episode_first = row
     elif config.learn_when == _TRIAL and judged and n > 0:
         if config.learn_in_order:
             _take_up(state, row, row + n)
         else:
-            call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_TRIAL)
+            call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_TRIAL, state.reward)
             close_update(core, model, trial, logs, row + n, _CAUSE_TRIAL)
     elif config.learn_when == _REWARD and state.reward > 0.0 and n > 0:
-        call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_REWARD)
+        call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_REWARD, state.reward)
         close_update(core, model, trial, logs, row + n, _CAUSE_REWARD)
         state.trial_first = row + n  # a second reward in this trial teaches only what came after the first
         state.n_samples = 0
@@ -131,12 +134,14 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
     if block_ended and blocks[before].fit:
         state.fit_tick, state.fit_block = state.tick, before
         state.fits_due += 1
+    if judged:
+        note_reward(state, trial)
     active = config.learn_when != _OFF and state.learning_on and state.block >= 0 and not state.held
     active = active and state.probation == 0
     if active and blocks[state.block].learning and not config.learn_staged:
         _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged)
         if config.learn_at_rest and blocks[state.block].kind == _REST and state.tick % config.sample_ticks == 0:
-            call_rule(rule, core, model, trial, logs, state.trial_first, state.trial_first, _CAUSE_REST)
+            call_rule(rule, core, model, trial, logs, state.trial_first, state.trial_first, _CAUSE_REST, 0.0)
     if config.learn_at_rest and block_ended and blocks[before].kind == _REST:
         close_update(core, model, trial, logs, state.trial_first, _CAUSE_REST)
     if active and blocks[before if block_ended else state.block].learning and _is_due(config, state, block_ended):

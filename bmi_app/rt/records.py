@@ -292,6 +292,7 @@ PLACE = np.dtype(
         ("cursor_y_cm", "<f8"),
         ("velocity_x_cm_s", "<f8"),
         ("velocity_y_cm_s", "<f8"),
+        ("reward", "<f8"),  # that the row's trial ended with; NaN until it was judged
     ]
 )
 

@@ -2,7 +2,7 @@
 
 A trial's samples lie in consecutive rows, from `trial_first`. Where earlier trials are kept (`config.keep_samples`, or until
 a hand-over has taught them) the next trial goes behind, and back to the first row when the room is over; `trial_place` says
-of each row when it was written.
+of each row when it was written, and what reward its trial ended with.
 """
 
 import math
@@ -58,9 +58,18 @@ def sample(core, model, features, trial):
     place.tick, place.trial, place.block, place.state = state.tick, state.trial, state.block + 1, state.state
     place.cursor_x_cm, place.cursor_y_cm = state.from_x_cm, state.from_y_cm
     place.velocity_x_cm_s, place.velocity_y_cm_s = vectors[VELOCITY, 0], vectors[VELOCITY, last] * last
+    place.reward = math.nan
     state.n_samples += 1
     state.sample_row = row + 1
     return 1
+
+
+@part
+def note_reward(state, trial):
+    """Say of the samples of the trial that has just been judged what it ended with: a hand-over teaches them later."""
+    place = trial[6]
+    for row in range(state.trial_first, state.trial_first + state.n_samples):
+        place[row].reward = state.reward
 
 
 @part

@@ -5,7 +5,7 @@ import pytest
 
 from bmi_app.rt.contracts import NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
-from bmi_app.rt.records import TaskState
+from bmi_app.rt.records import Outcome, TaskState
 from tests.rt.ticker import Ticker, ticker
 
 NAMED = 95  # the unit whose feature names the tick; it drives nothing
@@ -30,6 +30,15 @@ def LISTENER(weights, bias, mask, memory, features, intent, noise, rate, reward)
     for t in range(features.shape[0]):
         memory[3 + int(memory[1])] = features[t, 95]
         memory[1] += 1
+    return NOTHING
+
+
+@kernel(learn_signature)
+def REWARDS(weights, bias, mask, memory, features, intent, noise, rate, reward):
+    """Note of each call the name of its first sample, and the reward."""
+    memory[1 + 2 * int(memory[0])] = features[0, 95]
+    memory[2 + 2 * int(memory[0])] = reward
+    memory[0] += 1
     return NOTHING
 
 
@@ -94,6 +103,32 @@ def test_a_rule_that_wants_whole_trials_is_given_one_a_tick() -> None:
     assert made.arrays["rule_memory"][0] == 16  # trials
     longest = max(len(run_) for run_ in np.split(names, np.flatnonzero(np.diff(names) > 1) + 1))
     assert most == longest
+
+
+@pytest.mark.parametrize("when", ["block", "seconds"])
+def test_each_trial_is_taught_with_the_reward_that_it_ended_with(when: str) -> None:
+    more = ["task.count=2", "task.order=random", "learning.every_s=1" if when == "seconds" else "learning.rate=1"]
+    blocks = 'blocks=[{kind="closed_loop",duration_s=4.25},{kind="closed_loop",trials=9},{kind="rest",duration_s=1}]'
+    made = ticker([*TASK, "learning.rule=reward_gated", f"learning.when={when}", *more, blocks])
+    object.__setattr__(made.core, "learn", REWARDS)
+    made.arrays["rule_memory"][:] = 0.0
+    made.arrays["targets"][0] = 0.0  # where the cursor is: a success; the other is out of reach: a time-out
+    names = run(made, 1000)
+    trials = np.split(names, np.flatnonzero(np.diff(names) > 1) + 1)
+    frames = made.frames()
+    ends = {int(frame["trial"]): int(frame["outcome"]) for frame in frames[frames["outcome"] > 0]}
+    expected = [
+        (first, float(ends[int(frames["trial"][first - 2])] == Outcome.SUCCESS))
+        for first in (int(trial[0]) for trial in trials)
+        if ends.get(int(frames["trial"][first - 2]), Outcome.BLOCK_ENDED) != Outcome.BLOCK_ENDED
+    ]
+    n_calls = int(made.arrays["rule_memory"][0])
+    found = made.arrays["rule_memory"][1 : 1 + 2 * n_calls].reshape(n_calls, 2)
+    assert Outcome.BLOCK_ENDED in ends.values()  # the trial that the first block cuts teaches nothing
+    assert {reward for _, reward in expected} == {0.0, 1.0}
+    assert len(found) > 0.6 * len(expected)
+    assert when == "seconds" or len(found) == len(expected)
+    np.testing.assert_array_equal(found, expected[: len(found)])
 
 
 @pytest.mark.parametrize("slice_samples", [1, 2, 4])
