@@ -4,6 +4,9 @@ An output is one file. It defines `Settings` (pydantic, frozen, unknown keys for
 with `open()`, `fire(event)` and `close()`, all called in this order on Python threads: `open` and `close` by whoever
 starts and ends the session, `fire` by the output thread (`bmi_app.session.firing`), one event after the other.
 
+A file may define `why_not(settings)` as well: why the device cannot be used now, without opening it, or an empty text. It
+is asked every second before a session is started.
+
 `fire` returns once the world has been told, and before a pulse is over: what it takes is measured as the output's delay
 and holds up the outputs behind it. `open` and `fire` raise `OutputError`; a failure to fire never ends a session.
 """

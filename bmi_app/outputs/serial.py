@@ -7,11 +7,15 @@ Opening a port raises DTR and RTS for a moment in most operating systems' driver
 device that a pulse could harm belongs on bytes.
 """
 
+import os
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Literal
 
 import serial
+import serial.tools.list_ports
 from pydantic import BaseModel, ConfigDict, Field
 
 from bmi_app.outputs.contract import OutputError, OutputEvent
@@ -31,6 +35,21 @@ class Settings(BaseModel):
     bytes_on: str = Field("01", pattern=_HEX, description="What begins a pulse, as hexadecimal digits, for `bytes`.")
     bytes_off: str = Field("", pattern=_HEX, description="What ends a pulse, likewise; empty: nothing does.")
     pulse_ms: float = Field(10.0, gt=0, le=10_000, description="Length of the pulse.", json_schema_extra={"unit": "ms"})
+
+
+def why_not(settings: Settings) -> str:
+    """Say why the port cannot be opened, without opening it, which would raise its lines; empty where it may be."""
+    port = settings.port
+    if sys.platform == "win32":
+        there = sorted(found.device for found in serial.tools.list_ports.comports())
+        return (
+            "" if port.upper() in there else f"serial: there is no port {port}; there are: {', '.join(there) or 'none'}"
+        )
+    if not Path(port).exists():
+        return f"serial: there is no port {port}; is the device connected?"
+    if not os.access(port, os.R_OK | os.W_OK):
+        return f"serial: {port} may not be written to by this user"
+    return ""
 
 
 class Output:

@@ -2,14 +2,18 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bmi_app import plugins
+from bmi_app.record.formats import RecordingError, recognise
+from bmi_app.session.build import BuildError, check_decoder
 from bmi_app.session.streams import Stream, StreamWatch, judge
 from protocols.cautions import cautions
 from protocols.load import load
-from protocols.problems import OVERRIDE_FILE, ProtocolError
+from protocols.problems import OVERRIDE_FILE, Problem, ProtocolError
 from protocols.schema import Protocol
 
 LEAST_FREE_BYTES = 500_000_000  # about an hour of 96 units at 10 ms, with room to end the journal
@@ -45,15 +49,39 @@ def check(request: dict[str, Any], watch: StreamWatch) -> Readiness:
     try:
         protocol = load(request["protocol"], request["overrides"])
     except ProtocolError as error:
-        for problem in error.problems:
-            where = f"{problem.key}: " if problem.key else ""
-            line = f" (line {problem.line})" if problem.line and problem.file != OVERRIDE_FILE else ""
-            obstacles.append(f"{where}{problem.message}{line}")
+        obstacles += [_in_words(problem) for problem in error.problems]
+    else:
+        obstacles += _missing(protocol)
     streams, missing = judge(protocol, watch.found())
     obstacles += missing
     free_bytes, trouble = _space(Path(request["out"]).expanduser())
     obstacles += trouble
     return Readiness(protocol, obstacles, cautions(protocol) if protocol else [], streams, free_bytes)
+
+
+def _in_words(problem: Problem) -> str:
+    if (problem.file, problem.key) == (OVERRIDE_FILE, "driver.settings.path"):  # the field of the form, left empty
+        return "choose a recording to replay"
+    where = f"{problem.key}: " if problem.key else ""
+    line = f" (line {problem.line})" if problem.line and problem.file != OVERRIDE_FILE else ""
+    return f"{where}{problem.message}{line}"
+
+
+def _missing(protocol: Protocol) -> Iterator[str]:
+    """Say what a valid protocol needs that is not there: a recording, a decoder that fits, a device."""
+    if protocol.driver.kind == "replay":
+        try:
+            recognise(protocol.driver.settings["path"])
+        except RecordingError as error:
+            yield f"recording: {error}"
+    try:
+        check_decoder(protocol)
+    except BuildError as error:
+        yield str(error)
+    for index, output in enumerate(protocol.outputs):
+        module = plugins.load("outputs", output.kind)
+        if hasattr(module, "why_not") and (why := module.why_not(module.Settings(**output.settings))):
+            yield f"outputs.{index}: {why}"
 
 
 def _space(folder: Path) -> tuple[int | None, list[str]]:

@@ -12,7 +12,16 @@ from bmi_app.record.formats.source import (
     as_events,
 )
 
-__all__ = ["CountsSource", "EventsSource", "Kind", "RecordingError", "SpikeSource", "as_events", "open_recording"]
+__all__ = [
+    "CountsSource",
+    "EventsSource",
+    "Kind",
+    "RecordingError",
+    "SpikeSource",
+    "as_events",
+    "open_recording",
+    "recognise",
+]
 
 _KNOWN = (
     "session folders, XDF, CSV tables with `timestamp` and `unit_N` columns, "
@@ -54,6 +63,19 @@ def open_recording(
     if as_ == "counts" and isinstance(source, EventsSource):
         raise RecordingError(f"{path}: holds single spikes, not counts; read it as events")
     return source
+
+
+def recognise(path: str | Path) -> Path:
+    """Return where a recording is that `open_recording` would read, by its first bytes alone.
+
+    Raises
+    ------
+    RecordingError
+        If there is nothing of the kind; one line, with the remedy.
+    """
+    found = _found(Path(path).expanduser())
+    _kind_of(found)
+    return found
 
 
 _NAMES = {"session": "session folder", "xdf": "XDF file", "golub": "MATLAB file", "mc_maze": "CSV table"}
