@@ -52,7 +52,9 @@ class StreamsTable(QTableWidget):
             rate = f"{stream.rate_hz:g} Hz" if stream.rate_hz else "irregular"
             mark = {True: "✔", False: "✕", None: ""}[stream.fits]
             format_ = stream.channel_format.removeprefix("cf_")
-            texts = (mark, stream.name, stream.type, f"{stream.n_channels} {format_}", rate, stream.host, stream.reason)
+            channels = f"{stream.n_channels} {format_}" if stream.is_there else ""
+            rate = rate if stream.is_there else ""
+            texts = (mark, stream.name, stream.type, channels, rate, stream.host, stream.reason)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 item.setToolTip(f"{text}\nsource_id: {stream.source_id or 'none'}" if column else stream.reason)

@@ -24,6 +24,8 @@ class Stream:
     ----------
     rate_hz : float
         0 where it is irregular.
+    is_there : bool
+        False for the one that the protocol asks for and nobody sends.
     fits : bool or None
         None for a stream that the protocol does not ask for.
     reason : str
@@ -43,6 +45,7 @@ class Stream:
     fits: bool | None = None
     reason: str = ""
     choice: tuple[str, str] | None = None
+    is_there: bool = True
 
 
 class StreamWatch:
@@ -84,7 +87,13 @@ def judge(protocol: Protocol | None, found: Sequence[pylsl.StreamInfo]) -> tuple
             unfit = f"{len(matching)} streams match: {_how_to_choose(stream, found)}"
         streams.append(_described(stream, found, not unfit, unfit or _as_source(stream)))
     if not matching:
-        obstacles.append(f"no LSL stream with {sought} yet: start the source")
+        obstacles.append(
+            f"no LSL stream with {sought} yet: start the source; `bmi rig {protocol.name}` in a terminal is a simulated one"
+        )
+        kind = wanted.get("type", "" if wanted else " or ".join(spike_types[:1]))
+        source_id, host = wanted.get("source_id", ""), wanted.get("host", "")
+        name = wanted.get("stream", "none found")
+        streams.insert(0, Stream(name, kind, 0, "", 0.0, host, source_id, False, "nobody sends it yet", is_there=False))
     elif len(matching) > 1:
         obstacles.append(f"{len(matching)} LSL streams match: choose one in the list, or stop the others")
     return streams, obstacles

@@ -54,6 +54,16 @@ def test_the_only_one_without_a_source_id_is_taken_with_a_warning() -> None:
     assert found.reason == "the source of this session"
 
 
+def test_one_that_nobody_sends_is_listed_as_missing() -> None:
+    (missing, gaze), (obstacle,) = judged(stream("Eye", "e", type_="Gaze"))
+    assert (missing.type, missing.name, missing.fits, missing.is_there) == ("SpikeEvents", "none found", False, False)
+    assert gaze.is_there
+    assert obstacle.startswith("no LSL stream with type 'SpikeEvents'")
+    assert "`bmi rig center_out`" in obstacle
+    (named,), _ = judged(overrides=("driver.stream=Plexon",))
+    assert (named.name, named.type, named.fits) == ("Plexon", "", False)
+
+
 @pytest.mark.parametrize("chosen", [0, 1])
 def test_the_choice_makes_it_the_source(chosen: int) -> None:
     both = (stream("Plexon", "a"), stream("Plexon", "b"))
