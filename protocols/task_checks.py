@@ -143,7 +143,7 @@ def check_path(protocol: Protocol) -> Iterator[Finding]:
 
 
 def _name_targets(indices: Sequence[int], positions_cm: Sequence[tuple[float, float]]) -> str:
-    """Name the first of some targets, and say how many others there are."""
+    """Name the first of some targets, counted from 1 as in the window, and say how many others there are."""
     x_cm, y_cm = positions_cm[indices[0]]
     others = f" and {len(indices) - 1} more" if len(indices) > 1 else ""
-    return f"target {indices[0]} at ({x_cm:g}, {y_cm:g}){others}"
+    return f"target {indices[0] + 1} at ({x_cm:g}, {y_cm:g}){others}"

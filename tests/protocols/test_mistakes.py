@@ -226,12 +226,12 @@ CASES = {
     "listed target out of the workspace": (
         spoil('"ring"\ncount = 4\ndistance_cm = 6', '"list"\npositions_cm = [[0, 0], [0, -9.5]]'),
         "task.positions_cm",
-        "target 1 at (0, -9.5) with radius 1 out of the workspace; the edge is 10 x 10 cm",
+        "target 2 at (0, -9.5) with radius 1 out of the workspace; the edge is 10 x 10 cm",
     ),
     "target off the line": (
         spoil('[axes.y]\npopulation = "b"\ngain = 0.1\n', ""),
         "task.distance_cm",
-        "target 1 at (0, 6) and 1 more off the cursor's line",
+        "target 2 at (0, 6) and 1 more off the cursor's line",
     ),
     "small margin": (
         spoil('"ring"\ncount = 4\ndistance_cm = 6', '"uniform"\nmargin_cm = 0.5'),
