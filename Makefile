@@ -1,8 +1,9 @@
-# make run    set everything up, then a 60 s center-out session on the simulated rig
+# make run    set everything up, then a 60 s center-out session on the simulated rig, then open the program
 # make test   set the same up, then the tests
 # make check  format, lint, types, import layers
 #
-# RUN_ARGS replaces the arguments of `bmi run`; PYTHON names the interpreter to build .venv with.
+# RUN_ARGS replaces the arguments of `bmi run`; PYTHON names the interpreter to build .venv with. The program opens where
+# the session had a window and somebody sits at the terminal, so that a script that calls `make run` comes to its end.
 
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
@@ -14,7 +15,12 @@ RUN_ARGS ?= center_out --driver simulated --duration 60 $(VIEW)
 
 run: setup
 	@$(BIN)/bmi run $(RUN_ARGS)
-	@echo "next: $(BIN)/bmi gui opens the program (choose or edit a protocol, run it, replay it); $(BIN)/bmi --help lists the commands" >&2
+	@if [ -t 0 ] && [ -t 1 ] && [ -n "$(findstring --gui,$(RUN_ARGS))" ]; then \
+		echo "opening the program ($(BIN)/bmi gui): its start page shows this session; edit a protocol there and run it" >&2; \
+		exec $(BIN)/bmi gui; \
+	else \
+		echo "next: $(BIN)/bmi gui opens the program (choose or edit a protocol, run it, replay it)" >&2; \
+	fi
 
 # Tests of timing need the processor for themselves, so they run last and one at a time.
 test:

@@ -115,7 +115,7 @@ def _show(process: "subprocess.Popen[bytes]", folder: Path, view: View, show_win
     """Show the session until its end; whatever happens to the view, the session goes on."""
     if view == "gui":
         show_window(folder)
-        if process.poll() is None:
+        if process.poll() is None and read_summary(folder) is None:  # a complete one closed the window itself
             _tell(f"the window is closed; {folder.name} goes on until its end, or Ctrl-C")
     elif view == "terminal":
         from rich.console import Console
