@@ -32,9 +32,9 @@ from bmi_app.gui.start_page import StartPage
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.gui.worker import Worker
 from bmi_app.record.damage import JournalError
-from bmi_app.record.session_folder import read_summary, status
 from bmi_app.session.attach import AttachError, Attachment
 from bmi_app.session.launch import LaunchError, launch
+from bmi_app.session.outcome import outcome_of
 
 _REAP_MS = 500
 _LOG_HEIGHT_PX = 110
@@ -108,7 +108,8 @@ class MainWindow(QMainWindow):
         self.start_page.show_progress("Starting the engine…")
 
         def progress(text: str) -> None:
-            self._launches.post(lambda: self.start_page.show_progress(f"Starting: {text}"))
+            said = "Starting the session…" if text == "starting" else f"Starting: {text}"
+            self._launches.post(lambda: self.start_page.show_progress(said))
 
         self._launches.submit(lambda: launch(request, progress), lambda found: self._launched(*found), self._failed)
 
@@ -201,11 +202,7 @@ class MainWindow(QMainWindow):
         self._show_result(folder)
 
     def _show_result(self, folder: Path) -> None:
-        try:
-            summary = read_summary(folder)
-        except JournalError:
-            summary = None
-        self.start_page.result.show_result(folder, summary, status(folder) == "running")
+        self.start_page.result.show_outcome(outcome_of(folder))
         self.start_page.look()
 
     def _edit(self, path: str) -> None:
@@ -227,7 +224,7 @@ class MainWindow(QMainWindow):
         self._computes.submit(
             lambda: catalogue.recover(folder),
             lambda _: self._show_result(folder),
-            lambda error: self.say_fault(f"{folder.name} cannot be recovered: {error}"),
+            lambda error: self.start_page.result.tell_failure(folder, f"✕ Cannot be recovered: {error}"),
         )
 
     def _fill_corner(self) -> None:
@@ -307,7 +304,7 @@ def run(attach: Path | None = None) -> int:
     assert isinstance(application, QApplication)
     application.setQuitOnLastWindowClosed(False)  # none is open while one gives way to the other
     appearance.begin()
-    window = MainWindow(QSettings("bmi", "bmi"))
+    window = MainWindow(QSettings("bmi_app", "bmi"))  # one file for all that is remembered
     widget_map.install(window)
     if sys.platform == "linux":  # elsewhere a process is lowered as a whole, and its engines with it
         lower_view()

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayou
 from bmi_app.gui.theme import bold
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
+from bmi_app.session.outcome import Outcome
 
 
 class ResultCard(QFrame):
@@ -25,6 +26,8 @@ class ResultCard(QFrame):
         super().__init__(parent)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.folder: Path | None = None
+        self._shown: tuple[Path, str] | None = None
+        self._asked: Path | None = None  # whose recovery was asked for, and may wait behind other work
         self._verifier = Verifier(worker, self)
         self.heading, self.text, self.verdict = QLabel(), QLabel(), QLabel()
         self.heading.setFont(bold(self.heading.font()))
@@ -47,29 +50,70 @@ class ResultCard(QFrame):
         column.addLayout(buttons)
         self.verify.clicked.connect(self._verify)
         self.replay.clicked.connect(lambda: self.replay_asked.emit(self.folder))
-        self.recover.clicked.connect(lambda: self.recover_asked.emit(self.folder))
+        self.recover.clicked.connect(self._recover)
         self.open.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder))))
         self._verifier.told.connect(self._tell)
         self.hide()
 
-    def show_result(self, folder: Path, summary: dict[str, Any] | None, is_running: bool) -> None:
-        """Show how a session ended; it has no summary where it still runs or its engine died."""
-        self.folder = folder
+    def show_outcome(self, found: Outcome) -> None:
+        """Show how a session stands or ended; nothing is touched where nothing changed, so that a verdict stays."""
+        if not found.folder.is_dir():  # it was removed
+            self.folder = self._shown = None
+            self.hide()
+            return
+        if found.status != "interrupted" and self._asked == found.folder:
+            self._asked = None
+        state = "recovering" if found.recovering_s is not None or self._asked == found.folder else found.status
+        if state == "recovering":
+            self.text.setText(
+                f"What was recorded is read and made whole: {found.recovering_s or 0.0:.0f} s so far. It goes on behind "
+                "the other pages."
+            )
+        if (found.folder, state) == self._shown:
+            return
+        self.folder, self._shown = found.folder, (found.folder, state)
         self.verdict.setText("")
-        if summary is not None:
-            self.heading.setText(f"Last session: {folder.name}")
-            self.text.setText(summary_text(summary))
-        elif is_running:
-            self.heading.setText(f"{folder.name} goes on without a window")
-            self.text.setText("It is in the list of running sessions: attach to it there.")
-        else:
-            self.heading.setText(f"{folder.name}: the engine has died")
-            self.text.setText("What was recorded is safe; recovering makes a complete session of it.")
+        name = found.folder.name
+        self.heading.setText(
+            {
+                "complete": f"Last session: {name}",
+                "running": f"{name} goes on without a window",
+                "recovering": f"{name}: recovering",
+                "interrupted": f"{name}: the engine has died",
+                "unreadable": f"{name} cannot be read",
+            }[state]
+        )
+        if state == "complete":
+            self.text.setText(summary_text(found.summary or {}))
+        elif state != "recovering":
+            self.text.setText(
+                {
+                    "running": "It is in the list of running sessions: attach to it there.",
+                    "interrupted": "What was recorded is safe; recovering makes a complete session of it.",
+                    "unreadable": "A file of it is missing or damaged.",
+                }[state]
+            )
         for button in (self.replay, self.verify):
-            button.setVisible(summary is not None)
+            button.setVisible(state == "complete")
         self.verify.setEnabled(True)
-        self.recover.setVisible(summary is None and not is_running)
+        self.recover.setVisible(state in ("interrupted", "recovering"))
+        self.recover.setEnabled(state == "interrupted")
+        self.recover.setText("&Recover" if state == "interrupted" else "Recovering…")
         self.show()
+
+    def tell_failure(self, folder: Path, text: str) -> None:
+        """Say why a session could not be recovered; it may be tried again."""
+        if self._asked == folder:
+            self._asked = None
+        if folder == self.folder:
+            self.show_outcome(Outcome(folder, "interrupted"))
+            self.verdict.setText(text)
+
+    def _recover(self) -> None:
+        assert self.folder is not None
+        self._asked = self.folder
+        self.show_outcome(Outcome(self.folder, "interrupted", recovering_s=0.0))
+        self.recover_asked.emit(self.folder)
 
     def _verify(self) -> None:
         assert self.folder is not None

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QMessageBox, QWidget
 from bmi_app.gui.export_dialog import ExportDialog
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
+from bmi_app.session import recoveries
 
 _END_S = 30.0  # that a session may take to write what is left
 
@@ -27,6 +28,7 @@ class SessionActions(QObject):
         self._computes, self._window = computes, window
         self._verifier = Verifier(computes, self)
         self._verifier.told.connect(lambda folder, text, _is_done, _is_exact: self.told.emit(folder, text))
+        self._recovering: set[Path] = set()  # what was asked for here; it may wait behind other work
         self.question: QMessageBox | None = None
         self.dialog: ExportDialog | None = None
 
@@ -34,19 +36,28 @@ class SessionActions(QObject):
         """Recompute every tick."""
         self._verifier.verify(folder)
 
+    def is_recovering(self, folder: Path) -> bool:
+        """Tell whether a session is being recovered, whichever page asked for it."""
+        return folder in self._recovering or recoveries.under_way_s(folder) is not None
+
     def recover(self, folder: Path) -> None:
         """Make an interrupted session complete."""
+
+        def tell(text: str) -> None:
+            self._recovering.discard(folder)
+            self._tell(folder, text)
 
         def work() -> Any:
             from bmi_app.session import catalogue
 
             return catalogue.recover(folder)
 
+        self._recovering.add(folder)
         self.told.emit(folder, "Recovering…")
         self._computes.submit(
             work,
-            lambda report: self._tell(folder, f"✔ Recovered, complete up to tick {report.last_tick:,}"),
-            lambda error: self._tell(folder, f"✕ Cannot be recovered: {error}"),
+            lambda report: tell(f"✔ Recovered, complete up to tick {report.last_tick:,}"),
+            lambda error: tell(f"✕ Cannot be recovered: {error}"),
         )
 
     def ask_to_stop(self, folder: Path) -> None:

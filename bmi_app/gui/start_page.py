@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QHideEvent, QShowEvent
+from PyQt6.QtCore import QEvent, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QHideEvent, QPalette, QShowEvent
 from PyQt6.QtWidgets import (
     QFrame,
     QGroupBox,
@@ -23,6 +23,7 @@ from bmi_app.gui.session_form import SessionForm
 from bmi_app.gui.streams_table import StreamsTable
 from bmi_app.gui.theme import theme_of
 from bmi_app.gui.worker import Worker
+from bmi_app.session.outcome import Outcome, last_of, outcome_of
 from bmi_app.session.readiness import Readiness
 
 _CHECK_MS = 1000  # streams come and go
@@ -31,9 +32,7 @@ _SLOW_MS = 2500
 _MOST_REASONS = 4
 _LOOKING = "Looking…"
 _COMPILING = "After an installation or an update the kernels are compiled once: about a minute."
-_APPEAR = (
-    "Streams of every computer on the network appear here by themselves. The driver `lsl` takes one as its source."
-)
+_APPEAR = "Streams of every computer on the network appear here by themselves; the driver lsl takes one as its source."
 _CHOOSE = "Double click on a stream to take it as the source of the session."
 
 
@@ -52,6 +51,7 @@ class StartPage(QWidget):
         self._watch: Any = None
         self._is_checking = False
         self._is_starting = False
+        self._is_good: bool | None = None  # what stands at the bottom
         self._checked: dict[str, Any] = {}  # the request that was found ready
         self._closed = False
         self.form = SessionForm()
@@ -67,11 +67,7 @@ class StartPage(QWidget):
         self.start = QPushButton("&Start session")
         self.start.setEnabled(False)
         self.start.setMinimumSize(190, 46)
-        self.start.setStyleSheet(
-            "QPushButton:enabled { background: #0072B2; color: white; font-weight: 600; border-radius: 6px; }"
-            "QPushButton:disabled { color: #8a9099; }"
-            "QPushButton:enabled:hover, QPushButton:enabled:focus { background: #005f96; }"
-        )
+        self._colour()
         self._arrange()
         self._slow = QTimer(self)
         self._slow.setSingleShot(True)
@@ -93,22 +89,26 @@ class StartPage(QWidget):
             return
         self._is_checking = True
         self._slow.start(_SLOW_MS)
-        request = self.form.request()
+        request, card = self.form.request(), self.result.folder
 
         def check() -> tuple[Readiness, list[Path]]:
             from bmi_app.record import session_folder
-            from bmi_app.session import readiness
-            from bmi_app.session.streams import StreamWatch
 
-            if self._watch is None:
-                self._watch = StreamWatch()
             roots = {Path(request["out"]).expanduser(), session_folder.sessions_root()}
+            # Told at once: the first check of a protocol may have to compile plugins.
+            outcome = outcome_of(card) if card is not None else last_of(roots)
+            self._checks.post(lambda: self._show_outcome(outcome))
             running = [
                 folder
                 for root in sorted(roots)
                 for folder in session_folder.sessions(root)
                 if not (folder / "summary.json").exists() and session_folder.status(folder) == "running"
             ]
+            from bmi_app.session import readiness
+            from bmi_app.session.streams import StreamWatch
+
+            if self._watch is None:
+                self._watch = StreamWatch()
             return readiness.check(request, self._watch), running
 
         self._checks.submit(check, lambda found: self._show(request, *found), self._check_failed)
@@ -148,6 +148,23 @@ class StartPage(QWidget):
         self._later.stop()
         super().hideEvent(event)
 
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the appearance from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            self._colour()
+            self._say(self.reasons.text(), self._is_good)
+        super().changeEvent(event)
+
+    def _colour(self) -> None:
+        theme = theme_of(self.palette())
+        idle = self.palette().color(QPalette.ColorGroup.Active, QPalette.ColorRole.Button)
+        self.start.setStyleSheet(
+            "QPushButton { font-weight: 600; border-radius: 6px; }"
+            "QPushButton:enabled { background: #0072B2; color: white; }"
+            f"QPushButton:disabled {{ background: {idle.name()}; color: #8a9099; border: 1px solid {theme.border.name()}; }}"
+            "QPushButton:enabled:hover, QPushButton:enabled:focus { background: #005f96; }"
+        )
+
     def _changed(self) -> None:
         """Trust no earlier check: what is typed may not be ready."""
         if self.form.request() != self._checked:
@@ -164,18 +181,30 @@ class StartPage(QWidget):
         self._say(f"Cannot be checked: {error}", good=False)
         self._later.start(_CHECK_MS)
 
+    def _show_outcome(self, outcome: Outcome | None) -> None:
+        if outcome is not None and self.result.folder in (None, outcome.folder):  # else another was shown meanwhile
+            self.result.show_outcome(outcome)
+
     def _show(self, request: dict[str, Any], found: Readiness, running: list[Path]) -> None:
         self._is_checking = False
         if self._closed:
             return
         self.streams.show_streams(found.streams)
         self.any_stream.setVisible(self.form.source is not None)
-        asked = found.protocol is not None and found.protocol.driver.kind == "lsl"
-        self.stream_hint.setText(_CHOOSE if asked and found.streams else _APPEAR)
+        driver = found.protocol.driver.kind if found.protocol is not None else "lsl"
+        is_choice = driver == "lsl" and any(stream.is_there for stream in found.streams)
+        self.stream_hint.setText(
+            _CHOOSE
+            if is_choice
+            else _APPEAR
+            if driver == "lsl"
+            else f"The driver {driver} needs none of these; the driver lsl takes one."
+        )
         self.form.show_free(found.free_bytes)
         if found.protocol is not None and request == self.form.request():
             self.form.show_defaults(found.protocol)
-        self._list_running(running)
+        if not self._is_starting:  # else the one that is just being started stands there to be attached to
+            self._list_running(running)
         if self.isVisible():
             self._later.start(_CHECK_MS if request == self.form.request() else 0)
         if self._is_starting or request != self.form.request():
@@ -212,6 +241,7 @@ class StartPage(QWidget):
             self.attach_asked.emit(item.data(Qt.ItemDataRole.UserRole))
 
     def _say(self, text: str, good: bool | None) -> None:
+        self._is_good = good
         theme = theme_of(self.palette())
         colour = {True: theme.held.name(), False: theme.failed.name(), None: self.palette().windowText().color().name()}
         style = f"color: {colour[good]}; font-weight: 600"

@@ -15,6 +15,7 @@ from bmi_app.record.recovery import RecoveryReport
 from bmi_app.record.session_folder import Status
 from bmi_app.record.tail import Tail
 from bmi_app.rt import cells, livefile
+from bmi_app.session import recoveries
 
 
 class CatalogueError(Exception):
@@ -49,18 +50,21 @@ def recover(folder: Path) -> RecoveryReport:
     Raises
     ------
     CatalogueError
-        If the session is running.
+        If the session is running, or another thread recovers it.
     JournalError
         If it cannot be read at all.
     """
-    session, _ = read_texts(folder)
-    if session_folder.is_running(session):
-        raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {folder.name}` ends it")
-    live = session.get("engine", {}).get("live_file")
-    live_path = Path(live) if live else None
-    report = recovery.recover(folder, _tail_of(live_path) if live_path else None)
-    _remove_traces(session)
-    return report
+    with recoveries.alone(folder) as is_first:
+        if not is_first:
+            raise CatalogueError(f"{folder.name}: is being recovered already; wait for it")
+        session, _ = read_texts(folder)
+        if session_folder.is_running(session):
+            raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {folder.name}` ends it")
+        live = session.get("engine", {}).get("live_file")
+        live_path = Path(live) if live else None
+        report = recovery.recover(folder, _tail_of(live_path) if live_path else None)
+        _remove_traces(session)
+        return report
 
 
 def remove(folder: Path) -> None:

@@ -141,6 +141,24 @@ def test_it_follows_the_system_where_that_was_chosen(qtbot: Any, monkeypatch: py
     assert not theme_of(QApplication.palette()).is_dark
 
 
+def test_a_button_that_cannot_be_pressed_follows_the_appearance(qtbot: Any, tmp_path: Any) -> None:
+    show(Appearance.LIGHT)
+    main = MainWindow(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    qtbot.addWidget(main, before_close_func=MainWindow.leave)
+    main.show()
+    for shown in (Appearance.DARK, Appearance.LIGHT):
+        show(shown)
+        QApplication.processEvents()
+        start = main.start_page.start
+        assert not start.isEnabled()
+        ground = start.grab().toImage().pixelColor(start.width() // 8, start.height() // 4)
+        assert (ground.lightness() < 128) == (shown == Appearance.DARK)
+        main.start_page.show_progress("Starting…")
+        show({Appearance.DARK: Appearance.LIGHT, Appearance.LIGHT: Appearance.DARK}[shown])
+        QApplication.processEvents()
+        assert "QLabel 'Starting…'" not in unreadable(main)
+
+
 def unreadable(window: QWidget) -> list[str]:
     """Return the texts that can hardly be told from their ground."""
     found, whole = [], window.grab().toImage()

@@ -13,8 +13,12 @@ from bmi_app.gui import start_page
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.main_window import MainWindow
 from bmi_app.gui.worker import Worker
+from bmi_app.record import recovery
 from bmi_app.record.session_folder import read_summary, read_texts
+from bmi_app.session import catalogue, recoveries
+from bmi_app.session.attach import Attachment
 from bmi_app.session.observe import Phase
+from bmi_app.session.run_fast import run_fast
 
 RESOLVE_MS = 15_000
 
@@ -106,7 +110,10 @@ def test_start_says_why_not(main: Any, qtbot: Any, tmp_path: Path, keep_picture:
     form.trials.setValue(5)
     form.driver.setCurrentIndex(form.driver.findData("replay"))
     assert form.recording.isVisible()
-    qtbot.waitUntil(lambda: "path" in page.reasons.text(), timeout=RESOLVE_MS)
+    qtbot.waitUntil(lambda: "choose a recording" in page.reasons.text(), timeout=RESOLVE_MS)
+    assert not page.start.isEnabled()
+    form.recording.setText(str(tmp_path / "nothing"))
+    qtbot.waitUntil(lambda: "there is no such file or folder" in page.reasons.text(), timeout=RESOLVE_MS)
     assert not page.start.isEnabled()
 
 
@@ -162,6 +169,65 @@ def test_a_running_session_is_attached_to_and_left(main: Any, engine: Any, qtbot
     keep_picture(shown, "start_died")
     qtbot.mouseClick(page.result.recover, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.result.verify.isVisible(), timeout=20_000)
+
+
+def test_the_session_that_has_just_ended_is_shown_at_the_beginning(
+    main: Any, qtbot: Any, sessions_folder: Path
+) -> None:
+    request = {
+        "protocol": "center_out",
+        "overrides": ["session.duration_s=10"],
+        "out": str(sessions_folder),
+        "speed": "max",
+        "source_timeout_s": 1.0,
+    }
+    folder = Path(run_fast(request, lambda text: None, lambda ticks: None)["session"])
+    card = main().start_page.result
+    qtbot.waitUntil(card.isVisible, timeout=RESOLVE_MS)
+    assert card.heading.text() == f"Last session: {folder.name}"
+    assert "10.0 s, ended by: duration" in card.text.text()
+    catalogue.remove(folder)
+    qtbot.waitUntil(lambda: not card.isVisible(), timeout=RESOLVE_MS)
+
+
+def test_the_result_follows_what_becomes_of_the_session(main: Any, engine: Any, qtbot: Any) -> None:
+    process, folder = engine("session.duration_s=60")
+    shown = main()
+    card = shown.start_page.result
+    shown._show_result(folder)
+    assert "goes on without a window" in card.heading.text()
+    attachment = Attachment(folder)
+    attachment.send({"do": "stop"})  # from another view
+    attachment.close()
+    process.wait(20)
+    qtbot.waitUntil(lambda: card.heading.text() == f"Last session: {folder.name}", timeout=RESOLVE_MS)
+    assert "ended by: operator" in card.text.text()
+
+
+def test_a_session_is_recovered_once_and_says_how_it_goes(
+    main: Any, engine: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, folder = engine("session.duration_s=60")
+    process.kill()
+    process.wait()
+    shown = main()
+    card = shown.start_page.result
+    shown._show_result(folder)
+    goes_on = threading.Event()
+    recover = recovery.recover
+    monkeypatch.setattr(recovery, "recover", lambda *given: goes_on.wait() and recover(*given))
+    qtbot.mouseClick(card.recover, Qt.MouseButton.LeftButton)
+    assert card.recover.text() == "Recovering…"
+    assert not card.recover.isEnabled()
+    qtbot.waitUntil(lambda: recoveries.under_way_s(folder) is not None)
+    with pytest.raises(catalogue.CatalogueError, match="is being recovered already"):
+        catalogue.recover(folder)
+    qtbot.waitUntil(lambda: " 1 s so far" in card.text.text(), timeout=RESOLVE_MS)
+    shown._show_result(folder)  # as when another window gives way to this one
+    assert not card.recover.isEnabled()
+    goes_on.set()
+    qtbot.waitUntil(card.verify.isVisible, timeout=RESOLVE_MS)
+    assert "ended by: killed" in card.text.text()
 
 
 def test_an_edited_protocol_is_run_and_played_back(

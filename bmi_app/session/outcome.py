@@ -1,0 +1,52 @@
+"""Tell how a session stands, or how it ended, without reading its journal."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bmi_app.record import session_folder
+from bmi_app.record.damage import JournalError
+from bmi_app.record.session_folder import Status
+from bmi_app.session import recoveries
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hold what is known of one session.
+
+    Attributes
+    ----------
+    summary : dict or None
+        Of a complete session.
+    recovering_s : float or None
+        For how long it has been recovered; None where nobody does that.
+    """
+
+    folder: Path
+    status: Status
+    summary: dict[str, Any] | None = None
+    recovering_s: float | None = None
+
+
+def outcome_of(folder: Path) -> Outcome:
+    """Return how a session stands now."""
+    # First, so that a recovery which ends meanwhile is not missed.
+    recovering_s = recoveries.under_way_s(folder)
+    status = session_folder.status(folder)
+    summary = None
+    if status == "complete":
+        try:
+            summary = session_folder.read_summary(folder)
+        except JournalError:
+            status = "unreadable"
+    return Outcome(folder, status, summary, recovering_s)
+
+
+def last_of(roots: Iterable[Path]) -> Outcome | None:
+    """Return how the newest session below any of `roots` ended; None where there is none, or it goes on."""
+    folders = [folder for root in roots for folder in session_folder.sessions(root)]
+    if not folders:
+        return None
+    found = outcome_of(max(folders, key=lambda folder: folder.name))
+    return found if found.status in ("complete", "interrupted") else None
