@@ -26,6 +26,11 @@ from protocols.schema import Protocol
 
 _SOURCE_TIMEOUT_S = 5.0
 _AS_PROTOCOL = "as the protocol says"
+_DRIVERS = {
+    "simulated": "a subject inside the program",
+    "lsl": "spikes from the network",
+    "replay": "the spikes of a recording, once more",
+}
 _FIRST_CHOICE = "center_out"  # runs at once, on the simulated rig
 
 
@@ -85,7 +90,7 @@ class SessionForm(QWidget):
         if not self.driver.count():
             self.driver.addItem(_AS_PROTOCOL, "")
             for name in plugins.names("drivers"):
-                self.driver.addItem(name, name)
+                self.driver.addItem(f"{name} – {_DRIVERS[name]}" if name in _DRIVERS else name, name)
         self._protocol_chosen()
 
     def request(self) -> dict[str, Any]:
@@ -184,7 +189,7 @@ class SessionForm(QWidget):
         self._recording_row = self._rows.rowCount()
         self._rows.addRow("Recording", _beside(self.recording, browse_recording))
         self._rows.addRow("S&ubject", self.subject)
-        self._rows.addRow("S&ession", self.session)
+        self._rows.addRow("S&ession name", self.session)
         self._rows.addRow("&Length", self.duration_s)
         self._rows.addRow("&Trials", self.trials)
         self._rows.addRow("Seed", self.seed)

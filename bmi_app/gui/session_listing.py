@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ class Listed:
     subject: str
     label: str
     summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def begun_text(self) -> str:
+        """Return when the session began, by the clock on the wall here; its folder's name has the UTC time."""
+        try:
+            begun = datetime.strptime(self.folder.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        except ValueError:  # a folder that was given another name
+            return ""
+        return begun.astimezone().strftime("%Y-%m-%d %H:%M")
 
     @property
     def length_text(self) -> str:

@@ -28,10 +28,14 @@ from bmi_app.gui.session_listing import Listed, list_sessions
 from bmi_app.gui.theme import bold, theme_of
 from bmi_app.gui.worker import Worker
 
-_COLUMNS = ("Session", "Subject", "Protocol", "Status", "Length", "Trials", "Success", "Learning curve")
+_COLUMNS = (
+    *("Session", "Begun", "Name", "Subject", "Protocol", "Status", "Length", "Trials", "Success"),
+    "Learning curve",
+)
+_STATUS, _CURVE = _COLUMNS.index("Status"), len(_COLUMNS) - 1
+_NUMBERS = tuple(map(_COLUMNS.index, ("Length", "Trials", "Success")))
 _REFRESH_MS = 3000
 _FOLDER_WIDTH_PX = 360
-_CURVE = len(_COLUMNS) - 1
 _ALL, _OTHER = "All folders", "Another folder…"
 
 
@@ -147,6 +151,8 @@ class SessionsPage(QWidget):
         for row, session in enumerate(listed):
             texts = (
                 session.folder.name,
+                session.begun_text,
+                session.label,
                 session.subject,
                 session.protocol,
                 session.status,
@@ -157,11 +163,11 @@ class SessionsPage(QWidget):
             )
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                if column in (4, 5, 6):
+                if column in _NUMBERS:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if column == 3 and session.status in ("interrupted", "unreadable"):
+                if column == _STATUS and session.status in ("interrupted", "unreadable"):
                     item.setForeground(theme.failed)
-                elif column == 3 and session.status == "running":
+                elif column == _STATUS and session.status == "running":
                     item.setForeground(theme.held)
                 self.table.setItem(row, column, item)
             self._ask_for_curve(session.folder)
@@ -201,7 +207,9 @@ class SessionsPage(QWidget):
         self.buttons["Replay"].setEnabled(status == "complete")
         self.buttons["Export NWB…"].setEnabled(status == "complete")
         self.buttons["Verify"].setEnabled(status == "complete")
-        self.buttons["Recover"].setEnabled(status == "interrupted")
+        self.buttons["Recover"].setEnabled(
+            session is not None and status == "interrupted" and not self.acts.is_recovering(session.folder)
+        )
         self.buttons["Open folder"].setEnabled(session is not None)
         self.buttons["Remove…"].setEnabled(session is not None and status != "running")
         if session is None:
@@ -236,7 +244,7 @@ class SessionsPage(QWidget):
     def _tell_verdict(self, folder: Path, text: str) -> None:
         self._verdicts[folder] = text
         if (session := self.chosen()) is not None and session.folder == folder:
-            self.verdict.setText(text)
+            self._offer()
 
     def _arrange(self) -> None:
         self.table.setHorizontalHeaderLabels(_COLUMNS)

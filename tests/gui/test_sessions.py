@@ -1,6 +1,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ from bmi_app.record.session_folder import read_summary, sessions, sessions_root
 from bmi_app.session.run_fast import run_fast
 
 
-def record(root: Path, protocol: str, duration_s: float, *overrides: str, subject: str = "") -> Path:
+def record(root: Path, protocol: str, duration_s: float, *overrides: str, subject: str = "", label: str = "") -> Path:
     request = {
         "protocol": protocol,
         "overrides": [f"session.duration_s={duration_s}", *overrides],
         "out": str(root),
         "speed": "max",
         "source_timeout_s": 1.0,
-        "labels": {"subject": subject},
+        "labels": {"subject": subject, "session": label},
     }
     return Path(run_fast(request, lambda text: None, lambda ticks: None)["session"])
 
@@ -59,15 +60,19 @@ def test_sessions_are_listed_searched_verified_and_removed(
     page: Any, qtbot: Any, sessions_folder: Path, keep_picture: Any
 ) -> None:
     first = record(sessions_folder, "center_out", 90, subject="M1")
-    second = record(sessions_folder, "left_right", 60, subject="K2")
+    second = record(sessions_folder, "left_right", 60, subject="K2", label="day 3, morning")
     third = record(sessions_folder, "center_out", 300, "decoder.scramble=0.5", "learning.when='trial'", subject="K2")
     shown = page()
     qtbot.waitUntil(lambda: shown.table.rowCount() == 3)
     assert names(shown) == sorted((first.name, second.name, third.name), reverse=True)
-    qtbot.waitUntil(lambda: all(not shown.table.item(row, 7).icon().isNull() for row in range(3)))
+    qtbot.waitUntil(lambda: all(not shown.table.item(row, 9).icon().isNull() for row in range(3)))
     qtbot.keyClicks(shown.search, "left k2")
     assert names(shown) == [second.name]
     assert shown.count.text() == "1 of 3 sessions"
+    row = next(row for row in range(3) if not shown.table.isRowHidden(row))
+    utc = datetime.strptime(second.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert shown.table.item(row, 1).text() == f"{utc.astimezone():%Y-%m-%d %H:%M}"
+    assert shown.table.item(row, 2).text() == "day 3, morning"
     shown.search.clear()
     row = names(shown).index(third.name)
     shown.table.selectRow(row)
@@ -100,6 +105,7 @@ def test_an_interrupted_session_is_recovered(page: Any, engine: Any, qtbot: Any,
     qtbot.waitUntil(shown.buttons["Recover"].isEnabled)
     keep_picture(shown, "sessions_interrupted")
     qtbot.mouseClick(shown.buttons["Recover"], Qt.MouseButton.LeftButton)
+    assert not shown.buttons["Recover"].isEnabled()  # once is enough
     qtbot.waitUntil(lambda: shown.verdict.text().startswith("✔ Recovered"), timeout=20_000)
     qtbot.waitUntil(shown.buttons["Verify"].isEnabled)
 
