@@ -91,7 +91,7 @@ def parse(text: str, file: str, overrides: Sequence[str] = (), folder: Path | No
         line = int(where[1]) if where else len(text.splitlines())  # else "at end of document"
         said = re.sub(r" \(at .*\)$", "", str(error))
         hint = "; is a quote or a bracket not closed?" if "Illegal character" in said or where is None else ""
-        message = f"is not valid TOML: {said}{hint}; the rest is checked once it is"
+        message = f"is not valid TOML: {said}{hint}; nothing else is checked before it is"
         raise ProtocolError([Problem(file, "", line, message)]) from None
     overridden, problems = apply_overrides(document, overrides)
 

@@ -13,16 +13,23 @@ class Neurons(Section):
     )
     eta0: float = Field(
         3.0,
+        title="After-potential",
         ge=0,
         le=20,
         description="`srm`: depth of the after-potential when the refractory time ends, in widths of the escape noise "
         "(beta eta0): the hazard begins at exp(-eta0) of what it recovers to.",
     )
     eta_tau_ms: float = Field(
-        15.0, gt=0, le=1000, description="`srm`: time constant of the after-potential.", json_schema_extra=MS
+        15.0,
+        title="After-potential decays in",
+        gt=0,
+        le=1000,
+        description="`srm`: time constant of the after-potential.",
+        json_schema_extra=MS,
     )
     shared_cv: float = Field(
         0.0,
+        title="Shared variability",
         ge=0,
         le=0.5,
         description="Slow variability that units share: standard deviation of each unit's gain about 1.",
@@ -37,10 +44,15 @@ class Neurons(Section):
         json_schema_extra={"unit": "Hz"},
     )
     loss_per_h: float = Field(
-        0.0, ge=0, description="Rate at which each unit is lost, for good.", json_schema_extra={"unit": "1/h"}
+        0.0,
+        title="Units lost",
+        ge=0,
+        description="Rate at which each unit is lost, for good.",
+        json_schema_extra={"unit": "1/h"},
     )
     new_per_h: float = Field(
         0.0,
+        title="Units found",
         ge=0,
         description="Rate at which a channel whose unit is lost finds a new one, tuned as another unit was.",
         json_schema_extra={"unit": "1/h"},

@@ -133,13 +133,19 @@ class Decoder(Section):
     )
     smoothing: Literal["exponential", "boxcar", "none"] = Field("exponential", description="How counts are smoothed.")
     smoothing_ms: float = Field(
-        100.0, gt=0, le=10_000, description="Time constant, or length of the boxcar.", json_schema_extra=MS
+        100.0,
+        gt=0,
+        le=10_000,
+        title="Smoothing time",
+        description="Time constant, or length of the boxcar.",
+        json_schema_extra=MS,
     )
     square_root: bool = Field(
         False, description="Whether features are made of the square roots of the rates, which evens out their variance."
     )
     zscore: bool = Field(
         False,
+        title="Z-score",
         description="Whether features are in units of their standard deviation, which rest blocks measure and freeze with the "
         "baselines, and a fit anew.",
     )

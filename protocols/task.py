@@ -103,6 +103,7 @@ class Task(Section):
     path_ms: float = Field(
         4000.0,
         gt=0,
+        title="Path lasts",
         description="How long the target takes for the path; a multiple of the tick.",
         json_schema_extra=MS,
     )
@@ -131,13 +132,25 @@ class Task(Section):
         json_schema_extra=MS,
     )
     inter_trial_ms: float = Field(
-        ge=0, description="Pause between trials; a multiple of the tick.", examples=[500.0], json_schema_extra=MS
+        ge=0,
+        title="Between trials",
+        description="Pause between trials; a multiple of the tick.",
+        examples=[500.0],
+        json_schema_extra=MS,
     )
     reward_ms: float = Field(
-        300.0, gt=0, description="How long the reward state lasts; a multiple of the tick.", json_schema_extra=MS
+        300.0,
+        gt=0,
+        title="Reward lasts",
+        description="How long the reward state lasts; a multiple of the tick.",
+        json_schema_extra=MS,
     )
     failed_ms: float = Field(
-        300.0, gt=0, description="How long the failed state lasts; a multiple of the tick.", json_schema_extra=MS
+        300.0,
+        gt=0,
+        title="Failure lasts",
+        description="How long the failed state lasts; a multiple of the tick.",
+        json_schema_extra=MS,
     )
     reward_probability: float = Field(1.0, ge=0, le=1, description="Probability that a success is rewarded.")
 

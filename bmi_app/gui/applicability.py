@@ -71,8 +71,9 @@ def why_not(key: str, value_of: Callable[[str], Any]) -> str:
     if general in _ONLY_WITH:
         beside, words = _ONLY_WITH[general]
         if value_of(beside) not in words:
-            return f"unless {beside} is {' or '.join(words)}"
+            listed = " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+            return f'unless "{beside}" is {listed}'
     if general in _NEEDS and not (beside_is := value_of(_NEEDS[general])):
         return f"unless {_NEEDS[general]} is {'above 0' if beside_is == 0 else 'given'}"
     given = [name for name in _NOT_BOTH.get(general, ()) if value_of(name) is not None]
-    return f"beside {given[0]}" if given else ""
+    return f'beside "{given[0]}"' if given else ""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QEvent, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -26,6 +27,7 @@ from bmi_app.gui.theme import theme_of
 from bmi_app.gui.toml_text import TomlText
 from bmi_app.gui.worker import Worker
 from protocols.load import SHIPPED_FOLDER, catalogue, user_folder
+from protocols.problems import Problem
 
 _TYPING_MS = 250
 _NEW_ENTRIES: dict[str, dict[str, Any]] = {
@@ -48,6 +50,7 @@ class EditorPage(QWidget):
         self._checks = checks
         self._document = ProtocolDocument("")
         self._saved_text = ""
+        self._mistaken: str | None = None  # the text in which mistakes were found last
         self.path = Path()
         self.question: QMessageBox | None = None
         self.choice, self.name = QComboBox(), QLineEdit()
@@ -192,16 +195,20 @@ class EditorPage(QWidget):
     def _show(self, text: str, found: Checked) -> None:
         if text != self.text.toPlainText():
             return  # it was typed on meanwhile
-        self.form.show_plugins(found.settings)
+        self._mistaken = text if found.problems else None
+        self.form.show_plugins(found.settings, found.own_rate)
         placed = self.form.show_problems({problem.key: problem.message for problem in found.problems})
         self.text.mark(problem.line for problem in found.problems if problem.line is not None)
         self.preview.show_protocol(found.protocol, found.sequence_cm)
         unplaced = [problem for problem in found.problems if problem.key not in placed]
         saved = "Not saved yet." if self.is_dirty else f"As saved in {self.path}."
         if found.problems:
-            many = f"{len(found.problems)} mistake{'s' if len(found.problems) > 1 else ''}, shown at the fields."
-            lines = [f"{problem.key}: {problem.message}".removeprefix(": ") for problem in unplaced]
-            self._say("\n".join([f"✕ {many} {saved}", *lines[:3]]), good=False)
+            many = f"{len(found.problems)} mistake{'s' if len(found.problems) > 1 else ''}"
+            if len(unplaced) < len(found.problems):
+                many += ", shown at the fields" if not unplaced else f", {len(placed)} of them shown at the fields"
+            kept = "Not saved yet" if self.is_dirty else f"Saved in {self.path}"
+            lines = [_in_words(problem) for problem in unplaced]
+            self._say("\n".join([f"✕ {many}. {kept}; it cannot run yet.", *lines[:3]]), good=False)
         else:
             notes = [f"Note: {note}" for note in found.notes]
             self._say("\n".join([f"✔ No mistake found. {saved}", *notes]), good=True)
@@ -248,7 +255,8 @@ class EditorPage(QWidget):
         return True
 
     def _run(self) -> None:
-        if not self.is_dirty or self._save():
+        is_mistaken = self.text.toPlainText() == self._mistaken
+        if (not self.is_dirty or self._save()) and not is_mistaken:  # else the mistakes are told here
             self.run_asked.emit(self.path)
 
     def _save_elsewhere(self) -> None:
@@ -308,8 +316,8 @@ class EditorPage(QWidget):
 
     def _arrange(self) -> None:
         top = QHBoxLayout()
-        for left in (QLabel("Protocol"), self.choice, self.open_file):
-            top.addWidget(left)
+        for left_hand in (QLabel("Protocol"), self.choice, self.open_file):
+            top.addWidget(left_hand)
         top.addStretch(1)
         for right_hand in (QLabel("Save as"), self.name, self.save, self.save_elsewhere, self.run):
             top.addWidget(right_hand)
@@ -318,8 +326,17 @@ class EditorPage(QWidget):
         right.addWidget(self.text)
         right.setChildrenCollapsible(False)
         right.setSizes([330, 300])
+        left = QWidget()
+        rows = QVBoxLayout(left)
+        rows.setContentsMargins(0, 0, 0, 0)
+        legend = QLabel(
+            "<b>Bold</b>: the file says so.   ↺: back to the default.   Names and fields say more under the mouse."
+        )
+        legend.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        rows.addWidget(legend)
+        rows.addWidget(self.form, 1)
         self.splitter = QSplitter()
-        self.splitter.addWidget(self.form)
+        self.splitter.addWidget(left)
         self.splitter.addWidget(right)
         self.splitter.setChildrenCollapsible(False)
         tabs = self.form.tabBar()
@@ -330,3 +347,9 @@ class EditorPage(QWidget):
         column.addLayout(top)
         column.addWidget(self.splitter, 1)
         column.addWidget(self.state)
+
+
+def _in_words(problem: Problem) -> str:
+    """Say a mistake that has no field of its own: where it is, and what."""
+    place = problem.key or ("the text" if problem.line is None else f"line {problem.line}")
+    return f"{place} {problem.message}" if not problem.key else f"{place}: {problem.message}"

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QModelIndex, QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QPushButton,
     QStackedWidget,
@@ -38,6 +39,8 @@ class EntriesForm(QWidget):
         Says an entry, as it stands in the file, in a line.
     plugin_key : str
         The key of an entry that names a plugin; empty where none does.
+    about : str
+        What the entries are, where that is not plain.
 
     Signals: `edited(key, value)` as of each form; `added()`, `removed(index)`, `copied(index)`, `moved(index, to)`.
     """
@@ -55,6 +58,7 @@ class EntriesForm(QWidget):
         path: str,
         in_words: Callable[[dict[str, Any]], str],
         plugin_key: str = "",
+        about: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -69,6 +73,7 @@ class EntriesForm(QWidget):
         self.entries.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.add, self.copy, self.remove = QPushButton(f"Add {noun}"), QPushButton("Duplicate"), QPushButton("Remove")
         self.up, self.down = QPushButton("▲"), QPushButton("▼")
+        self.about = QLabel(about)
         self._arrange()
         self._connect()
         self._offer()
@@ -204,6 +209,9 @@ class EntriesForm(QWidget):
         buttons.addWidget(self.remove)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        self.about.setWordWrap(True)
+        self.about.setVisible(bool(self.about.text()))
+        column.addWidget(self.about)
         column.addWidget(self.entries)
         column.addLayout(buttons)
         column.addWidget(self._pages)

@@ -40,7 +40,7 @@ class NumberEditor(QDoubleSpinBox):
         self.setDecimals(0 if self._is_whole else 9)
         self.setRange(low - 1 if self._none else low, min(most if most is not None else _FARTHEST, 2.0**53))
         if self._none:
-            self.setSpecialValueText(_ABSENT)
+            self.setSpecialValueText(_unset(info))
         if not self._is_whole:
             self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         if unit:
@@ -58,6 +58,11 @@ class NumberEditor(QDoubleSpinBox):
         elif isinstance(value, int | float) and not isinstance(value, bool):
             self.setValue(float(value))
         self.blockSignals(False)
+
+    def show_unset(self, text: str) -> None:
+        """Show this where the key is absent."""
+        if self._none and self.specialValueText() != text:
+            self.setSpecialValueText(text)
 
     def textFromValue(self, v: float) -> str:
         """Write no needless zeros."""
@@ -176,6 +181,12 @@ def _bound(info: FieldInfo, *names: str) -> float | None:
     return next((float(bound) for bound in bounds if bound is not None), None)
 
 
+def _unset(info: FieldInfo) -> str:
+    """Say that a key is not set, and what holds then, where its description says that behind `absent:`."""
+    said = (info.description or "").partition("bsent: ")[2].partition(".")[0].partition(" (")[0].partition(",")[0]
+    return f"{_ABSENT}: {said}" if said else _ABSENT
+
+
 def unit_of(name: str, info: FieldInfo) -> str:
     """Return the unit of a field: what its schema says, else what the end of its name says; empty for none."""
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -198,7 +209,7 @@ def editor_of(
     if key in ("population", "push", "pull"):
         return ChoiceEditor([], optional=True)
     if key in PLUGIN_CHOICES:
-        return ChoiceEditor([], optional=info.default is None, absent=_ABSENT)
+        return ChoiceEditor([], optional=info.default is None, absent=_unset(info))
     if container is None and inner is bool:
         return SwitchEditor()
     if container is None and inner in (int, float):

@@ -4,12 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
-from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QLineEdit, QPushButton, QRadioButton, QToolButton, QWidget
+from PyQt6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QGroupBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QToolButton,
+    QWidget,
+)
 
 from bmi_app.gui.population_map import PopulationMap, reassigned
 from bmi_app.gui.protocol_document import ABSENT
-from bmi_app.gui.theme import population_colours, readable_on, theme_of
+from bmi_app.gui.theme import population_colours, theme_of
 from protocols.units import resolve_populations
+
+_SWATCH_PX, _ROW_PX = 18, 32
 
 
 class PopulationsForm(QGroupBox):
@@ -34,17 +46,19 @@ class PopulationsForm(QGroupBox):
         self._populations: dict[str, tuple[int, ...]] = {}
         self._n_units = 0
         self._rows: list[QWidget] = []
+        self._frames: dict[str, QFrame] = {}
+        self._swatches: dict[str, QLabel] = {}
         self.brushes: dict[str, QRadioButton] = {}
         self.names: dict[str, QLineEdit] = {}
         self.units: dict[str, QLineEdit] = {}
         self._grid = QGridLayout(self)
-        self._grid.setColumnStretch(2, 1)
+        self._grid.setColumnStretch(4, 1)
         hint = QLabel('Tick a population, then click or drag over units. Or write "0-31", "0-3, 8" or "rest".')
         hint.setWordWrap(True)
-        self._grid.addWidget(hint, 0, 0, 1, 4)
-        self._grid.addWidget(self.map, 1, 0, 1, 4)
-        self._grid.addWidget(self.wrong, 2, 0, 1, 4)
-        self._grid.addWidget(self.add, 3, 0, 1, 4)
+        self._grid.addWidget(hint, 0, 0, 1, 7)
+        self._grid.addWidget(self.map, 1, 0, 1, 7)
+        self._grid.addWidget(self.wrong, 2, 0, 1, 7)
+        self._grid.addWidget(self.add, 3, 0, 1, 7)
 
     def show_values(self, get: Callable[[str], Any]) -> None:
         """Show the table and the map; a population that cannot be read keeps the map as it was."""
@@ -85,11 +99,15 @@ class PopulationsForm(QGroupBox):
             widget.hide()
             widget.deleteLater()
         self._rows.clear()
+        self._frames.clear()
+        self._swatches.clear()
         self.brushes.clear()
         self.names.clear()
         self.units.clear()
         for row, name in enumerate(names, 4):
             brush, title, units, remove = QRadioButton(), QLineEdit(name), QLineEdit(), QToolButton()
+            frame, swatch = QFrame(), QLabel()
+            swatch.setFixedSize(_SWATCH_PX, _SWATCH_PX)
             brush.setToolTip(f"Units that the mouse runs over go to {name}")
             brush.setAccessibleName(f"assign to {name}")
             title.setAccessibleName(f"name of {name}")
@@ -101,26 +119,31 @@ class PopulationsForm(QGroupBox):
             title.editingFinished.connect(lambda name=name, title=title: self._rename(name, title.text().strip()))
             units.editingFinished.connect(lambda name=name, units=units: self._write(name, units.text().strip()))
             remove.clicked.connect(lambda _, name=name: self.edited.emit(f"populations.{name}", ABSENT))
-            for column, widget in enumerate((brush, title, units, remove)):
+            self._grid.addWidget(frame, row, 0, 1, 7)  # around the others, and behind them
+            self._grid.setRowMinimumHeight(row, _ROW_PX)
+            for column, widget in enumerate((brush, swatch, title, units, remove), 1):
                 self._grid.addWidget(widget, row, column)
-                self._rows.append(widget)
+            self._rows += [frame, brush, swatch, title, units, remove]
+            self._frames[name], self._swatches[name] = frame, swatch
             self.brushes[name], self.names[name], self.units[name] = brush, title, units
         if names:
             self.brushes[self.map.brush if self.map.brush in names else names[0]].setChecked(True)
-        self._grid.addWidget(self.add, 4 + len(names), 0, 1, 4)
+        self._grid.addWidget(self.add, 4 + len(names), 0, 1, 7)
         self._colour()
 
     def _colour(self) -> None:
         theme = theme_of(self.palette())
         self.wrong.setStyleSheet(f"color: {theme.failed.name()}")
         colours = population_colours(len(self.brushes), theme.is_dark)[1:]
-        for brush, colour in zip(self.brushes.values(), colours, strict=True):
-            brush.setStyleSheet(
-                f"QRadioButton {{ background: {colour.name()}; color: {readable_on(colour).name()}; padding: 3px; }}"
-            )
+        for (name, swatch), colour in zip(self._swatches.items(), colours, strict=True):
+            swatch.setStyleSheet(f"background: {colour.name()}; border-radius: 3px")
+            edge = theme.cursor.name() if name == self.map.brush else "transparent"
+            self._frames[name].setStyleSheet(f"border: 2px solid {edge}; border-radius: 5px")
 
     def _choose(self, name: str) -> None:
+        """Have the mouse assign to a population, and frame its row."""
         self.map.brush = name
+        self._colour()
 
     def _rename(self, old: str, new: str) -> None:
         if new and new != old and new not in self._specs:

@@ -4,6 +4,7 @@ import contextlib
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,29 +25,40 @@ _MOST_PREVIEWED = 12  # trials; more numbers cannot be read
 
 @dataclass(frozen=True)
 class Checked:
-    """Hold the protocol, or what is wrong with it; `settings`: the model of each plugin's, by its table's path."""
+    """Hold the protocol, or what is wrong with it.
+
+    Attributes
+    ----------
+    settings
+        The model of each plugin's settings, by the path of the table that names it.
+    own_rate
+        The learning rate of the rule where the file gives none.
+    """
 
     protocol: Protocol | None
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sequence_cm: list[tuple[float, float]] = field(default_factory=list)
     settings: dict[str, type[BaseModel]] = field(default_factory=dict)
+    own_rate: float | None = None
 
 
 def check_text(text: str, file: str, folder: Path) -> Checked:
     """Check a text as a file in this folder would be; for a thread other than the window's, as plugins are loaded."""
-    settings = _settings_models(text)
+    loaded = _plugins(text)
+    settings = {path: module.Settings for path, module in loaded.items()}
+    own_rate = loaded["learning"].DEFAULT_RATE if "learning" in loaded else None
     try:
         protocol = parse(text, file, folder=folder)
     except ProtocolError as error:
-        return Checked(None, error.problems, settings=settings)
+        return Checked(None, error.problems, settings=settings, own_rate=own_rate)
     n_targets = len(protocol.target_positions_cm())
     sequence_cm = first_targets_cm(protocol, min(n_targets or _MOST_PREVIEWED, _MOST_PREVIEWED))
-    return Checked(protocol, [], cautions(protocol), sequence_cm, settings)
+    return Checked(protocol, [], cautions(protocol), sequence_cm, settings, own_rate)
 
 
-def _settings_models(text: str) -> dict[str, type[BaseModel]]:
-    """Load the plugins that a text names, which may be wrong elsewhere; return the model of the settings of each."""
+def _plugins(text: str) -> dict[str, ModuleType]:
+    """Load the plugins that a text names, which may be wrong elsewhere; return each by the path of its table."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -67,5 +79,5 @@ def _settings_models(text: str) -> dict[str, type[BaseModel]]:
         default = {"outputs": "null"}.get(kind) or _DEFAULTS[path].model_fields[key].default
         name = table.get(key, default) if isinstance(table, dict) else default
         with contextlib.suppress(LookupError, ImportError):  # the check says which there is none of
-            found[path] = plugins.load(kind, str(name)).Settings
+            found[path] = plugins.load(kind, str(name))
     return found

@@ -18,6 +18,12 @@ from protocols.schema import Protocol
 from protocols.signal import Axis, Decoder, Learning, Tick, Units, Workspace
 from protocols.task import Block, Task
 
+_OWN_RATE = "not set: the rule's own"
+_OUTPUTS = (
+    "What moments of the session set off outside of the program: a reward pump or a sync pulse on a serial port, "
+    "markers for other programs on the network. Without any, the session runs all the same."
+)
+
 
 class ProtocolForm(QTabWidget):
     """Show every key of a protocol.
@@ -43,16 +49,16 @@ class ProtocolForm(QTabWidget):
         self.has_y = QCheckBox("The cursor moves along y, too")
         self.has_y.clicked.connect(lambda on: self.edited.emit("axes.y", {} if on else ABSENT))
         self.blocks = EntriesForm("block", Block, "blocks", _block_in_words)
-        self.outputs = EntriesForm("output", Output, "outputs", _output_in_words, "kind")
+        self.outputs = EntriesForm("output", Output, "outputs", _output_in_words, "kind", about=_OUTPUTS)
         decoder, learning = SettingsForm(Decoder, "decoder", "kind"), SettingsForm(Learning, "learning", "rule")
         driver, subject = SettingsForm(Driver, "driver", "kind"), SettingsForm(Subject, "subject", "kind")
-        self.subject = _form(Subject)
+        self.subject, self.learning = _form(Subject), _form(Learning)
         self.settings = (decoder, learning, driver, subject)
         self.pages: list[tuple[str, list[Any]]] = [
             ("General", [general, SectionForm("Session", Session, "session"), _form(Workspace), _form(Tick)]),
             ("Units", [self.populations, _form(Units)]),
             ("Axes", [self.x_axis, self.has_y, self.y_axis, _form(Decoder), decoder]),
-            ("Learning", [_form(Learning), learning]),
+            ("Learning", [self.learning, learning]),
             ("Task", [_form(Task)]),
             ("Blocks", [self.blocks]),
             ("Rig", [_form(Driver), driver, _form(Safety)]),
@@ -96,8 +102,9 @@ class ProtocolForm(QTabWidget):
                 if form is not self.has_y:
                     form.show_values(get)
 
-    def show_plugins(self, models: dict[str, type[BaseModel]]) -> None:
-        """Make the forms of the plugins' settings, by the path of the table that names each."""
+    def show_plugins(self, models: dict[str, type[BaseModel]], own_rate: float | None) -> None:
+        """Make the forms of the plugins' settings, by the path of the table that names each; show the rule's own rate."""
+        self.learning.show_unset("rate", f"{_OWN_RATE}: {own_rate:g}" if own_rate is not None else _OWN_RATE)
         for form in self.settings:
             form.show_plugin(models.get(form.table))
         for name, words in _choices(models.get("subject")).items():

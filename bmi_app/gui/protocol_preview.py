@@ -12,6 +12,9 @@ _OPEN_S = 60.0  # a block without an end is drawn about so long
 _TIMELINE_PX = 74.0
 
 
+_NOT_YET = "Checking…\nThe preview comes then. After an installation or an update the\nkernels are compiled first: about a minute."
+
+
 class ProtocolPreview(QWidget):
     """Draw a valid protocol; the last valid one stays, faded, while the text is wrong."""
 
@@ -39,9 +42,7 @@ class ProtocolPreview(QWidget):
         """Draw the workspace above and the blocks below."""
         painter = QPainter(self)
         if self._protocol is None:
-            painter.drawText(
-                self.rect(), Qt.AlignmentFlag.AlignCenter, "The preview comes once the protocol is checked."
-            )
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, _NOT_YET)
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setOpacity(1.0 if self._is_current else 0.35)

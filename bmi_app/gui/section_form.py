@@ -10,7 +10,7 @@ from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QToolButton, QWidget
 
 from bmi_app.gui.applicability import why_not
-from bmi_app.gui.field_editors import ChoiceEditor, TextEditor, editor_of, unit_of
+from bmi_app.gui.field_editors import ChoiceEditor, NumberEditor, TextEditor, editor_of, unit_of
 from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.theme import theme_of
 from protocols.section import Section
@@ -68,7 +68,7 @@ class SectionForm(QGroupBox):
 
     def _add_row(self, grid: QGridLayout, name: str, info: FieldInfo) -> None:
         key = f"{self.path}.{name}" if self.path else name
-        label, editor = QLabel(_spoken(name, self._model.model_fields)), editor_of(name, info)
+        label, editor = QLabel(info.title or _spoken(name, self._model.model_fields)), editor_of(name, info)
         label.setBuddy(editor)
         if isinstance(editor, TextEditor) and unit_of(name, info):  # other fields show theirs
             label.setText(f"{label.text()} ({unit_of(name, info)})")
@@ -142,6 +142,12 @@ class SectionForm(QGroupBox):
     def _colour(self) -> None:
         for wrong in self._wrongs.values():
             wrong.setStyleSheet(f"QLabel:enabled {{ color: {theme_of(self.palette()).failed.name()} }}")
+
+    def show_unset(self, name: str, text: str) -> None:
+        """Say what stands for a key that the file leaves away, where only its plugin knows."""
+        editor = self.editors[f"{self.path}.{name}"]
+        assert isinstance(editor, NumberEditor)
+        editor.show_unset(text)
 
     def offer(self, name: str, words: Sequence[str]) -> None:
         """Offer words for a key whose choices depend on other keys."""

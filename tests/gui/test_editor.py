@@ -1,22 +1,14 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PyQt6.QtCore import QPoint, Qt
 
-from bmi_app import plugins
-from bmi_app.gui import applicability
-from bmi_app.gui.applicability import why_not
 from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.protocol_document import ABSENT, ProtocolDocument
 from bmi_app.gui.worker import Worker
 from protocols.load import SHIPPED_FOLDER, load
-from protocols.schema import Protocol
-from protocols.signal import Axis
-from protocols.wording import inner_type
 
 CHECK_MS = 300_000
 
@@ -127,9 +119,54 @@ def test_the_text_writes_the_form(page: Any, qtbot: Any) -> None:
     shown.text.setPlainText("this is no TOML [")
     qtbot.waitUntil(lambda: not shown.form.isEnabled())
     settled(qtbot, shown)
-    assert "is not valid TOML" in shown.state.text()
+    assert "line 1 is not valid TOML" in shown.state.text()
+    assert "shown at the fields" not in shown.state.text()
     shown.text.setPlainText(text)
     qtbot.waitUntil(shown.form.isEnabled)
+
+
+def test_what_cannot_run_is_saved_with_a_word_and_not_taken_to_the_start(page: Any, qtbot: Any) -> None:
+    shown = page()
+    asked: list[Path] = []
+    shown.run_asked.connect(asked.append)
+    tab(shown, "Task")
+    type_into(qtbot, shown.form.editor("task.hold_ms"), "305")
+    settled(qtbot, shown)
+    qtbot.mouseClick(shown.run, Qt.MouseButton.LeftButton)
+    settled(qtbot, shown)
+    assert not shown.is_dirty
+    assert asked == []
+    assert f"✕ 1 mistake, shown at the fields. Saved in {shown.path}; it cannot run yet." in shown.state.text()
+    type_into(qtbot, shown.form.editor("task.hold_ms"), "310")
+    settled(qtbot, shown)
+    qtbot.mouseClick(shown.run, Qt.MouseButton.LeftButton)
+    assert asked == [shown.path]
+
+
+def test_what_is_not_set_says_what_holds_then(page: Any, qtbot: Any) -> None:
+    shown = page()
+    rate = shown.form.editor("learning.rate")
+    assert rate.text() == "not set: the rule's own: 0.002"
+    choose(shown.form.editor("learning.rule"), "batched")
+    settled(qtbot, shown)
+    assert rate.text() == "not set: the rule's own: 0.02"
+    assert shown.form.editor("session.duration_s").text() == "not set: until its blocks or trials are over"
+    assert shown.form.outputs.about.text().startswith("What moments of the session set off outside of the program")
+    labels = [label.text() for label in shown.form.pages[4][1][0]._labels.values()]
+    assert {"Reward lasts", "Failure lasts", "Between trials"} <= set(labels)
+
+
+def test_the_population_that_takes_units_is_framed(page: Any, qtbot: Any) -> None:
+    shown = page()
+    tab(shown, "Units")
+    populations = shown.form.populations
+
+    def framed() -> list[str]:
+        return [name for name, frame in populations._frames.items() if "transparent" not in frame.styleSheet()]
+
+    assert framed() == ["horizontal"]
+    qtbot.mouseClick(populations.brushes["vertical"], Qt.MouseButton.LeftButton)
+    assert framed() == ["vertical"]
 
 
 def test_units_are_dragged_to_another_population(page: Any, qtbot: Any, keep_picture: Any) -> None:
@@ -288,42 +325,6 @@ def test_a_file_is_chosen(page: Any, qtbot: Any, tmp_path: Path) -> None:
     start_from.line.clear()
     start_from.line.editingFinished.emit()
     assert shown._document.get("decoder.start_from") is ABSENT
-
-
-@given(
-    st.sampled_from(["task.count", "blocks.3.trials", "axes.y.push", "decoder.scramble_seed", "units.table", "name"]),
-    st.dictionaries(
-        st.sampled_from(["pattern", "kind", "duration_s", "population", "scramble", "map"]),
-        st.sampled_from(["ring", "rest", "closed_loop", "table", 0.0, 0.5, None]),
-    ),
-)
-def test_reasons_are_given_for_any_table(key: str, table: dict[str, Any]) -> None:
-    reason = why_not(key, table.get)
-    expected = {
-        "task.count": table.get("pattern") == "ring",
-        "blocks.3.trials": table.get("kind") == "closed_loop" and table.get("duration_s") is None,
-        "axes.y.push": table.get("population") is None,
-        "decoder.scramble_seed": bool(table.get("scramble")),
-        "units.table": table.get("map") == "table",
-        "name": True,
-    }
-    assert (reason == "") == expected[key], reason
-
-
-def test_every_key_with_a_condition_exists() -> None:
-    """A key that is renamed must not be offered for ever, or never."""
-    tables = {name: inner_type(info.annotation)[0] for name, info in Protocol.model_fields.items()}
-    tables["axes"] = Axis
-    for key in [*applicability._ONLY_WITH, *applicability._NOT_BOTH, *applicability._NEEDS]:
-        table, _, name = key.partition(".")
-        fields = tables[table].model_fields
-        assert name in fields, key
-        beside, words = applicability._ONLY_WITH.get(key, (name, ()))
-        assert beside in fields, key
-        is_plugin = "plugin" in (fields[beside].json_schema_extra or {})
-        allowed = plugins.names("drivers") if is_plugin else get_args(inner_type(fields[beside].annotation)[0])
-        assert set(words) <= set(allowed), key
-        assert {*applicability._NOT_BOTH.get(key, ()), applicability._NEEDS.get(key, name)} <= set(fields), key
 
 
 def test_a_saved_protocol_can_be_run(page: Any, qtbot: Any, own_protocols: Path) -> None:
