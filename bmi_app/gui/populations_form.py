@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import (
+    QButtonGroup,
     QFrame,
     QGridLayout,
     QGroupBox,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -21,7 +24,7 @@ from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.theme import population_colours, theme_of
 from protocols.units import resolve_populations
 
-_SWATCH_PX, _ROW_PX = 18, 32
+_SWATCH_PX = 18
 
 
 class PopulationsForm(QGroupBox):
@@ -45,20 +48,19 @@ class PopulationsForm(QGroupBox):
         self._specs: dict[str, Any] = {}
         self._populations: dict[str, tuple[int, ...]] = {}
         self._n_units = 0
-        self._rows: list[QWidget] = []
+        self._one_of = QButtonGroup(self)  # of buttons that stand in frames of their own
         self._frames: dict[str, QFrame] = {}
         self._swatches: dict[str, QLabel] = {}
         self.brushes: dict[str, QRadioButton] = {}
         self.names: dict[str, QLineEdit] = {}
         self.units: dict[str, QLineEdit] = {}
         self._grid = QGridLayout(self)
-        self._grid.setColumnStretch(4, 1)
         hint = QLabel('Tick a population, then click or drag over units. Or write "0-31", "0-3, 8" or "rest".')
         hint.setWordWrap(True)
-        self._grid.addWidget(hint, 0, 0, 1, 7)
-        self._grid.addWidget(self.map, 1, 0, 1, 7)
-        self._grid.addWidget(self.wrong, 2, 0, 1, 7)
-        self._grid.addWidget(self.add, 3, 0, 1, 7)
+        self._grid.addWidget(hint, 0, 0)
+        self._grid.addWidget(self.map, 1, 0)
+        self._grid.addWidget(self.wrong, 2, 0)
+        self._grid.addWidget(self.add, 3, 0)
 
     def show_values(self, get: Callable[[str], Any]) -> None:
         """Show the table and the map; a population that cannot be read keeps the map as it was."""
@@ -94,11 +96,12 @@ class PopulationsForm(QGroupBox):
         super().changeEvent(event)
 
     def _rebuild(self, names: list[str]) -> None:
-        for widget in self._rows:
-            self._grid.removeWidget(widget)
-            widget.hide()
-            widget.deleteLater()
-        self._rows.clear()
+        for frame in self._frames.values():
+            self._grid.removeWidget(frame)
+            frame.hide()
+            frame.deleteLater()
+        for brush in self.brushes.values():
+            self._one_of.removeButton(brush)
         self._frames.clear()
         self._swatches.clear()
         self.brushes.clear()
@@ -107,28 +110,31 @@ class PopulationsForm(QGroupBox):
         for row, name in enumerate(names, 4):
             brush, title, units, remove = QRadioButton(), QLineEdit(name), QLineEdit(), QToolButton()
             frame, swatch = QFrame(), QLabel()
+            frame.setFrameStyle(QFrame.Shape.Box | QFrame.Shadow.Plain)
+            frame.setLineWidth(2)
             swatch.setFixedSize(_SWATCH_PX, _SWATCH_PX)
             brush.setToolTip(f"Units that the mouse runs over go to {name}")
             brush.setAccessibleName(f"assign to {name}")
             title.setAccessibleName(f"name of {name}")
             units.setAccessibleName(f"populations.{name}")
-            title.setMaximumWidth(130)
+            title.setFixedWidth(130)
             remove.setText("✕")
             remove.setToolTip(f"Remove the population {name}")
             brush.toggled.connect(lambda on, name=name: self._choose(name) if on else None)
             title.editingFinished.connect(lambda name=name, title=title: self._rename(name, title.text().strip()))
             units.editingFinished.connect(lambda name=name, units=units: self._write(name, units.text().strip()))
             remove.clicked.connect(lambda _, name=name: self.edited.emit(f"populations.{name}", ABSENT))
-            self._grid.addWidget(frame, row, 0, 1, 7)  # around the others, and behind them
-            self._grid.setRowMinimumHeight(row, _ROW_PX)
-            for column, widget in enumerate((brush, swatch, title, units, remove), 1):
-                self._grid.addWidget(widget, row, column)
-            self._rows += [frame, brush, swatch, title, units, remove]
+            inside = QHBoxLayout(frame)
+            inside.setContentsMargins(5, 3, 5, 3)
+            for widget in (brush, swatch, title, units, remove):
+                inside.addWidget(widget)
+            self._grid.addWidget(frame, row, 0)
+            self._one_of.addButton(brush)
             self._frames[name], self._swatches[name] = frame, swatch
             self.brushes[name], self.names[name], self.units[name] = brush, title, units
         if names:
             self.brushes[self.map.brush if self.map.brush in names else names[0]].setChecked(True)
-        self._grid.addWidget(self.add, 4 + len(names), 0, 1, 7)
+        self._grid.addWidget(self.add, 4 + len(names), 0)
         self._colour()
 
     def _colour(self) -> None:
@@ -137,8 +143,10 @@ class PopulationsForm(QGroupBox):
         colours = population_colours(len(self.brushes), theme.is_dark)[1:]
         for (name, swatch), colour in zip(self._swatches.items(), colours, strict=True):
             swatch.setStyleSheet(f"background: {colour.name()}; border-radius: 3px")
-            edge = theme.cursor.name() if name == self.map.brush else "transparent"
-            self._frames[name].setStyleSheet(f"border: 2px solid {edge}; border-radius: 5px")
+            edge = QPalette()  # in it only this colour, so that all others follow the appearance
+            is_chosen = name == self.map.brush
+            edge.setColor(QPalette.ColorRole.WindowText, theme.cursor if is_chosen else self.palette().window().color())
+            self._frames[name].setPalette(edge)
 
     def _choose(self, name: str) -> None:
         """Have the mouse assign to a population, and frame its row."""

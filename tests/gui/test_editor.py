@@ -7,6 +7,7 @@ from PyQt6.QtCore import QPoint, Qt
 
 from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.protocol_document import ABSENT, ProtocolDocument
+from bmi_app.gui.theme import theme_of
 from bmi_app.gui.worker import Worker
 from protocols.load import SHIPPED_FOLDER, load
 
@@ -162,7 +163,8 @@ def test_the_population_that_takes_units_is_framed(page: Any, qtbot: Any) -> Non
     populations = shown.form.populations
 
     def framed() -> list[str]:
-        return [name for name, frame in populations._frames.items() if "transparent" not in frame.styleSheet()]
+        colour = theme_of(shown.palette()).cursor
+        return [name for name, frame in populations._frames.items() if frame.palette().windowText().color() == colour]
 
     assert framed() == ["horizontal"]
     qtbot.mouseClick(populations.brushes["vertical"], Qt.MouseButton.LeftButton)
