@@ -5,7 +5,6 @@ settings offer. A decoder for which a law does not hold is named in a table here
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -13,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmi_app import plugins
-from bmi_app.decoders.contract import FitError, Samples
+from bmi_app.decoders.contract import FitError
+from tests.conformance.worlds import World, choices, run, world
 from tests.decoders.called_decoder import Decoder
 
 # Fits that are not the same whatever the unit of each single feature; one unit for all of them changes nothing.
@@ -38,16 +38,6 @@ class Case:
         return "-".join([self.name, *(str(value) for _, value in self.chosen), self.state])
 
 
-def choices(module) -> list[tuple[tuple[str, object], ...]]:
-    """Return the defaults, and every other choice that a decoder's settings offer, one at a time."""
-    found: list[tuple[tuple[str, object], ...]] = [()]
-    for name, field in module.Settings.model_fields.items():
-        options = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-        options = (True, False) if field.annotation is bool else options
-        found += [((name, option),) for option in options if option != field.default]
-    return found
-
-
 def cases() -> list[Case]:
     found = []
     for name in plugins.names("decoders"):
@@ -67,46 +57,6 @@ seeds = st.integers(0, 2**32 - 1)
 small = given(seed=seeds, size=st.sampled_from([(1, 1), (2, 1), (2, 2), (9, 1), (9, 2)]))
 
 
-@dataclass
-class World:
-    """Hold samples, the map and mask, and the weights of a case that is adapted."""
-
-    samples: Samples
-    signs: np.ndarray
-    mask: np.ndarray
-    weights: np.ndarray
-    bias: np.ndarray
-
-    def changed(self, features: np.ndarray, order: np.ndarray, scale: np.ndarray) -> "World":
-        """Return the same world with other features, units in another order, and weights over a scale."""
-        taken = [
-            np.ascontiguousarray(part[:, order]) for part in (features, self.signs, self.mask, self.weights / scale)
-        ]
-        given_ = self.samples
-        samples = Samples(taken[0], given_.velocity, given_.position, given_.piece, given_.dt_s)
-        return World(samples, *taken[1:], self.bias)
-
-
-def world(seed: int, n_units: int, n_axes: int) -> World:
-    """Draw reaches and firing that is clearly tuned, and a mask in which the first units drive every axis, others some or none."""
-    generator = np.random.default_rng(seed)
-    n_samples, dt_s = 150, 0.02
-    piece = np.arange(n_samples) // 50
-    velocity, position = np.zeros((n_samples, n_axes)), np.zeros((n_samples, n_axes))
-    for t in range(1, n_samples):
-        velocity[t] = 0.9 * velocity[t - 1] + generator.normal(0, 3, n_axes)
-        position[t] = position[t - 1] + dt_s * velocity[t - 1] if piece[t] == piece[t - 1] else 0.0
-    tuning = generator.uniform(0.5, 2, (2 * n_axes, n_units)) * generator.choice([-1, 1], (2 * n_axes, n_units))
-    noise = generator.normal(0, 1, (n_samples, n_units)) * generator.uniform(1, 5, n_units)
-    features = np.hstack([velocity, position]) @ tuning + generator.normal(0, 5, n_units) + noise
-    samples = Samples(features, velocity, position, piece, dt_s)
-    mask = (generator.random((n_axes, n_units)) < 0.6).astype(float)
-    mask[:, :n_axes] = 1.0
-    signs = mask * np.where(generator.random((n_axes, n_units)) < 0.5, -1.0, 1.0)
-    weights = generator.normal(0, 1, mask.shape) * mask
-    return World(samples, signs, mask, weights, generator.normal(0, 1, n_axes))
-
-
 def made(case: Case, of: World) -> Decoder:
     decoder = Decoder(case.name, of.signs, **dict(case.chosen))
     if case.state == "adapted":
@@ -114,12 +64,6 @@ def made(case: Case, of: World) -> Decoder:
     if case.state == "fitted":
         decoder.fit(of.samples, of.mask)
     return decoder
-
-
-def run(decoder: Decoder, of: World) -> np.ndarray:
-    """Decode the world's features; a decoder that wants to know the cursor is told of it."""
-    wants = decoder.named.get("cursor", np.zeros(0)).size > 0
-    return decoder(of.samples.features, of.samples.position if wants else None)
 
 
 def close(found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
