@@ -6,8 +6,8 @@ s is the velocity, or position and velocity (`model = "position_velocity"`, whos
 come from the kinematics, C, c and Q from the features. With independent noise (Q diagonal, the default) a tick costs time
 linear in units. The equations as computed stand in `kalman_filter`.
 
-A rule that adapts the model (C, c and the variances Q) acts at the next tick where `gain = "running"`; a steady gain
-follows when the model is adopted from a fit. Until it is fitted it is a groupweight, smoothed over ten ticks.
+A rule that adapts the model (C, c and the variances Q) in the tick acts at the next one, and needs `gain = "running"` and
+diagonal noise for it; a staged rule brings what follows from its model, a steady gain too. Until it is fitted it is a groupweight, smoothed over ten ticks.
 """
 
 from typing import Literal
@@ -25,6 +25,12 @@ __all__ = ["ADAPTABLE", "DECODE", "NEEDS_MAP", "Settings", "fit", "flip", "from_
 
 ADAPTABLE = frozenset({"model"})
 NEEDS_MAP = False
+MODEL_ACTS = {
+    "gain": "running",
+    "noise": "diagonal",
+}  # else the model changes nothing until what follows from it is derived
+HAS_DYNAMICS = True
+SMOOTHING_HURTS = "it takes the noise of each tick for independent, and smoothing makes it last"
 
 
 class Settings(BaseModel):
@@ -34,7 +40,7 @@ class Settings(BaseModel):
 
     model: Literal["velocity", "position_velocity"] = Field(default="velocity", description="what the state holds")
     noise: Literal["diagonal", "full"] = Field(
-        default="diagonal", description="whether units are taken to vary independently; a rule makes it diagonal"
+        default="diagonal", description="whether units are taken to vary independently; a staged rule makes it diagonal"
     )
     gain: Literal["running", "steady"] = Field(
         default="running", description="the gain of the moment, or the one to which it settles"

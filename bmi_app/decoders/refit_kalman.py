@@ -23,6 +23,12 @@ __all__ = ["ADAPTABLE", "DECODE", "NEEDS_MAP", "Settings", "fit", "flip", "from_
 
 ADAPTABLE = frozenset({"model"})
 NEEDS_MAP = False
+MODEL_ACTS = {
+    "gain": "running",
+    "noise": "diagonal",
+}  # else the model changes nothing until what follows from it is derived
+HAS_DYNAMICS = True
+SMOOTHING_HURTS = "it takes the noise of each tick for independent, and smoothing makes it last"
 
 
 class Settings(BaseModel):
@@ -31,7 +37,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     noise: Literal["diagonal", "full"] = Field(
-        default="diagonal", description="whether units are taken to vary independently; a rule makes it diagonal"
+        default="diagonal", description="whether units are taken to vary independently; a staged rule makes it diagonal"
     )
     gain: Literal["running", "steady"] = Field(
         default="running", description="the gain of the moment, or the one to which it settles"

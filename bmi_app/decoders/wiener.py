@@ -20,6 +20,7 @@ from bmi_app.rt.jit import kernel, part
 
 ADAPTABLE: frozenset[str] = frozenset()
 NEEDS_MAP = False
+HAS_DYNAMICS = True
 
 
 class Settings(BaseModel):
@@ -57,6 +58,11 @@ def flip(memory: dict[str, np.ndarray], signs: np.ndarray) -> None:
     memory["past_weights"] *= signs
 
 
+def reach(settings: Settings) -> int:
+    """Return how many samples of a piece's beginning lack a part of their past."""
+    return settings.lags * settings.spacing
+
+
 def fit(settings: Settings, samples: Samples, mask: np.ndarray) -> Fitted:
     """Fit all weights and the bias.
 
@@ -71,7 +77,7 @@ def fit(settings: Settings, samples: Samples, mask: np.ndarray) -> Fitted:
         longest = int(np.unique(samples.piece, return_counts=True)[1].max()) if len(samples.piece) else 0
         raise FitError(
             f"wiener: the longest unbroken piece has {longest} samples, and the filter looks back over "
-            f"{settings.lags * settings.spacing}; lower decoder.settings.lags or spacing, or record longer trials"
+            f"{reach(settings)}; lower decoder.settings.lags or spacing, or record longer trials"
         )
     wanted = samples.velocity[rows]
     weights = np.zeros((settings.lags + 1, n_axes, n_units))

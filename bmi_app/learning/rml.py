@@ -3,7 +3,8 @@
     R <- lambda R + z z^T,   S <- lambda S + y z^T,   T <- lambda T + y^2,   n <- lambda n + 1
     C = S R^-1,   Q = (T - diag(C S^T)) / n
 
-z is the intended velocity and a constant 1, y the features, lambda forgets half within `half_life_s`. Only the diagonal of Q
+z is the intended velocity and a constant 1, y the features, less what the decoder holds that the cursor's position explains
+of them (C_p p, where it has such a part: DECODE takes the same off), lambda forgets half within `half_life_s`. Only the diagonal of Q
 is kept, so that the cost is linear in units. The statistics begin as if what stands had been seen for one half-life; nothing
 changes before `warm_up_s` of samples, from which the power of the intention is known.
 """
@@ -16,9 +17,11 @@ from bmi_app.rt.jit import kernel, part
 
 ADAPTS = "model"
 IN_ORDER = True
+NEEDS_POSITION = True  # `noise` is the cursor's position, f8[t, axis], as `Samples.position`
 DEFAULT_RATE = 1.0  # above 0: the rule acts; the half-life says how fast it learns
 
 _LEAST_VARIANCE = 1e-6
+_USUAL_SAMPLE_S = 0.01  # where no session says it
 
 
 class Settings(BaseModel):
@@ -29,12 +32,15 @@ class Settings(BaseModel):
     half_life_s: float = Field(
         default=120.0, gt=0, description="time of samples after which half of the past is left (s)"
     )
-    sample_s: float = Field(default=0.01, gt=0, description="spacing of the samples: learning.sample_ms, in s")
     warm_up_s: float = Field(default=10.0, ge=0.1, description="time of samples before the first change (s)")
 
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory."""
+    """Return the named parts of the rule's memory.
+
+    A session fills `sample_s`, the spacing of the samples, before `start`; and `position_tuning`, C_p of the decoder, with
+    `has_position`, where the decoder has it.
+    """
     k = n_axes + 1
     return {
         "keep": (1,),
@@ -42,29 +48,38 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
         "prior": (1,),
         "seen": (1,),
         "n": (1,),
+        "sample_s": (1,),
+        "has_position": (1,),
         "square": (k, k),
         "inverse": (k, k),
         "cross": (k, n_units),
         "power": (n_units,),
+        "position_tuning": (n_axes, n_units),
+        "cleaned": (n_units,),
     }
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory."""
-    half_life = settings.half_life_s / settings.sample_s
+    sample_s = memory["sample_s"][0] or _USUAL_SAMPLE_S
+    half_life = settings.half_life_s / sample_s
     memory["keep"][0] = 0.5 ** (1.0 / half_life)
-    memory["warm_up"][0] = max(round(settings.warm_up_s / settings.sample_s), 1)
+    memory["warm_up"][0] = max(round(settings.warm_up_s / sample_s), 1)
     memory["prior"][0] = half_life
 
 
 @part
 def _parts(memory, k, n_units):
-    """Name the parts of the memory behind its five single words."""
-    at = 5
+    """Name the parts of the memory behind its seven single words."""
+    at = 7
     square = memory[at : at + k * k].reshape(k, k)
     inverse = memory[at + k * k : at + 2 * k * k].reshape(k, k)
     at += 2 * k * k
-    return square, inverse, memory[at : at + k * n_units].reshape(k, n_units), memory[at + k * n_units :]
+    cross = memory[at : at + k * n_units].reshape(k, n_units)
+    at += k * n_units
+    power, tuning_at = memory[at : at + n_units], at + n_units
+    tuning = memory[tuning_at : tuning_at + (k - 1) * n_units].reshape(k - 1, n_units)
+    return square, inverse, cross, power, tuning, memory[tuning_at + (k - 1) * n_units :]
 
 
 @part
@@ -116,17 +131,22 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     k = n_axes + 1
     if features.shape[0] == 0 or rate == 0.0 or weights.shape[0] != k + 1:
         return NOTHING
-    square, inverse, cross, power = _parts(memory, k, n_units)
+    square, inverse, cross, power, tuning, y = _parts(memory, k, n_units)
     keep = memory[0]
     for t in range(features.shape[0]):
+        for u in range(n_units):
+            y[u] = features[t, u]
+        for a in range(n_axes if memory[6] != 0.0 else 0):
+            for u in range(n_units):
+                y[u] -= tuning[a, u] * noise[t, a]
         for i in range(k):
             z = intent[t, i] if i < n_axes else 1.0
             for j in range(k):
                 square[i, j] = keep * square[i, j] + z * (intent[t, j] if j < n_axes else 1.0)
             for u in range(n_units):
-                cross[i, u] = keep * cross[i, u] + z * features[t, u]
+                cross[i, u] = keep * cross[i, u] + z * y[u]
         for u in range(n_units):
-            power[u] = keep * power[u] + features[t, u] * features[t, u]
+            power[u] = keep * power[u] + y[u] * y[u]
         memory[4] = keep * memory[4] + 1.0
         memory[3] += 1.0
         if memory[3] >= memory[1] > 0.0:

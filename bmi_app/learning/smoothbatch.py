@@ -3,8 +3,8 @@
     W <- rho W + (1 - rho) W_batch,   rho = exp(ln 0.5 * T_batch / half_life)
 
 Of a readout, W_batch is the ridge regression of the intention on the features, axis by axis, over the units that drive it;
-the bias goes with it. Of a Kalman filter, W are C and Q of its own fit to the batch, and what follows from them is derived
-anew. T_batch is the time since the last update. It is computed beside the tick and adopted by a command.
+the bias goes with it. Of a Kalman filter, W are all of C (that of the position included), c and Q of its own fit to the
+batch, because they were fitted jointly; what follows from them is derived anew. T_batch is the time since the last update. It is computed beside the tick and adopted by a command.
 """
 
 import numpy as np
@@ -19,6 +19,8 @@ STAGED = True
 DEFAULT_RATE = 1.0  # not used: the half-life says how fast it learns
 
 LEARN = NO_LEARN
+
+_JOINT = ("model", "position_tuning")  # what a Kalman filter's fit finds in one regression
 
 
 class Settings(BaseModel):
@@ -55,8 +57,9 @@ def refit(settings: Settings, job: Refit) -> Fitted | None:
     rho = 0.5 ** (job.elapsed_s / settings.half_life_s)
     if "model" in job.decoder.ADAPTABLE:
         batch = job.decoder.fit(job.decoder_settings, job.samples, job.mask)
-        model = rho * job.parts["model"] + (1.0 - rho) * batch.parts["model"]
-        rest = job.decoder.from_model(job.decoder_settings, job.parts | {"model": model}, job.mask, job.samples.dt_s)
-        return Fitted(rest.weights, rest.bias, rest.parts | {"model": model})
+        joint = {name for name in _JOINT if name in batch.parts}
+        model = {name: rho * job.parts[name] + (1.0 - rho) * batch.parts[name] for name in joint}
+        rest = job.decoder.from_model(job.decoder_settings, job.parts | model, job.mask, job.samples.dt_s)
+        return Fitted(rest.weights, rest.bias, rest.parts | model)
     weights, bias = ridge_readout(job.samples.features, job.samples.velocity, job.mask, settings.ridge)
     return Fitted(rho * job.weights + (1.0 - rho) * weights, rho * job.bias + (1.0 - rho) * bias)

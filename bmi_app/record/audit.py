@@ -76,11 +76,31 @@ def rows(folder: Path) -> tuple[str, list[dict[str, Any]]]:
     from bmi_app.record import reading  # here, so that views, which use the words only, need no Arrow
 
     recording = reading.read(folder, kinds=("updates",))
-    rule = str(tomllib.loads(recording.protocol_text).get("learning", {}).get("rule", "lms"))
-    return rule, [_row(update, rule) for update in recording.updates]
+    protocol = tomllib.loads(recording.protocol_text)
+    rule = str(protocol.get("learning", {}).get("rule", "lms"))
+    unit = _error_unit(rule, protocol.get("decoder", {}))
+    return rule, [_row(update, rule, unit) for update in recording.updates]
 
 
-def _row(update: np.ndarray, rule: str) -> dict[str, Any]:
+def _error_unit(rule: str, decoder: dict[str, Any]) -> str:
+    """Return the unit of the errors: of the velocity, or, where the rule adapts a decoder's model, of a feature."""
+    from bmi_app import plugins
+    from bmi_app.decoders.contract import adapted_part
+
+    try:
+        adaptable = plugins.load("decoders", decoder.get("kind", "groupweight")).ADAPTABLE
+        part = adapted_part(plugins.load("learning", rule).ADAPTS, adaptable)
+    except (LookupError, ImportError):  # a plugin that is not installed here
+        return "unknown"
+    if part != "model":
+        return "cm_s"
+    if decoder.get("zscore"):
+        return "z"
+    plain = "hz" if decoder.get("input", "rate_hz") == "rate_hz" else "counts"
+    return f"sqrt_{plain}" if decoder.get("square_root") else plain
+
+
+def _row(update: np.ndarray, rule: str, unit: str) -> dict[str, Any]:
     operators = int(update["cause"]) in (UpdateCause.ADOPTED, UpdateCause.FIT, UpdateCause.GUARD)
     return {
         "tick": int(update["tick"]),
@@ -89,8 +109,9 @@ def _row(update: np.ndarray, rule: str) -> dict[str, Any]:
         "cause": cause_words(int(update["cause"])),
         "norm": _number(update["norm"]),
         "size": _number(update["size"]),
-        "error_before_cm_s": _number(update["error_before"]),
-        "error_after_cm_s": _number(update["error_after"]),
+        "error_before": _number(update["error_before"]),
+        "error_after": _number(update["error_after"]),
+        "error_unit": unit,
         "calls": int(update["accepted"]),
         "refused": int(update["refused"]),
         "rate": _number(update["rate"]),

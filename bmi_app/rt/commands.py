@@ -1,5 +1,7 @@
 """Let the operator's commands act, at the start of a tick, and log the tick at which each acted."""
 
+import math
+
 import numpy as np
 
 from bmi_app.rt import cells
@@ -20,9 +22,10 @@ _REWARD, _SKIP_TRIAL, _NEXT_BLOCK = int(CommandKind.REWARD), int(CommandKind.SKI
 _EVENT_PAUSED, _EVENT_RESUMED = int(EventKind.PAUSED), int(EventKind.RESUMED)
 _EVENT_REWARD, _EVENT_ADOPTED = int(EventKind.REWARD), int(EventKind.ADOPTED)
 _EVENT_UNIT_MOVED, _EVENT_REJECTED = int(EventKind.UNIT_MOVED), int(EventKind.UPDATE_REJECTED)
-_ACCEPTED, _SHORTENED, _NOT_FINITE, _OUTSIDE, _LEARNING_OFF = (
+_ACCEPTED, _SHORTENED, _REFUSED, _NOT_FINITE, _OUTSIDE, _LEARNING_OFF = (
     int(UpdateVerdict.ACCEPTED),
     int(UpdateVerdict.SHORTENED),
+    int(UpdateVerdict.REFUSED),
     int(UpdateVerdict.NOT_FINITE),
     int(UpdateVerdict.OUTSIDE_LIMITS),
     int(UpdateVerdict.LEARNING_OFF),
@@ -30,6 +33,10 @@ _ACCEPTED, _SHORTENED, _NOT_FINITE, _OUTSIDE, _LEARNING_OFF = (
 _CAUSE_ADOPTED, _CAUSE_STAGED = int(UpdateCause.ADOPTED), int(UpdateCause.STAGED)
 _CAUSE_UNIT_MOVED = int(UpdateCause.UNIT_MOVED)
 _CAUSE_GAIN = int(UpdateCause.GAIN)
+_AT_LIMIT, _STALE = (
+    1e-9,
+    1e-6,
+)  # by how much a model's step may miss its longest: it was shortened to it; it is of another one
 
 
 @part
@@ -58,8 +65,30 @@ def _move_unit(core, model, trial, logs, unit, population):
 
 
 @part
-def _may_adopt(core, model, blob):
-    """Say whether what a staged rule has computed may be adopted: learning is on, weights finite and inside their limits."""
+def _step_of(model, blob):
+    """Return how far a blob would move the decoder's model and the bias."""
+    n_axes, n_units = model[0].shape
+    bias, adapted = model[1], model[7]
+    at = n_axes * n_units
+    first = at + 2 * n_axes + 2 * n_units  # of the decoder's memory, which begins with its model
+    total = 0.0
+    for a in range(n_axes):
+        if not np.isnan(blob[at + a]):
+            total += (blob[at + a] - bias[a]) ** 2
+    for row in range(adapted.shape[0]):
+        for u in range(n_units):
+            new = blob[first + row * n_units + u]
+            if not np.isnan(new):
+                total += (new - adapted[row, u]) ** 2
+    return math.sqrt(total)
+
+
+@part
+def _may_adopt(core, model, blob, longest):
+    """Say whether what a staged rule has computed may be adopted: learning is on, weights finite and inside their limits.
+
+    A model comes shortened (`bmi_app.session.refit`). A step beyond `longest` was computed from a model that stands no more.
+    """
     config, state = core[1][0], core[2][0]
     n_axes, n_units = model[0].shape
     mask = model[3]
@@ -73,11 +102,13 @@ def _may_adopt(core, model, blob):
             new = blob[a * n_units + u]
             if mask[a, u] != 0.0 and not np.isnan(new) and not (config.weight_min <= new <= config.weight_max):
                 return _OUTSIDE
+    if model[7].shape[0] != n_axes and longest > 0.0 and _step_of(model, blob) > (1.0 + _STALE) * longest:
+        return _REFUSED
     return _ACCEPTED
 
 
 @part
-def _swap_in(model, features, blob):
+def _swap_in(config, model, features, rule_memory, blob):
     """Copy a blob's parts to their places; weights of masked units stay 0, whatever it says: control units never drive."""
     weights, bias, gain, mask, memory = model[0], model[1], model[2], model[3], model[4]
     offset, scale = features[3], features[4]
@@ -94,33 +125,37 @@ def _swap_in(model, features, blob):
     _take(blob, at + 2 * n_axes + n_units, scale)
     if blob.shape[0] > at + 2 * n_axes + 2 * n_units:
         _take(blob, at + 2 * n_axes + 2 * n_units, memory)
+        for i in range(n_axes * n_units if config.tuning_word >= 0 else 0):
+            rule_memory[config.rule_tuning_word + i] = memory[config.tuning_word + i]
 
 
 @part
 def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
     """Swap in a staged blob: weights, bias, gain, feature offset and scale, decoder memory; NaN keeps what stands.
 
-    A rule's result has to pass the guard and is shortened to `learning.max_step`; what the operator or a fit brings is
-    taken as it is, and is from now on what the guard against divergence takes for good.
+    A rule's result has to pass the guard; a readout is shortened to `learning.max_step`, a model was so before the rest was
+    derived from it. What the operator or a fit brings is taken as it is, and is from now on what the guard against divergence takes for good.
     """
     config, state = core[1][0], core[2][0]
     adapted, bias, before = model[7], model[1], trial[3]
     blob = inputs[2][slot]
     first, last = state.trial_first, state.trial_first + state.n_samples
     size, error_before = size_now(adapted, bias), error_on(model, trial, adapted, first, last, JUDGED_ON)
-    verdict = _may_adopt(core, model, blob) if cause == _CAUSE_STAGED else _ACCEPTED
+    longest = config.max_step * size
+    verdict = _may_adopt(core, model, blob, longest) if cause == _CAUSE_STAGED else _ACCEPTED
     if verdict != _ACCEPTED:
         state.rejected = 1
         log_event(core, logs, _EVENT_REJECTED, cause, 0.0)
         write_update(core, logs, cause, verdict, 0, 1, 0.0, size, error_before, error_before, blob_id)
         return
     keep_copy(adapted, bias, before)
-    _swap_in(model, features, blob)
+    _swap_in(config, model, features, trial[4], blob)
     norm = norm_of_change(adapted, bias, before)
-    longest = config.max_step * size
     if cause == _CAUSE_STAGED:
         state.off_good = 1
-        if norm > longest > 0.0:
+        if adapted.shape[0] != bias.shape[0]:
+            verdict = _SHORTENED if norm >= (1.0 - _AT_LIMIT) * longest > 0.0 else _ACCEPTED
+        elif norm > longest > 0.0:
             shorten(adapted, bias, before, longest / norm)
             norm, verdict = longest, _SHORTENED
     else:

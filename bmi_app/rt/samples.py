@@ -54,6 +54,10 @@ def sample(core, model, features, trial):
     for a in range(gain.shape[0]):
         trial_intent[row, a] = vectors[INTENT, a] / gain[a] if gain[a] != 0.0 else 0.0
         trial_noise[row, a] = vectors[NOISE, a] / gain[a] if gain[a] != 0.0 else 0.0
+    if config.tuning_word >= 0:  # the rule wants to know where the cursor stood, and nothing of the noise
+        for a in range(gain.shape[0]):
+            place_cm = state.from_y_cm if a == 1 else state.from_x_cm
+            trial_noise[row, a] = place_cm / gain[a] if gain[a] != 0.0 else 0.0
     place, last = trial[6][row], vectors.shape[1] - 1
     place.tick, place.trial, place.block, place.state = state.tick, state.trial, state.block + 1, state.state
     place.cursor_x_cm, place.cursor_y_cm = state.from_x_cm, state.from_y_cm

@@ -111,6 +111,8 @@ CONFIG = np.dtype(
         ("learn_in_order", "<i8"),  # 1: the rule takes its samples one by one, so that they may come in slices
         ("learn_at_rest", "<i8"),  # 1: all through rest blocks the rule is called without samples
         ("learn_ticks", "<i8"),  # between two updates, for LearnWhen.SECONDS
+        ("tuning_word", "<i8"),  # where the decoder's memory has C of the position, if the rule wants it; else -1
+        ("rule_tuning_word", "<i8"),  # and where the rule's memory has its copy
         ("slice_samples", "<i8"),  # samples that one tick can teach without being late
         ("trial_rows", "<i8"),  # samples that a trial has at most
         ("sample_rows", "<i8"),  # rows there are for samples: of one trial, or of all that is kept

@@ -99,7 +99,7 @@ def build(
     _fill_config(protocol, arrays, rule, sizes)
     _fill_task(protocol, arrays)
     _fill_model(protocol, arrays, decoder, decoder_settings, decoder_layout)
-    rule.start(rule_settings, named_parts(arrays["rule_memory"], rule_layout))
+    _fill_rule(protocol, arrays, rule, rule_settings, rule_layout, decoder_layout if adapts_model else {})
     adapted = named_parts(arrays["decoder_memory"], decoder_layout)["model"] if model_rows else arrays["weights"]
     arrays["adapted"] = adapted
     arrays["good"][:] = _first_good(arrays, model_rows)
@@ -323,6 +323,27 @@ def _fill_model(
     if hasattr(decoder, "flip"):
         decoder.flip(parts, signs)
     arrays["feature_scale"][excluded] = 0.0
+
+
+def _fill_rule(
+    protocol: Protocol,
+    arrays: dict[str, np.ndarray],
+    rule: Any,
+    settings: BaseModel,
+    layout: Layout,
+    decoder_layout: Layout,
+) -> None:
+    """Fill the rule's memory: with what it asks for by name of the session and of the decoder's model, and by itself."""
+    config, parts = arrays["config"][0], named_parts(arrays["rule_memory"], layout)
+    if "sample_s" in layout:
+        parts["sample_s"][0] = protocol.tick.period_ms / 1e3 * _sample_ticks(protocol)
+    config["tuning_word"] = config["rule_tuning_word"] = -1
+    if getattr(rule, "NEEDS_POSITION", False) and _place(decoder_layout, "position_tuning") >= 0:
+        config["tuning_word"] = _place(decoder_layout, "position_tuning")
+        config["rule_tuning_word"] = _place(layout, "position_tuning")
+        parts["has_position"][0] = 1.0
+        parts["position_tuning"][:] = named_parts(arrays["decoder_memory"], decoder_layout)["position_tuning"]
+    rule.start(settings, parts)
 
 
 def _place(layout: Layout, name: str) -> int:

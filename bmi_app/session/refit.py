@@ -7,12 +7,15 @@ and adopted by a command. At full speed the loop stops at the tick that asks, so
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.optimize
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError, Fitted, Refit, Samples
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import UpdateCause
 from bmi_app.session.build import Core
+
+_EXACT = 1e-13  # to which the share of a shortened step is found; the tick knows it by a norm at its limit
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ class Refitter:
         try:
             if not hasattr(self._decoder, "fit"):
                 raise FitError(f"decoder {core.protocol.decoder.kind!r} cannot be fitted")
+            if getattr(self._decoder, "HAS_DYNAMICS", False) and core.config[0]["sample_ticks"] > 1:
+                raise FitError(
+                    f"its samples are {samples.dt_s * 1e3:g} ms apart and decoder {core.protocol.decoder.kind!r} runs every "
+                    f"{core.protocol.tick.period_ms:g} ms; set learning.sample_ms to the length of a tick"
+                )
             if core.protocol.decoder.zscore and len(samples.features):
                 samples, offset, scale = _rescaled(samples, core.arrays["feature_offset"], core.arrays["feature_scale"])
             fitted = self._decoder.fit(self._decoder_settings, samples, core.arrays["mask"].copy())
@@ -132,7 +140,36 @@ class Refitter:
         if fitted is None:
             return None
         text = f"{core.protocol.learning.rule}: {len(samples.features)} samples"
-        return Staged(UpdateCause.STAGED, self._blob(fitted), text)
+        return Staged(UpdateCause.STAGED, self._blob(self._shortened(fitted, job)), text)
+
+    def _shortened(self, fitted: Fitted, job: Refit) -> Fitted:
+        """Return a model that is at most `learning.max_step` from what stands, with what follows from it.
+
+        The tick could shorten the model alone, and the gain that acts would be that of the whole step. A readout follows from
+        nothing, and is shortened by the tick.
+        """
+        longest = float(self._core.config[0]["max_step"]) * _norm(job.parts.get("model"), job.bias)
+        if "model" not in fitted.parts or longest == 0.0:
+            return fitted
+        derived = self._from_model({}, job).parts
+        free = {name: part for name, part in fitted.parts.items() if name not in derived}
+
+        def at(share: float) -> Fitted:
+            model = {name: job.parts[name] + share * (part - job.parts[name]) for name, part in free.items()}
+            rest = self._from_model(model, job)
+            return Fitted(rest.weights, rest.bias, rest.parts | model)
+
+        def beyond(share: float) -> float:
+            step = at(share)
+            return _norm(step.parts["model"] - job.parts["model"], step.bias - job.bias) - longest
+
+        if not beyond(1.0) > 0.0:  # a step that is not finite is refused by the tick
+            return fitted
+        return at(float(scipy.optimize.brentq(beyond, 0.0, 1.0, xtol=_EXACT, rtol=_EXACT)))
+
+    def _from_model(self, model: dict[str, np.ndarray], job: Refit) -> Fitted:
+        rest: Fitted = self._decoder.from_model(self._decoder_settings, job.parts | model, job.mask, job.samples.dt_s)
+        return rest
 
     def _parts(self) -> dict[str, np.ndarray]:
         return named_parts(self._core.arrays["decoder_memory"], self._core.decoder_layout)
@@ -151,6 +188,10 @@ class Refitter:
         for name, part in fitted.parts.items():
             memory[name][...] = part
         return blob
+
+
+def _norm(*parts: np.ndarray | None) -> float:
+    return float(np.sqrt(sum((part**2).sum() for part in parts if part is not None)))
 
 
 def _rescaled(samples: Samples, offset: np.ndarray, scale: np.ndarray) -> tuple[Samples, np.ndarray, np.ndarray]:

@@ -76,11 +76,13 @@ def updates(folder: Path, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in ("tick", "trial", "cause", "change", "of", "error (cm/s)", "rate", "what became of it"):
+    unit = {"cm_s": "cm/s", "hz": "Hz", "sqrt_hz": "sqrt(Hz)", "sqrt_counts": "sqrt(counts)"}
+    error_of = unit.get(rows[0]["error_unit"], rows[0]["error_unit"])
+    for name in ("tick", "trial", "cause", "change", "of", f"error ({error_of})", "rate", "what became of it"):
         table.add_column(name, justify="left" if name in ("cause", "what became of it") else "right")
     for row in rows:
         trial = "" if row["trial"] < 0 else str(row["trial"] + 1)
-        error = f"{_text(row['error_before_cm_s'])} -> {_text(row['error_after_cm_s'])}"
+        error = f"{_text(row['error_before'])} -> {_text(row['error_after'])}"
         refused = f", {row['refused']} calls refused" if row["refused"] and row["calls"] else ""
         table.add_row(
             f"{row['tick']:,}",
