@@ -206,14 +206,14 @@ def replay(
 @app.command()
 def fit(
     session: Annotated[str, typer.Argument(metavar="SESSION", help="a session, or a recording with movements (docs/)")],
-    decoder: Annotated[str, typer.Option(help="kalman, refit_kalman, wiener, population_vector, or a plugin")],
+    decoder: Annotated[str, typer.Option(help="linear, population_vector, wiener, kalman, refit_kalman, or a plugin")],
     out: Annotated[Path | None, typer.Option(help="file to save it to, for decoder.start_from and `load`")] = None,
     to: Annotated[
         str | None,
         typer.Option(help="what it should say: `intent` (modelled in the session), `refit` (turned), `velocity`"),
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="its settings")] = None,
-    folds: Annotated[int, typer.Option(help="parts of the cross-validation by trials", min=2)] = 5,
+    folds: Annotated[int, typer.Option(help="parts of the cross-validation, neighbouring trials each", min=2)] = 5,
     as_json: Json = False,
 ) -> None:
     """Fit a decoder to a recorded session, and score it on trials that it was not fitted to."""

@@ -22,6 +22,9 @@ ADAPTABLE = frozenset({"readout"})
 NEEDS_MAP = False
 
 
+_LEAST_SPREAD = 1e-6  # of the median unit's: what is left of one spike long ago is no tuning, and its depth divides
+
+
 class Settings(BaseModel):
     """Say which units vote."""
 
@@ -63,7 +66,8 @@ def fit(settings: Settings, samples: Samples, mask: np.ndarray) -> Fitted:
     spread = ((x - x.mean(axis=0)) ** 2).sum(axis=0)
     unexplained = ((x - regressors @ coefficients) ** 2).sum(axis=0)
     depth = np.sqrt((tuning**2).sum(axis=0))
-    votes = (spread > 0) & (depth > 0) & (1 - unexplained / np.where(spread > 0, spread, 1) >= settings.least_r2)
+    varies = spread > _LEAST_SPREAD * np.median(spread[spread > 0]) if (spread > 0).any() else spread > 0
+    votes = varies & (depth > 0) & (1 - unexplained / np.where(varies, spread, 1) >= settings.least_r2)
     directions = np.where(votes & (mask != 0), tuning / np.where(votes, depth, 1) ** 2, 0.0)  # pd / m
     summed = (x - baseline) @ directions.T
     power = float((summed**2).sum())

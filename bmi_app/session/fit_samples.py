@@ -130,7 +130,9 @@ def of_recording(path: Path) -> Training:
         position, velocity = (part[: n_bins * step].reshape(n_bins, step, 2) / _MM_PER_CM for part in kinematics)
         piece = np.arange(n_bins) * _SEGMENTS // max(n_bins, 1)
         rates = _smoothed(counts / (step * source.dt_s), step * source.dt_s)
-        return _plain(rates, velocity.mean(axis=1), position[:, 0], piece, step * source.dt_s, source.description)
+        return _plain(
+            rates, velocity.mean(axis=1), position[:, 0], piece, step * source.dt_s, _SMOOTHING_S, source.description
+        )
     if source.kind == "counts" and source.path.suffix == ".mat":
         recording = golub.load(path)
         clouds = recording.clouds("before")
@@ -144,6 +146,7 @@ def of_recording(path: Path) -> Training:
             np.zeros(velocity.shape),
             np.arange(len(rates)),
             recording.dt_s,
+            None,
             golub.read(path, "before").description,
         )
     raise RecordingError(
@@ -163,9 +166,19 @@ def _smoothed(rates: np.ndarray, dt_s: float) -> np.ndarray:
 
 
 def _plain(
-    rates: np.ndarray, velocity: np.ndarray, position: np.ndarray, piece: np.ndarray, dt_s: float, what: str
+    rates: np.ndarray,
+    velocity: np.ndarray,
+    position: np.ndarray,
+    piece: np.ndarray,
+    dt_s: float,
+    smoothing_s: float | None,
+    what: str,
 ) -> Training:
+    """Return samples of rates, smoothed as `decoder.smoothing = "exponential"` does or not at all."""
     n_units = rates.shape[1]
+    smoothing: dict[str, Any] = {"smoothing": "none"}
+    if smoothing_s is not None:
+        smoothing = {"smoothing": "exponential", "smoothing_ms": smoothing_s * 1e3}
     offset = rates.mean(axis=0)
     features = np.ascontiguousarray(rates - offset, dtype=np.float64)
     return Training(
@@ -175,8 +188,7 @@ def _plain(
         made_from={
             "tick_ms": dt_s * 1e3,
             "input": "rate_hz",
-            "smoothing": "exponential",
-            "smoothing_ms": _SMOOTHING_S * 1e3,
+            **smoothing,
             "square_root": False,
             "zscore": False,
         },

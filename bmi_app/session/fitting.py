@@ -19,6 +19,7 @@ from protocols.problems import ProtocolError
 from protocols.wording import describe_errors
 
 _PREFIX = "decoder.settings."
+_GAP_S = 0.5  # five time constants of the usual smoothing
 
 
 class FittingError(Exception):
@@ -47,7 +48,7 @@ def fit(
     wanted : str, optional
         To what it is fitted; see `fit_samples.of_session`. Without it: `refit` for `refit_kalman`, else `intent`.
     n_folds : int
-        Into how many parts the trials are dealt for the cross-validation.
+        Into how many parts the samples are cut for the cross-validation.
 
     Raises
     ------
@@ -116,6 +117,10 @@ def _training(source: Path, wanted: Wanted) -> Training:
 def cross_validate(module: Any, settings: BaseModel, training: Training, n_folds: int) -> dict[str, Any]:
     """Score the decoding of trials by fits to the other ones.
 
+    A fold is a run of neighbouring trials, and what lies within `_GAP_S` of it is fitted to in no other: smoothed firing
+    and slow drifts would tell of it. Samples without neighbours (each a piece) are dealt in turn. Samples whose past
+    the decoder does not have yet (a Wiener filter's, at the beginning of a trial) are not scored, as they are not fitted to.
+
     Returns
     -------
     dict
@@ -128,22 +133,29 @@ def cross_validate(module: Any, settings: BaseModel, training: Training, n_folds
     letters = "xy"[: samples.velocity.shape[1]]
     if n_folds < 2:
         return {"folds": 0, "r2": dict.fromkeys(letters), "correlation": dict.fromkeys(letters)}
-    fold = np.arange(len(pieces)) % n_folds
-    decoded = np.empty(samples.velocity.shape)
+    has_neighbours = bool(samples.follows().any())
+    fold = np.arange(len(pieces)) * n_folds // len(pieces) if has_neighbours else np.arange(len(pieces)) % n_folds
+    gap = round(_GAP_S / samples.dt_s) if has_neighbours else 0
+    decoded = np.full(samples.velocity.shape, np.nan)
     for k in range(n_folds):
         held_out = np.isin(samples.piece, pieces[fold == k])
-        fitted = module.fit(settings, _part(samples, ~held_out), training.mask)
+        near = np.convolve(held_out, np.ones(2 * gap + 1))[gap : gap + len(held_out)] > 0.5
+        fitted = module.fit(settings, _part(samples, ~near), training.mask)
         for piece in pieces[fold == k]:
-            rows = samples.piece == piece
-            decoded[rows] = decode(module, settings, fitted, _part(samples, rows))
-    wrong = ((decoded - samples.velocity) ** 2).sum(axis=0)
-    spread = ((samples.velocity - samples.velocity.mean(axis=0)) ** 2).sum(axis=0)
+            rows = np.flatnonzero(samples.piece == piece)
+            told = decode(module, settings, fitted, _part(samples, rows))
+            first = module.reach(settings) if hasattr(module, "reach") else 0
+            decoded[rows[first:]] = told[first:]
+    scored = np.isfinite(decoded).all(axis=1)
+    if not scored.any():
+        return {"folds": 0, "r2": dict.fromkeys(letters), "correlation": dict.fromkeys(letters)}
+    decoded, wanted = decoded[scored], samples.velocity[scored]
+    wrong = ((decoded - wanted) ** 2).sum(axis=0)
+    spread = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
     return {
         "folds": n_folds,
         "r2": {letter: float(1 - wrong[a] / spread[a]) if spread[a] > 0 else None for a, letter in enumerate(letters)},
-        "correlation": {
-            letter: _correlation(decoded[:, a], samples.velocity[:, a]) for a, letter in enumerate(letters)
-        },
+        "correlation": {letter: _correlation(decoded[:, a], wanted[:, a]) for a, letter in enumerate(letters)},
     }
 
 
@@ -153,7 +165,7 @@ def decode(module: Any, settings: BaseModel, fitted: Fitted, samples: Samples) -
     layout = module.layout(settings, n_units, n_axes)
     memory = np.zeros(max(length(layout), 1))
     parts = named_parts(memory, layout)
-    module.start(settings, np.zeros((n_axes, n_units)), parts)
+    module.start(settings, np.where(fitted.weights != 0, 1.0, 0.0), parts)
     for name, part in fitted.parts.items():
         parts[name][:] = part
     features = np.ascontiguousarray(samples.features)
@@ -179,7 +191,7 @@ def _save(out: Path, kind: str, module: Any, settings: BaseModel, training: Trai
     n_axes, n_units = training.mask.shape
     layout = module.layout(settings, n_units, n_axes)
     parts = named_parts(np.zeros(length(layout)), layout)
-    module.start(settings, np.zeros((n_axes, n_units)), parts)
+    module.start(settings, np.where(training.mask != 0, 1.0, 0.0), parts)
     parts |= fitted.parts
     arrays = {"weights": fitted.weights, "bias": fitted.bias, **training.model}
     made_for = saved_decoder.MadeFor(settings.model_dump(mode="json", exclude_none=True), training.made_from)
