@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app import plugins
 from bmi_app.record import reading
 from bmi_app.record.damage import JournalError
 from bmi_app.record.drain import Drain
@@ -210,10 +211,20 @@ class Operator:
         memory = named_parts(core.arrays["decoder_memory"].copy(), core.decoder_layout)
         try:
             made_for = saved_decoder.MadeFor.of(core.protocol)
-            saved_decoder.save(path, core.protocol.decoder.kind, copies, memory, made_for)
+            saved_decoder.save(path, core.protocol.decoder.kind, copies, memory, made_for, self._half_width_95())
         except OSError as error:
             raise CommandError(f"save_weights: {path}: cannot be written: {error.strerror}") from error
         return str(path)
+
+    def _half_width_95(self) -> np.ndarray | None:
+        """Return half of each weight's 95 % interval, f8[axis, unit]; None where the rule does not know it, or is off."""
+        core, learning = self._core, self._core.protocol.learning
+        rule = plugins.load("learning", learning.rule)
+        if learning.when == "off" or not hasattr(rule, "confidence"):
+            return None
+        layout = rule.layout(rule.Settings(**learning.settings), core.sizes.n_units, core.sizes.n_axes)
+        width: np.ndarray = rule.confidence(named_parts(core.arrays["rule_memory"].copy(), layout))
+        return width
 
 
 def _path(request: dict[str, Any]) -> Path:

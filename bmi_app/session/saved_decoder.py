@@ -4,6 +4,7 @@ decoder        name of the plugin
 weights        f8[axis, unit]      bias, gain    f8[axis]
 feature_offset, feature_scale      f8[unit]
 memory_NAME    each part of the decoder's memory that is not mere state
+half_width_95  f8[axis, unit]: half of each weight's 95 % interval, where the rule knows it; not read when loading
 made_for       JSON: the decoder's settings, and how counts became features (not in files of older versions)
 """
 
@@ -28,7 +29,7 @@ class MadeFor:
     settings
         Of the decoder, defaults included.
     features
-        How counts became features: tick_ms, input, smoothing, smoothing_ms, square_root, zscore.
+        How counts became features: tick_ms, input, smoothing, smoothing_ms (where there is smoothing), square_root, zscore.
     """
 
     settings: dict[str, Any]
@@ -42,7 +43,7 @@ class MadeFor:
             "tick_ms": protocol.tick.period_ms,
             "input": decoder.input,
             "smoothing": decoder.smoothing,
-            "smoothing_ms": decoder.smoothing_ms,
+            **({} if decoder.smoothing == "none" else {"smoothing_ms": decoder.smoothing_ms}),
             "square_root": decoder.square_root,
             "zscore": decoder.zscore,
         }
@@ -58,9 +59,12 @@ def save(
     arrays: dict[str, np.ndarray],
     memory: dict[str, np.ndarray],
     made_for: MadeFor | None = None,
+    half_width_95: np.ndarray | None = None,
 ) -> None:
     """Write a decoder; an existing file is replaced."""
     content = {name: arrays[name] for name in MODEL}
+    if half_width_95 is not None:
+        content["half_width_95"] = half_width_95
     content |= {f"memory_{name}": part for name, part in memory.items()}
     if made_for is not None:
         content["made_for"] = np.array(json.dumps(asdict(made_for)))
