@@ -6,12 +6,13 @@ from bmi_app import plugins
 from protocols.schema import Protocol
 from protocols.task_checks import HAND_KINDS
 
+_SHORT_BIN_MS = 20.0  # in bins so short a unit of 10 Hz has mostly none or one spike
 _WITH_TARGETS = ("observation", "closed_loop", *HAND_KINDS)
 
 
 def cautions(protocol: Protocol) -> list[str]:
     """Return one line for each thing that is allowed, but may not be what was meant, as `key: what and why`."""
-    return [*_baselines(protocol), *_learning(protocol), *_hand(protocol), *_subject(protocol)]
+    return [*_baselines(protocol), *_decoder(protocol), *_learning(protocol), *_hand(protocol), *_subject(protocol)]
 
 
 def _baselines(protocol: Protocol) -> Iterator[str]:
@@ -22,6 +23,37 @@ def _baselines(protocol: Protocol) -> Iterator[str]:
         yield 'blocks: no block of kind "rest", so every baseline stays 0 Hz and rest itself moves the cursor'
     elif kinds[0] != "rest":
         yield 'blocks: until the first block of kind "rest" is over, every baseline is 0 Hz'
+
+
+def _decoder(protocol: Protocol) -> Iterator[str]:
+    """Warn of a decoder that has nothing to begin with, and of features that do not suit it."""
+    decoder = protocol.decoder
+    module = plugins.load("decoders", decoder.kind)
+    fits = any(block.fit for block in protocol.blocks)
+    given = decoder.start_from is not None or any(decoder.settings.get(key) is not None for key in ("file", "m2"))
+    if (
+        hasattr(module, "fit")
+        and not fits
+        and not given
+        and not any(axis.populations for _, axis in protocol.axes.items())
+    ):
+        yield (
+            "decoder.start_from: not given, no block has fit = true and axes name no population, so decoder "
+            f"{decoder.kind!r} stands still until one is loaded"
+        )
+    hurts = getattr(module, "SMOOTHING_HURTS", None)
+    if hurts is not None and decoder.smoothing != "none" and decoder.smoothing_ms > protocol.tick.period_ms:
+        yield (
+            f"decoder.smoothing: {decoder.smoothing!r} over {decoder.smoothing_ms:g} ms does not suit decoder {decoder.kind!r}: "
+            f'{hurts}; "none" is better'
+        )
+    if decoder.kind == "population_vector" and fits and decoder.smoothing == "none":
+        least = decoder.settings.get("least_r2", 0.01)
+        if least > 0.0 and protocol.tick.period_ms <= _SHORT_BIN_MS:
+            yield (
+                f"decoder.settings.least_r2: of raw counts in bins of {protocol.tick.period_ms:g} ms tuning explains less than "
+                f"{least:g}, so that hardly any unit may vote; 0 lets all vote, or smooth"
+            )
 
 
 def _learning(protocol: Protocol) -> Iterator[str]:

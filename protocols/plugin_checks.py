@@ -114,6 +114,7 @@ def check_plugins(
         dumped = resolved.model_dump(mode="json", exclude_none=True)
         settings[choice.path] = {key: value for key, value in dumped.items() if key not in choice.named}
     findings.extend(_check_pair(protocol, modules))
+    findings.extend(_check_model_acts(protocol, modules, settings.get("decoder", {})))
     findings.extend(_check_fits(protocol, modules))
     findings.extend(_check_map(protocol, modules))
     return findings, settings
@@ -174,9 +175,39 @@ def _check_pair(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterat
             )
 
 
+def _check_model_acts(
+    protocol: Protocol, modules: Mapping[str, ModuleType], settings: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Find a form of the decoder on which a model that is changed in the tick does not act."""
+    if "decoder" not in modules or "learning" not in modules or protocol.learning.when == "off":
+        return
+    rule, decoder = modules["learning"], modules["decoder"]
+    if getattr(rule, "STAGED", False) or adapted_part(rule.ADAPTS, decoder.ADAPTABLE) != "model":
+        return
+    for key, needed in getattr(decoder, "MODEL_ACTS", {}).items():
+        if settings.get(key, needed) != needed:
+            yield Finding(
+                f"decoder.settings.{key}",
+                f"{settings[key]!r} is derived from the model by a fit, so that what {protocol.learning.rule!r} changes of the model "
+                f'in the tick would not act; allowed: {needed!r}, or learning.rule = "smoothbatch", which derives it anew',
+                ("learning.rule", "decoder.kind"),
+            )
+
+
 def _check_fits(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:
-    """Find a block that asks for a fit of a decoder that cannot be fitted."""
-    if "decoder" not in modules or hasattr(modules["decoder"], "fit"):
+    """Find a block that asks for a fit of a decoder that cannot be fitted, or not to samples so far apart."""
+    if "decoder" not in modules:
+        return
+    decoder, apart_ms = modules["decoder"], protocol.learning.sample_ms
+    if hasattr(decoder, "fit"):
+        fits = [index for index, block in enumerate(protocol.blocks) if block.fit]
+        if fits and getattr(decoder, "HAS_DYNAMICS", False) and apart_ms > protocol.tick.period_ms:
+            yield Finding(
+                "learning.sample_ms",
+                f"{apart_ms:g} ms, to which block {fits[0] + 1} would fit decoder {protocol.decoder.kind!r}, which runs every "
+                f"{protocol.tick.period_ms:g} ms; allowed: {protocol.tick.period_ms:g}",
+                ("decoder.kind", f"blocks.{fits[0]}.fit", "tick.period_ms"),
+            )
         return
     for index, block in enumerate(protocol.blocks):
         if block.fit:
