@@ -1,5 +1,6 @@
 """Name what a protocol may say, but probably does not mean."""
 
+import math
 from collections.abc import Iterator
 
 from bmi_app import plugins
@@ -8,11 +9,19 @@ from protocols.task_checks import HAND_KINDS
 
 _SHORT_BIN_MS = 20.0  # in bins so short a unit of 10 Hz has mostly none or one spike
 _WITH_TARGETS = ("observation", "closed_loop", *HAND_KINDS)
+_PATH_PLACES = 256  # at which a path is looked at
 
 
 def cautions(protocol: Protocol) -> list[str]:
     """Return one line for each thing that is allowed, but may not be what was meant, as `key: what and why`."""
-    return [*_baselines(protocol), *_decoder(protocol), *_learning(protocol), *_hand(protocol), *_subject(protocol)]
+    return [
+        *_baselines(protocol),
+        *_decoder(protocol),
+        *_learning(protocol),
+        *_hand(protocol),
+        *_reach(protocol),
+        *_subject(protocol),
+    ]
 
 
 def _baselines(protocol: Protocol) -> Iterator[str]:
@@ -92,6 +101,49 @@ def _hand(protocol: Protocol) -> Iterator[str]:
                 f"blocks.{index}.kind: {block.kind!r} is moved by a hand, and subject {protocol.subject.kind!r} has none; "
                 'take subject.kind = "arm", or let a person move it over the command socket'
             )
+
+
+def _reach(protocol: Protocol) -> Iterator[str]:
+    """Warn of targets to which the simulated subject's arm does not reach."""
+    subject = protocol.subject
+    plugin = plugins.load("subjects", subject.kind)
+    reaches = getattr(plugin, "reaches", None)
+    if protocol.driver.kind != "simulated" or reaches is None:
+        return
+    settings = plugin.Settings(**subject.settings, **subject.choices())
+    key = {"ring": "distance_cm", "grid": "spacing_cm", "list": "positions_cm"}.get(protocol.task.pattern, "margin_cm")
+    targets = {"arm": (key, _places_cm(protocol)), "drawing": ("path_size_cm", _path_cm(protocol))}
+    for kind, (where, places_cm) in targets.items():
+        missed = [place for place in places_cm if not reaches(settings, *place)]
+        if missed and any(block.kind == kind for block in protocol.blocks):
+            x_cm, y_cm = missed[0]
+            yield (
+                f"task.{where}: the arm of subject {subject.kind!r} does not reach a target at ({x_cm:.3g}, {y_cm:.3g}) cm, "
+                "and such trials cannot succeed"
+            )
+
+
+def _places_cm(protocol: Protocol) -> list[tuple[float, float]]:
+    """Return where targets are; of those that may be anywhere, the corners, than which none is farther from the body."""
+    task = protocol.task
+    if task.pattern != "uniform":
+        return list(task.target_positions_cm())
+    x_cm, y_cm = (size / 2 - (task.margin_cm or 0.0) for size in protocol.workspace.size_cm)
+    heights_cm = (-y_cm, y_cm) if protocol.n_axes > 1 else (0.0,)
+    return [(x, y) for x in (-x_cm, x_cm) for y in heights_cm]
+
+
+def _path_cm(protocol: Protocol) -> list[tuple[float, float]]:
+    """Return places on the path of drawing blocks, if there is one."""
+    task = protocol.task
+    if task.path_size_cm is None:
+        return []
+    (width_cm, height_cm), (x_cycles, y_cycles) = task.path_size_cm, task.path_cycles
+    turns = [2 * math.pi * place / _PATH_PLACES for place in range(_PATH_PLACES)]
+    lead = math.radians(task.path_phase_deg)
+    return [
+        (width_cm / 2 * math.sin(x_cycles * turn + lead), height_cm / 2 * math.sin(y_cycles * turn)) for turn in turns
+    ]
 
 
 def _subject(protocol: Protocol) -> Iterator[str]:

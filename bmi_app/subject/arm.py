@@ -7,7 +7,7 @@ imagines the movement of the cursor: its neurons fire as if it made it, whatever
     a* = x_t'' + 2 p (x_t' - v) + p^2 (x_t - x),   F* = m a* + b v + k x     (the muscles' part: `body`)
 
 x_t is the target as it must be by now: what was seen, late, is led on by its velocity and acceleration. The own arm is felt at
-once.
+once. Two links aim at the nearest place that they can reach, and muscles give what force they have.
 """
 
 import math
@@ -40,6 +40,9 @@ from bmi_app.subject.body import (
     N_BODY,
     N_MOTION,
     PLACE_X,
+    REACH_LEAST_M,
+    REACH_MOST_M,
+    SHOULDER_Y_M,
     STIFFNESS,
     VELOCITY_X,
     VX,
@@ -50,9 +53,11 @@ from bmi_app.subject.body import (
     encode_into,
     imagine_into,
     inertial_force,
+    limit_force,
     move_arm,
     new_arm,
     new_body,
+    within_reach,
 )
 
 HAS_ARM = True  # it has a hand of its own, which moves the cursor in arm, isometric and drawing blocks
@@ -98,6 +103,12 @@ class Settings(BaseModel):
 _N_UNITS, _N_AXES, _STEP_S, _ENCODING, _LINKED, _DELAY_S, _PACE_PER_S, _SIGHT_CM, _MOTOR_NOISE, _RETURNS = range(10)
 _CM_PER_N, _AIM_PER_S, _AIM_CM_S, _MAX_HZ = range(10, 14)
 _N_CONSTANTS = 14
+
+
+def reaches(settings: Settings, x_cm: float, y_cm: float) -> bool:
+    """Tell whether its hand can come to a place; a point mass comes anywhere."""
+    distance_m = math.hypot(_M_PER_CM * x_cm, _M_PER_CM * y_cm - SHOULDER_Y_M)
+    return settings.arm == "point" or REACH_LEAST_M <= distance_m <= REACH_MOST_M
 
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
@@ -182,9 +193,11 @@ def _reach(constants, key, seen, body, arm, motion, hand):
     if not shown and not constants[_RETURNS]:
         x, y = arm[X] / _M_PER_CM, arm[Y] / _M_PER_CM
     p, linked = constants[_PACE_PER_S], constants[_LINKED] != 0.0
-    a_x = _M_PER_CM * a_x + p * p * (_M_PER_CM * x - arm[X]) + 2.0 * p * (_M_PER_CM * v_x - arm[VX])
-    a_y = _M_PER_CM * a_y + p * p * (_M_PER_CM * y - arm[Y]) + 2.0 * p * (_M_PER_CM * v_y - arm[VY])
+    x_m, y_m = within_reach(linked, _M_PER_CM * x, _M_PER_CM * y)
+    a_x = _M_PER_CM * a_x + p * p * (x_m - arm[X]) + 2.0 * p * (_M_PER_CM * v_x - arm[VX])
+    a_y = _M_PER_CM * a_y + p * p * (y_m - arm[Y]) + 2.0 * p * (_M_PER_CM * v_y - arm[VY])
     force_x, force_y = inertial_force(arm, body, linked, a_x, a_y)
+    force_x, force_y = limit_force(force_x, force_y)
     # What inertia takes is put as an acceleration of the mass m, so that one equation holds for both arms.
     motion[FORCE_X], motion[FORCE_X + 1] = 0.0, 0.0
     motion[ACCELERATION_X], motion[ACCELERATION_X + 1] = force_x / body[MASS], force_y / body[MASS]

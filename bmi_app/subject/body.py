@@ -32,7 +32,13 @@ _L1, _L2, _S2 = 0.30, 0.33, 0.16  # m
 _M2, _I1, _I2 = 1.0, 0.025, 0.045  # kg, kg m^2; each inertia is about the joint of its link
 _D1, _D2, _D12 = _I1 + _I2 + _M2 * _L1 * _L1, _M2 * _L1 * _S2, _I2
 _FRICTION, _FRICTION_CROSS = 0.05, 0.025  # N m s
-_SHOULDER_Y = -0.40  # m: the shoulder is there, below the centre of the workspace
+SHOULDER_Y_M = -0.40  # m: the shoulder is there, below the centre of the workspace
+# The elbow stops before the arm is stretched or folded, where no force on the hand could move it along the arm any more.
+_ELBOW_LEAST, _ELBOW_MOST = 0.3, 2.8  # rad
+REACH_LEAST_M, REACH_MOST_M = (  # from the shoulder
+    math.sqrt(_L1**2 + _L2**2 + 2 * _L1 * _L2 * math.cos(elbow)) for elbow in (_ELBOW_MOST, _ELBOW_LEAST)
+)
+STRONGEST_N = 100.0  # force of the muscles at the hand
 _SMALLEST_STEP_S = 0.001
 
 
@@ -121,7 +127,7 @@ N_ARM = 10
 def new_arm() -> np.ndarray:
     """Return an arm at rest with its hand in the centre, f8[N_ARM]."""
     arm = np.zeros(N_ARM)
-    reach = -_SHOULDER_Y
+    reach = -SHOULDER_Y_M
     elbow = math.acos((reach**2 - _L1**2 - _L2**2) / (2 * _L1 * _L2))
     arm[Q1] = math.pi / 2 - math.atan2(_L2 * math.sin(elbow), _L1 + _L2 * math.cos(elbow))
     arm[Q2] = elbow
@@ -133,7 +139,7 @@ def move_arm(arm, body, linked, wanted_x, wanted_y, muscle_tau_s, duration_s):
     """Let the muscles follow the force wanted of them (N), and the arm move, for a while.
 
     Muscles follow within `muscle_tau_s`. The force works against inertia, damping and stiffness; steps are at most 1 ms,
-    velocity before place, which keeps both arms stable.
+    velocity before place, which keeps both arms stable. The elbow of the two links has stops.
 
     Parameters
     ----------
@@ -185,18 +191,45 @@ def _move_links(arm, net_x, net_y, dt_s):
     determinant = inertia_1 * inertia_2 - inertia_12 * inertia_12
     arm[DQ1] += (inertia_2 * torque_1 - inertia_12 * torque_2) / determinant * dt_s
     arm[DQ2] += (inertia_1 * torque_2 - inertia_12 * torque_1) / determinant * dt_s
+    # At a stop the elbow goes no farther, and gives its momentum to the shoulder.
+    elbow_speed = min(max(arm[DQ2], (_ELBOW_LEAST - arm[Q2]) / dt_s), (_ELBOW_MOST - arm[Q2]) / dt_s)
+    arm[DQ1] += inertia_12 / inertia_1 * (arm[DQ2] - elbow_speed)
+    arm[DQ2] = elbow_speed
     arm[Q1] += arm[DQ1] * dt_s
-    arm[Q2] += arm[DQ2] * dt_s
+    arm[Q2] = min(max(arm[Q2] + arm[DQ2] * dt_s, _ELBOW_LEAST), _ELBOW_MOST)
     arm[X] = _L1 * math.cos(arm[Q1]) + _L2 * math.cos(arm[Q1] + arm[Q2])
-    arm[Y] = _L1 * math.sin(arm[Q1]) + _L2 * math.sin(arm[Q1] + arm[Q2]) + _SHOULDER_Y
+    arm[Y] = _L1 * math.sin(arm[Q1]) + _L2 * math.sin(arm[Q1] + arm[Q2]) + SHOULDER_Y_M
     a, b, c, d = _jacobian(arm)
     arm[VX] = a * arm[DQ1] + b * arm[DQ2]
     arm[VY] = c * arm[DQ1] + d * arm[DQ2]
 
 
 @part
+def within_reach(linked, x, y):
+    """Return the place (m) nearest to another that the hand can come to; a point mass comes anywhere."""
+    from_shoulder_y = y - SHOULDER_Y_M
+    distance_m = math.hypot(x, from_shoulder_y)
+    if not linked or REACH_LEAST_M <= distance_m <= REACH_MOST_M:
+        return x, y
+    if distance_m == 0.0:
+        return 0.0, SHOULDER_Y_M + REACH_LEAST_M
+    share = min(max(distance_m, REACH_LEAST_M), REACH_MOST_M) / distance_m
+    return share * x, SHOULDER_Y_M + share * from_shoulder_y
+
+
+@part
+def limit_force(x, y):
+    """Return the force (N) that the muscles can give of one that is asked for."""
+    share = min(1.0, STRONGEST_N / max(math.hypot(x, y), STRONGEST_N))
+    return share * x, share * y
+
+
+@part
 def inertial_force(arm, body, linked, a_x, a_y):
-    """Return the force on the hand (N) that accelerates it as wanted (m/s^2): m a, or (J M^-1 J^T)^-1 a."""
+    """Return the force on the hand (N) that accelerates it as wanted (m/s^2): m a, or (J M^-1 J^T)^-1 a.
+
+    The elbow's stops keep J invertible.
+    """
     if not linked:
         return body[MASS] * a_x, body[MASS] * a_y
     a, b, c, d = _jacobian(arm)

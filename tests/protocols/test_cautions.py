@@ -7,6 +7,7 @@ from protocols.load import load
 
 pytestmark = pytest.mark.usefixtures("real_plugins")
 
+LINKS = ("subject.kind=arm", "subject.settings.arm=links", "workspace.size_cm=[80,80]")
 LEARNS = ("subject.kind=autonomous",)
 REST = "{kind='rest',duration_s=3}"
 
@@ -28,6 +29,12 @@ REST = "{kind='rest',duration_s=3}"
         (["learning.when=tick", "learning.weight_min=0", "decoder.scramble=0.1"], "every update will be rejected"),
         (["neurons.new_per_h=1"], "neurons.loss_per_h is 0"),
         ([*LEARNS, "subject.learner=batched"], "it learns nothing"),
+        ([*LINKS, f"blocks=[{REST},{{kind='arm'}}]", "task.distance_cm=26"], "task.distance_cm: the arm"),
+        ([*LINKS, f"blocks=[{REST},{{kind='arm'}}]", "task.distance_cm=32"], "(22.6, 22.6) cm"),
+        (
+            [*LINKS, f"blocks=[{REST},{{kind='drawing'}}]", "task.path_size_cm=[60,60]", "task.distance_cm=26"],
+            "task.path_size_cm: the arm",
+        ),
         ([*LEARNS, "subject.learner=reinforcement", "subject.exploration=none"], "learner 'reinforcement'"),
         ([*LEARNS, "subject.learner=lms", "subject.prior=nothing", "subject.settings.exploration_hz=0"], "'nothing'"),
     ],
@@ -45,6 +52,10 @@ def test_it_warns(overrides: list[str], said: str) -> None:
         ["learning.rule=reward_gated", "learning.when=reward"],
         ['blocks=[{kind="rest",duration_s=3},{kind="arm"}]', "subject.kind=arm"],
         ['blocks=[{kind="rest",duration_s=3},{kind="arm"}]', "driver.kind=lsl"],
+        [*LINKS, f"blocks=[{REST},{{kind='arm'}}]", "task.distance_cm=20"],
+        [*LINKS, f"blocks=[{REST},{{kind='isometric'}}]", "task.distance_cm=26"],  # the hand is held
+        [*LINKS, "subject.settings.arm=point", f"blocks=[{REST},{{kind='arm'}}]", "task.distance_cm=26"],
+        [*LINKS, f"blocks=[{REST},{{kind='drawing'}}]", "task.path_size_cm=[20,20]", "task.distance_cm=26"],
         ["neurons.new_per_h=1", "neurons.loss_per_h=1"],
         [*LEARNS, "subject.learner=batched", "subject.settings.rule.replays_awake=1"],
         [*LEARNS, "subject.learner=batched", f"blocks=[{REST},{{kind='closed_loop',trials=9}},{REST}]"],

@@ -78,6 +78,26 @@ def test_one_seed_is_one_session(run) -> None:
     np.testing.assert_array_equal(first["hand_x_cm"], second["hand_x_cm"])
 
 
+def test_a_target_out_of_reach_is_missed_and_those_within_reach_are_not(run) -> None:
+    frames = read(
+        run(
+            'blocks=[{kind="arm"}]',
+            'subject.settings.arm="links"',
+            "workspace.size_cm=[80,80]",
+            "task.distance_cm=26",
+            "session.duration_s=60",
+        )
+    ).frames[15:]  # it has seen by then what block this is
+    assert np.isfinite(frames["hand_x_cm"]).all()
+    assert np.isfinite(frames["hand_y_cm"]).all()
+    ends = frames[(frames["outcome"] == Outcome.SUCCESS) | (frames["outcome"] == Outcome.TIMEOUT)]
+    assert len(ends) > 16
+    too_far = ends["target_y_cm"] > 25
+    assert 1 < too_far.sum() < len(ends) / 4
+    assert (ends["outcome"][too_far] == Outcome.TIMEOUT).all()
+    assert (ends["outcome"][~too_far] == Outcome.SUCCESS).mean() > 0.9
+
+
 def test_on_a_line_it_reaches_along_the_line(run) -> None:
     frames = read(run('blocks=[{kind="arm"}]', protocol="left_right")).frames
     assert success(frames) > 0.9

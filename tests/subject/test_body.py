@@ -195,3 +195,46 @@ def test_an_arm_that_is_let_go_comes_to_rest(linked: bool, force, step_s: float)
         assert np.isfinite(arm).all()
     assert np.hypot(*arm[2:4]) < 0.01
     assert np.hypot(*arm[:2]) < 0.03
+
+
+@given(x=st.floats(-2, 2), y=st.floats(-2, 2), angle=st.floats(0, 6.2), wait=st.integers(0, 300))
+@settings(max_examples=25, deadline=None)
+def test_no_aim_and_no_force_breaks_the_two_links(x: float, y: float, angle: float, wait: int) -> None:
+    # Pulled to where it cannot come, then with all the muscles have, then back to the centre.
+    arm, constants = body.new_arm(), body.new_body()
+    elbow = []
+
+    def aim_at(aim, n_steps: int) -> None:
+        for _ in range(n_steps):
+            nearest = np.array(body.within_reach(True, *aim))
+            wanted = 64 * (nearest - arm[:2]) - 16 * arm[2:4]
+            force = np.array(body.limit_force(*body.inertial_force(arm, constants, True, *wanted)))
+            assert np.hypot(*force) <= body.STRONGEST_N * (1 + 1e-12)
+            body.move_arm(arm, constants, True, *(force + 10 * arm[2:4] + 50 * arm[:2]), 0.05, 0.01)
+            elbow.append(arm[7])
+
+    aim_at((x, y), wait)
+    push = body.STRONGEST_N * np.array([math.cos(angle), math.sin(angle)])
+    for _ in range(100):
+        body.move_arm(arm, constants, True, *push, 0.05, 0.01)
+        elbow.append(arm[7])
+    aim_at((0.0, 0.0), 600)
+    assert np.isfinite(arm).all()
+    assert 0.3 <= min(elbow) <= max(elbow) <= 2.8
+    np.testing.assert_allclose(arm[:4], 0.0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("place", "nearest"),
+    [
+        ((0.1, 0.1), (0.1, 0.1)),
+        ((0.0, 0.5), (0.0, body.REACH_MOST_M - 0.4)),
+        ((0.05, -0.4), (body.REACH_LEAST_M, -0.4)),
+        ((0.0, -0.4), (0.0, body.REACH_LEAST_M - 0.4)),
+    ],
+)
+def test_two_links_reach_from_near_the_shoulder_to_nearly_stretched(place, nearest) -> None:
+    np.testing.assert_allclose(body.within_reach(True, *place), nearest, atol=1e-12)
+    assert body.within_reach(False, *place) == place
+    assert pytest.approx(0.111, abs=1e-3) == body.REACH_LEAST_M
+    assert pytest.approx(0.623, abs=1e-3) == body.REACH_MOST_M
