@@ -21,6 +21,7 @@ from bmi_app.rt.jit import part
     COPY,  # f8[feature]: the efference copy, smoothed as the decoder smooths
     COPIES,  # f8[step, feature]: the last ones
     PREDICTED,  # f8[step, axis]: velocity that the model gives for each of them (cm/s)
+    AIMED,  # f8[step]: speed that was wanted with each of them, smoothed likewise (cm/s)
     EXPLORATION,  # f8[unit] (Hz)
     PATTERNS,  # f8[unit, pattern]: of low-dimensional exploration
     LATENTS,  # f8[pattern] or f8[unit]: standard noise that exploration follows
@@ -35,7 +36,7 @@ from bmi_app.rt.jit import part
     DEPTH,  # f8[unit]: modulation of the encoding
     DIRECTIONS,  # f8[unit, 2]: preferred directions
     LOG,  # f8[slot, word]: what was learnt, a row a trial
-) = range(25)
+) = range(26)
 PARTS = (
     "offsets",
     "head",
@@ -48,6 +49,7 @@ PARTS = (
     "copy",
     "copies",
     "predicted",
+    "aimed",
     "exploration",
     "patterns",
     "latents",
@@ -81,7 +83,7 @@ PARTS = (
     DELAY_STEPS,
     REACTION_STEPS,
     LAG_KEEP,
-    SAMPLE_STEPS,
+    SAMPLE_STEPS,  # between two samples; not a whole number where steps do not divide the time
     RATE,
     LEARNER,
     BY_MOUSE,  # 1: a person's hand is the intention
@@ -95,7 +97,7 @@ PARTS = (
     TRIAL_SAMPLES,
     BABBLE_STEPS,  # how long curiosity stays with a pattern
     ENCODING,  # what units fire for: 0 the learnt tool, else 1 + index in `body.ENCODINGS`
-    JUDGED_CM_S,  # confidence is judged by movements faster than this
+    JUDGED_CM_S,  # confidence is judged by movements that were to be faster than this
     # what changes
     STEP,
     FRAME_S,  # time of the newest frame that was seen
@@ -105,7 +107,7 @@ PARTS = (
     TARGET_X,
     TARGET_Y,
     LAPSED,  # 1: this trial is not attended to
-    NEXT_SAMPLE,  # step of the next sample
+    NEXT_SAMPLE,  # step from which on the next sample is due
     N_SAMPLES,  # of this trial
     ESTIMATE_X,  # where the cursor should be now (cm)
     ESTIMATE_Y,

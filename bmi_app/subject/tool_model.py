@@ -27,6 +27,7 @@ from bmi_app.rt.jit import part
 from bmi_app.rt.records import TaskState
 from bmi_app.subject.mind import (
     AGE_STEPS,
+    AIMED,
     BASELINE,
     BIAS,
     CONFIDENCE,
@@ -115,7 +116,7 @@ def look(memory, key, seen):
     if due and was_moving and moving and not by_hand:
         _take_sample(memory, key, seen)
     elif due and now == _REST and int(head[LEARNER]) == _BATCHED:
-        head[NEXT_SAMPLE] = head[STEP] + head[SAMPLE_STEPS]
+        _plan_next_sample(head)
         _learn(memory, 0, 0.0)
     if not was_moving:
         head[REWARD] = 0.0  # of no trial: given by the operator between two
@@ -129,13 +130,21 @@ def look(memory, key, seen):
 
 
 @part
+def _plan_next_sample(head):
+    """Keep to the schedule where frames come between its steps; begin anew after a pause."""
+    head[NEXT_SAMPLE] += head[SAMPLE_STEPS]
+    if head[NEXT_SAMPLE] <= head[STEP]:
+        head[NEXT_SAMPLE] = head[STEP] + head[SAMPLE_STEPS]
+
+
+@part
 def _take_sample(memory, key, seen):
     """Keep what the seen velocity says of the firing of that time; learn from it where the rule learns at once."""
     head, targets = vector(memory, HEAD), vector(memory, TARGETS)
     n_axes, n_units, learner = int(head[N_AXES]), int(head[N_UNITS]), int(head[LEARNER])
     if seen[0, SEEN_VX] == 0.0 and seen[0, SEEN_VY] == 0.0:  # to the last bit: it is held, not driven
         return
-    head[NEXT_SAMPLE] = head[STEP] + head[SAMPLE_STEPS]
+    _plan_next_sample(head)
     copies, predicted = matrix(memory, COPIES, n_units + 1), matrix(memory, PREDICTED, n_axes)
     then = int(head[STEP] - head[DELAY_STEPS] - 1.0) % copies.shape[0]
     if learner in (_NONE, _REGRESSION, _LMS):  # nothing is kept: there is room for one
@@ -149,7 +158,7 @@ def _take_sample(memory, key, seen):
         error_square += (velocity - predicted[then, a]) ** 2
         velocity_square += velocity**2
         targets[row * n_axes + a] = velocity if learner != REINFORCEMENT else head[WANTED_X + a] / head[SPEED_CM_S]
-    _note_error(head, error_square, velocity_square, math.hypot(seen[0, SEEN_VX], seen[0, SEEN_VY]))
+    _note_error(head, error_square, velocity_square, vector(memory, AIMED)[then])
     features = vector(memory, FEATURES)
     if learner == REINFORCEMENT:
         noise_hz = vector(memory, EXPLORATION)
@@ -179,15 +188,15 @@ def _forget_first_half(memory):
 
 
 @part
-def _note_error(head, error_square, velocity_square, speed_cm_s):
+def _note_error(head, error_square, velocity_square, aimed_cm_s):
     """Follow how well the model foretells what is seen: confidence is the share of the velocity that it explains.
 
     A cursor that rests on its target shows little but the noise of the eyes, whatever the model: confidence waits for the
-    next movement.
+    next movement, and what was to be one the subject knows from the speed that it wanted.
     """
     head[TRIAL_ERROR] += error_square
     head[TRIAL_SEEN] += 1.0
-    if speed_cm_s <= head[JUDGED_CM_S]:
+    if aimed_cm_s <= head[JUDGED_CM_S]:
         return
     keep = max(head[SKILL_KEEP], 0.0)
     head[ERROR_SQUARE] = keep * head[ERROR_SQUARE] + (1.0 - keep) * error_square
@@ -296,7 +305,7 @@ def tool_rates_into(memory, acts, rates_out):
 
 @part
 def remember(memory, rates_hz):
-    """Keep the efference copy of this step, smoothed, and what the model makes of it."""
+    """Keep the efference copy of this step, smoothed, what the model makes of it, and, smoothed too, the speed wanted."""
     head, baseline_hz, copy = vector(memory, HEAD), vector(memory, BASELINE), vector(memory, COPY)
     n_axes, n_units, keep = int(head[N_AXES]), int(head[N_UNITS]), head[LAG_KEEP]
     copies, predicted = matrix(memory, COPIES, n_units + 1), matrix(memory, PREDICTED, n_axes)
@@ -304,6 +313,10 @@ def remember(memory, rates_hz):
     for u in range(n_units):
         copy[u] = keep * copy[u] + (1.0 - keep) * (rates_hz[u] - baseline_hz[u])
         copies[now, u] = copy[u]
+    aimed = vector(memory, AIMED)
+    aimed[now] = keep * aimed[(now - 1) % aimed.shape[0]] + (1.0 - keep) * math.hypot(
+        head[WANTED_X], head[WANTED_X + 1]
+    )
     copies[now, n_units] = CONSTANT_HZ
     if int(head[LEARNER]) == REINFORCEMENT:
         return

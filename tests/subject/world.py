@@ -35,6 +35,8 @@ class World:
         As they are now; the subject sees them late.
     named : dict of ndarray
         The subject's memory by name.
+    frame_steps : int
+        Of how many steps one is shown: a tick may be longer than a step.
     """
 
     def __init__(self, tool: np.ndarray, seed: int = 1, tool_lag_ms: float = 100.0, **settings: object) -> None:
@@ -53,7 +55,7 @@ class World:
         self._frames: list[np.ndarray] = []
         self._seen = np.zeros((8, N_SEEN))
         self.rates_hz = np.full(n_units, np.nan)
-        self.step = 0
+        self.step, self.frame_steps = 0, 1
 
     def run(self, n_steps: int) -> np.ndarray:
         """Make steps; return the rates, f8[step, unit]."""
@@ -71,7 +73,7 @@ class World:
 
     def _look(self) -> None:
         last = self.step - round(self.settings.delay_ms / 1e3 / STEP_S) - 1
-        if 0 <= last < len(self._frames):
+        if 0 <= last < len(self._frames) and last % self.frame_steps == 0:
             self._seen = np.roll(self._seen, 1, axis=0)
             self._seen[0] = self._frames[last]
         self._seen[0, [SEEN_HAND_X, SEEN_HAND_Y]] = self.hand
