@@ -130,6 +130,9 @@ def rig(
         Path | None,
         typer.Option(help="new file for what the subject learns: a line of JSON a trial (docs/subject.md)"),
     ] = None,
+    session: Annotated[
+        str, typer.Option(help="beginning of the name of the session to be seen; default: any on the network")
+    ] = "",
     overrides: Set = None,
 ) -> None:
     """Be a simulated rig over LSL: spikes out, the cursor's state in."""
@@ -143,6 +146,7 @@ def rig(
             duration_s=duration,
             name=name,
             log=None if log is None else log.expanduser(),
+            session=session,
         )
     except simulated_rig.RigError as error:
         fail(str(error))

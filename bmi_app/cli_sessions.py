@@ -12,12 +12,16 @@ sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_h
 
 
 @sessions_app.command("list")
-def sessions_list(as_json: Json = False) -> None:
+def sessions_list(
+    root: Annotated[Path | None, typer.Option("--in", metavar="DIR", help="what `bmi run --out` named")] = None,
+    as_json: Json = False,
+) -> None:
     """List the sessions, the oldest first."""
     from bmi_app.record.session_folder import sessions_root
     from bmi_app.session import catalogue, showing
 
-    showing.sessions(catalogue.entries(sessions_root()), sessions_root(), as_json)
+    root = sessions_root() if root is None else root.expanduser()
+    showing.sessions(catalogue.entries(root), root, as_json)
 
 
 @sessions_app.command("show")

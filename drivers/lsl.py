@@ -8,6 +8,7 @@ Values are pulled as float64, into which liblsl converts every numeric format, s
 """
 
 import contextlib
+import math
 import threading
 import time
 from typing import Literal
@@ -231,15 +232,16 @@ def _push_event(words, sample, spikes, ctl, stamp_s, offset_s, arrival_s):
 @part
 def _push_counts(sample, spikes, ctl, stamp_s, offset_s, arrival_s):
     """Push one sample's counts and the entry that closes it: all of them, or none when the ring has no room."""
-    n_entries = 1
+    n_entries, n_spikes = 1, 0
     for unit in range(sample.shape[0]):
         if not 0.0 <= sample[unit] <= _MAX_COUNT:  # also true for NaN
             ctl[cells.BAD_VALUES] += 1
             sample[unit] = 0.0
         elif sample[unit] > 0.0:
             n_entries += 1
+            n_spikes += math.ceil(sample[unit])
     if ctl[cells.SPIKES_HEAD + 1] + n_entries - load(ctl, cells.SPIKES_SAVED) > spikes.shape[0]:
-        ctl[cells.DROPPED] += n_entries
+        ctl[cells.DROPPED] += n_spikes
         return
     for unit in range(sample.shape[0]):
         if sample[unit] > 0.0:
@@ -258,7 +260,7 @@ def _publish(ctl, arrival_s):
 def POLL(act, memory, spikes, ctl, frames, until_s):
     """Wait for a sample until `until_s`, then drain what there is into the ring; return how many entries are new.
 
-    Acquisition thread only. `DROPPED` counts ring entries that found no room, and one more whenever liblsl's own queue
+    Acquisition thread only. `DROPPED` counts spikes that found no room, and one more whenever liblsl's own queue
     was found full, where it drops without saying how many.
     """
     words = memory.view(np.int64)

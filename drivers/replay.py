@@ -7,6 +7,7 @@ a tick (`tick.source = "stream"`), with the end of its bin, as over LSL.
 The spikes do not react to the new session's cursor. (`bmi replay` is another thing: it recomputes a session's ticks.)
 """
 
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -196,7 +197,10 @@ def _push_sample(memory, words, spikes, ctl, first, end, stamp_s, arrival_s):
     """Push one spike, or the counts of one sample: all of them, or none when the ring has no room."""
     units = _HEADER + words[_N]
     if ctl[cells.SPIKES_HEAD + 1] + end - first - load(ctl, cells.SPIKES_SAVED) > spikes.shape[0]:
-        ctl[cells.DROPPED] += end - first
+        for entry in range(first, end):
+            count = memory[units + words[_N] + entry]
+            if words[units + entry] >= 0 and 0.0 < count <= _MAX_COUNT:
+                ctl[cells.DROPPED] += math.ceil(count)
         return
     for entry in range(first, end):
         unit, count = words[units + entry], memory[units + words[_N] + entry]

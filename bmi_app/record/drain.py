@@ -129,7 +129,10 @@ class Drain:
             end = min(begin + head - tail, len(ring))
             self._append(kind, slice(begin, end), ring[begin:end], None if rows is None else rows[begin:end])
             tail += end - begin
-        self._refuse_lapped(kind, len(ring), self._tails[kind], int(self._ctl[head_cell]))
+        # A slot is written before its head moves: meanwhile one more may have been torn. Spikes wait for room.
+        now = int(self._ctl[head_cell])
+        writing = kind != "spikes" and now > head
+        self._refuse_lapped(kind, len(ring), self._tails[kind], now + writing)
         self._tails[kind] = head
 
     def _take_learnt(self, n_frames: int) -> None:

@@ -111,7 +111,7 @@ def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
                 _append_end_mark(path)
     (folder / ROOM).unlink(missing_ok=True)
     summary = summarise_folder(folder, session, _stop_reason(folder, old_summary), recovered=True)
-    session_folder.write_summary(folder, summary)
+    summary = session_folder.write_summary(folder, summary)
     return RecoveryReport(
         folder=folder,
         changed=True,
@@ -140,6 +140,10 @@ def verify(folder: Path) -> list[Damage]:
 
     note("session.toml", partial(read_texts, folder))
     summary = note("summary.json", partial(session_folder.read_summary, folder))
+    changed = note("summary.json", partial(session_folder.changed_texts, folder, summary or {})) or ()
+    found += [
+        Damage(name, -1, 0, "it is not what it was when the session ended (crc32 in summary.json)") for name in changed
+    ]
     running = session_folder.status(folder) == "running"
     for kind in KINDS:
         finding = survey(folder, kind)

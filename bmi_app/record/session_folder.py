@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from bmi_app.record.kinds import file_name
 from bmi_app.record.process_id import process_start
 from bmi_app.record.reading import has_journal, read_texts
 
+TEXTS = ("session.toml", "protocol.toml")
 Status = Literal["complete", "running", "interrupted", "unreadable"]
 
 
@@ -101,15 +103,34 @@ def write_session(folder: Path, session: Mapping[str, Any]) -> None:
     replace_file(folder / "session.toml", tomlkit.dumps(session).encode())
 
 
-def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    """Write `summary.json`, whole or not at all; with it the session is complete.
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Write `summary.json`, whole or not at all; return what was written, to which the texts' checksums are added.
+
+    With it the session is complete.
 
     Raises
     ------
     JournalError
         If it cannot be written.
     """
-    replace_file(folder / "summary.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    whole = {**summary, "crc32": {name: _crc32(folder / name) for name in TEXTS if (folder / name).is_file()}}
+    replace_file(folder / "summary.json", (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
+    return whole
+
+
+def changed_texts(folder: Path, summary: Mapping[str, Any]) -> list[str]:
+    """Name those of a complete session's texts that are not what they were when it ended."""
+    crcs = summary.get("crc32")
+    if not isinstance(crcs, Mapping):
+        return []
+    return [name for name in TEXTS if name in crcs and crcs[name] != _crc32(folder / name)]
+
+
+def _crc32(path: Path) -> str:
+    try:
+        return f"{zlib.crc32(path.read_bytes()):08x}"
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
@@ -168,6 +189,11 @@ def is_running(session: Mapping[str, Any]) -> bool:
         return False
     start = process_start(engine["pid"])
     return start != "" and start == engine.get("start")
+
+
+def call_it(folder: Path) -> str:
+    """Return what a command finds a session by: its name, or its path where it does not lie with the others."""
+    return folder.name if folder.parent == sessions_root().resolve() else str(folder)
 
 
 class SessionNotFoundError(LookupError):

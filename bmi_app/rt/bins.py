@@ -49,14 +49,15 @@ def collect(core, features, inputs):
         stamp_s = spike.stamp_s + spike.offset_s
         counted_in = tick
         if config.stream_ticks == 0:
+            n_spikes = math.ceil(spike.count) if spike.unit >= 0 else 0
             counted_in = bin_of(stamp_s, config.start_s, config.tick_s)
             if counted_in < 0 and spike.arrival_s < config.start_s + config.watchdog_s:
                 continue
             if counted_in < tick:
-                state.late_spikes += spike.unit >= 0
+                state.late_spikes += n_spikes
                 counted_in = tick
             elif counted_in >= tick + FUTURE_TICKS:
-                state.future_spikes += spike.unit >= 0
+                state.future_spikes += n_spikes
                 counted_in = tick
         state.arrival_s, state.stamp_s = spike.arrival_s, stamp_s
         spike.tick = counted_in
@@ -100,7 +101,7 @@ def smooth(core, features, frame_rings):
         keep = config.smoothing_keep
         for u in range(rates.shape[0]):
             rates[u] = keep * rates[u] + (1.0 - keep) * (counts[u] * config.rate_scale)
-    else:  # boxcar: the running sum is one of whole counts, and so exact
+    else:  # boxcar: the running sum is one of whole counts, and so exact, but for baselines after a loss
         oldest = boxcar[state.boxcar_row]
         state.boxcar_row = (state.boxcar_row + 1) % config.smoothing_ticks
         total_counts = boxcar[config.smoothing_ticks]
@@ -110,6 +111,24 @@ def smooth(core, features, frame_rings):
             rates[u] = total_counts[u] * (config.rate_scale / config.smoothing_ticks)
     for u in range(rates.shape[0]):
         x[u] = (_feature(config, rates[u]) - offset[u]) * scale[u]
+
+
+@part
+def rest_rates(core, features):
+    """Put every unit's rate at its baseline, where its feature is 0: what a lost source will say next is not known.
+
+    Else the first moments after its return would be decoded beside the silence in which it went.
+    """
+    config = core[1][0]
+    _, rates, boxcar, offset, _, x, _ = features
+    rows = config.smoothing_ticks
+    for u in range(rates.shape[0]):
+        rates[u] = offset[u] * offset[u] if config.square_root else offset[u]
+        x[u] = 0.0
+        if config.smoothing != _NONE and config.smoothing != _EXPONENTIAL:
+            for row in range(rows):
+                boxcar[row, u] = rates[u] / config.rate_scale
+            boxcar[rows, u] = rows * (rates[u] / config.rate_scale)
 
 
 @part
@@ -148,16 +167,21 @@ def _freeze_scales(rest_sum, scale, n):
 
 @part
 def freeze_baselines(core, features):
-    """Make the mean of the rest block each unit's baseline, and with `decoder.zscore` its deviation the unit, for good."""
+    """Make the mean of the rest block each unit's baseline, and with `decoder.zscore` its deviation the unit.
+
+    Means and deviations of z-scores that a decoder was fitted with are part of it, and stay.
+    """
     config, state = core[1][0], core[2][0]
     offset, scale, rest_sum = features[3], features[4], features[6]
     n = state.rest_ticks
     if n == 0:
         return
-    if config.zscore:
+    keep = config.zscore and state.scales_known
+    if config.zscore and not keep:
         _freeze_scales(rest_sum, scale, n)
     of_features = config.square_root or config.zscore
     for u in range(offset.shape[0]):
-        offset[u] = rest_sum[0, u] / n if of_features else rest_sum[0, u] * config.rate_scale / n
+        if not keep:
+            offset[u] = rest_sum[0, u] / n if of_features else rest_sum[0, u] * config.rate_scale / n
         rest_sum[0, u] = rest_sum[1, u] = 0.0
     state.rest_ticks = 0

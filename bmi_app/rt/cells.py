@@ -28,10 +28,9 @@ DECODE_DONE = 18 * _LINE  # decode: 1 when its loop has left
 LAST_ARRIVAL = 19 * _LINE  # acquisition: local clock of the last data, the bits of a float64
 PUBLISHED = 20 * _LINE  # publisher: frames sent to the outlets
 SOURCE_ENDED = 21 * _LINE  # acquisition: 1 when a finite source has nothing more
-SOURCE_FAULT = 22 * _LINE  # acquisition: an error code of the driver, 0 for none
-HAND = 23 * _LINE  # acquisition: the driver's hand, as `bmi_app.rt.hand` packs it
-PERSONS_HAND = 24 * _LINE  # control: the hand that a view tells of; beside it the local clock of when
-UPDATES_HEAD = 25 * _LINE  # decode
-WORDS_HEAD = 26 * _LINE  # the engine's Python threads, under a lock
+HAND = 22 * _LINE  # acquisition: the driver's hand, as `bmi_app.rt.hand` packs it
+PERSONS_HAND = 23 * _LINE  # control: the hand that a view tells of; beside it the local clock of when
+UPDATES_HEAD = 24 * _LINE  # decode
+WORDS_HEAD = 25 * _LINE  # the engine's Python threads, under a lock
 
-N_WORDS = 27 * _LINE
+N_WORDS = 26 * _LINE

@@ -108,8 +108,9 @@ def _may_adopt(core, model, blob, longest):
 
 
 @part
-def _swap_in(config, model, features, rule_memory, blob):
+def _swap_in(core, model, features, rule_memory, blob):
     """Copy a blob's parts to their places; weights of masked units stay 0, whatever it says: control units never drive."""
+    config, state = core[1][0], core[2][0]
     weights, bias, gain, mask, memory = model[0], model[1], model[2], model[3], model[4]
     offset, scale = features[3], features[4]
     n_axes, n_units = weights.shape
@@ -122,6 +123,10 @@ def _swap_in(config, model, features, rule_memory, blob):
     _take(blob, at, bias)
     _take(blob, at + n_axes, gain)
     _take(blob, at + 2 * n_axes, offset)
+    for u in range(n_units):
+        new = blob[at + 2 * n_axes + n_units + u]
+        if not np.isnan(new) and new != scale[u]:
+            state.scales_known = 1
     _take(blob, at + 2 * n_axes + n_units, scale)
     if blob.shape[0] > at + 2 * n_axes + 2 * n_units:
         _take(blob, at + 2 * n_axes + 2 * n_units, memory)
@@ -149,7 +154,7 @@ def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
         write_update(core, logs, cause, verdict, 0, 1, 0.0, size, error_before, error_before, blob_id)
         return
     keep_copy(adapted, bias, before)
-    _swap_in(config, model, features, trial[4], blob)
+    _swap_in(core, model, features, trial[4], blob)
     norm = norm_of_change(adapted, bias, before)
     if cause == _CAUSE_STAGED:
         state.off_good = 1

@@ -74,14 +74,15 @@ def _wait_for_sample(core, spikes):
     ctl, config, state = core[0], core[1][0], core[2][0]
     give_up_s = local_clock() + (config.tick_s if state.inputs & _LOST else config.watchdog_s)
     while True:
+        now = local_clock()
+        giving_up = now > give_up_s or load(ctl, cells.STOP) or load(ctl, cells.SOURCE_ENDED)
         tail = ctl[cells.SPIKES_DECODED]
         if load(ctl, cells.SPIKES_HEAD) > tail:
             first = spikes[tail & (spikes.shape[0] - 1)]
             state.edge_s = first.stamp_s + first.offset_s
             state.inputs &= ~_LOST
             return first.arrival_s
-        now = local_clock()
-        if now > give_up_s or load(ctl, cells.STOP) or load(ctl, cells.SOURCE_ENDED):
+        if giving_up:
             state.edge_s = now
             state.inputs |= _LOST
             return now
@@ -101,8 +102,9 @@ def run_live(decoder, rule, session):
             quiet_s = due_s - max(load_f8(ctl, cells.LAST_ARRIVAL), config.start_s)
             state.inputs = _LOST if quiet_s > config.watchdog_s else 0
         take_hand(ctl, state, state.edge_s)
+        source_ended = load(ctl, cells.SOURCE_ENDED)  # before the head: what came before the end is seen with it
         drained = load(ctl, cells.SPIKES_HEAD) == ctl[cells.SPIKES_DECODED] and state.tick > state.last_bin
-        if load(ctl, cells.SOURCE_ENDED) and drained:
+        if source_ended and drained:
             break
         tick(decoder, rule, session)
         _publish(core, frame_rings, due_s, local_clock())

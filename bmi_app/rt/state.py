@@ -168,6 +168,10 @@ STATE = np.dtype(
         ("block_ticks", "<i8"),
         ("block_trials", "<i8"),
         ("rest_ticks", "<i8"),
+        (
+            "scales_known",
+            "<i8",
+        ),  # 1: a fit or a saved decoder has said what its features are; rest leaves z-scores alone
         ("state", "<i8"),
         ("state_ticks", "<i8"),
         ("trial", "<i8"),

@@ -1,7 +1,7 @@
 """Make one tick: the same function for live, simulated and replayed sessions."""
 
 from bmi_app.rt import cells
-from bmi_app.rt.bins import collect, gather_rest, smooth
+from bmi_app.rt.bins import collect, gather_rest, rest_rates, smooth
 from bmi_app.rt.commands import take_commands
 from bmi_app.rt.contracts import DECODE, LEARN, session_t
 from bmi_app.rt.cursor import DECODED, INTENT, NOISE, VELOCITY, decode, follows_hand, move
@@ -24,10 +24,11 @@ _BLOCK_ENDED = int(Outcome.BLOCK_ENDED)
 
 
 @part
-def begin(core, logs):
+def begin(core, features, logs):
     """Clear what lasts one tick; mark the loss and the return of the source.
 
-    Until the watchdog knew, silence was decoded as silence: what it did to the cursor in this trial is taken back.
+    Until the watchdog knew, silence was decoded as silence: what it did to the cursor in this trial is taken back, and
+    what it did to the rates.
     """
     state = core[2][0]
     state.reward = 0.0
@@ -39,6 +40,8 @@ def begin(core, logs):
     if lost != state.was_lost:
         log_event(core, logs, _EVENT_LOST if lost else _EVENT_BACK, 0, 0.0)
         state.was_lost = lost
+        if lost:
+            rest_rates(core, features)
         if lost and state.trial == state.fed_trial and (state.state == _MOVE or state.state == _HOLD):
             state.cursor_x_cm, state.cursor_y_cm = state.fed_x_cm, state.fed_y_cm
 
@@ -110,7 +113,7 @@ def tick(decoder, rule, session):
     """
     core, model, features, trial, task, frame_rings, logs, inputs = session
     state = core[2][0]
-    begin(core, logs)
+    begin(core, features, logs)
     take_commands(core, model, features, trial, logs, inputs)  # 1
     state.held = 1 if state.paused or state.inputs & _LOST else 0
     collect(core, features, inputs)  # 2

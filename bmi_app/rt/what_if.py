@@ -53,7 +53,7 @@ def run_what_if(decoder, rule, session, recorded, counts):
         fresh = pending[state.tick & (pending.shape[0] - 1)]
         for u in range(fresh.shape[0]):
             fresh[u] = counts[k, u]
-        begin(core, logs)
+        begin(core, features, logs)
         take_commands(core, model, features, trial, logs, inputs)
         state.held = 1 if frame.flags & (_PAUSED | _LOST) else 0
         collect(core, features, inputs)

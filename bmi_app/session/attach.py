@@ -138,11 +138,10 @@ class Attachment:
 def why_not(folder: Path) -> str:
     """Say why a session cannot be attached to, and what can be done instead."""
     if (folder / "summary.json").exists():
-        return f"{folder.name}: has ended; `bmi sessions show {folder.name}` says how it went"
+        return f"{folder.name}: has ended; `bmi sessions show {session_folder.call_it(folder)}` says how it went"
     if session_folder.status(folder) == "interrupted":
-        return (
-            f"{folder.name}: its engine has died; `bmi sessions recover {folder.name}` makes a complete session of it"
-        )
+        name = session_folder.call_it(folder)
+        return f"{folder.name}: its engine has died; `bmi sessions recover {name}` makes a complete session of it"
     return f"{folder}: this session is not running; `bmi sessions list` shows those that are"
 
 

@@ -214,7 +214,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
         "watchdog_s": protocol.safety.watchdog_ms / 1e3,
         "stream_ticks": tick.source == "stream",
         "seed": protocol.session.seed,
-        "max_ticks": round((protocol.session.duration_s or 0.0) / tick_s),
+        "max_ticks": max(round(protocol.session.duration_s / tick_s), 1) if protocol.session.duration_s else 0,
         "max_trials": protocol.session.trials or 0,
         "smoothing": Smoothing[decoder.smoothing.upper()],
         "smoothing_ticks": max(ticks_of(protocol, decoder.smoothing_ms), 1),
@@ -316,6 +316,7 @@ def _fill_model(
         arrays["weights"][:], arrays["bias"][:] = np.where(arrays["mask"] != 0.0, weights, 0.0), bias
         if protocol.decoder.start_from is not None:
             saved_decoder.load_into(protocol.decoder.start_from, protocol, arrays, parts)
+            arrays["state"][0]["scales_known"] = 1
     except ValueError as error:
         raise BuildError(str(error)) from error
     signs = _scrambled(protocol, arrays["mask"])

@@ -59,7 +59,9 @@ def recover(folder: Path) -> RecoveryReport:
             raise CatalogueError(f"{folder.name}: is being recovered already; wait for it")
         session, _ = read_texts(folder)
         if session_folder.is_running(session):
-            raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {folder.name}` ends it")
+            raise CatalogueError(
+                f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it"
+            )
         live = session.get("engine", {}).get("live_file")
         live_path = Path(live) if live else None
         report = recovery.recover(folder, _tail_of(live_path) if live_path else None)
@@ -76,7 +78,7 @@ def remove(folder: Path) -> None:
         If it is running.
     """
     if session_folder.status(folder) == "running":
-        raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {folder.name}` ends it")
+        raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it")
     with contextlib.suppress(JournalError):
         _remove_traces(read_texts(folder)[0])
     shutil.rmtree(folder)

@@ -147,17 +147,28 @@ class Engine:
                 write_cell(self._ctl, cells.SOURCE_ENDED, 1)
                 return
             if fault != SOURCE_LOST:
+                if fault != 0:
+                    kind = self._core.protocol.driver.kind
+                    self._fail(StopReason.ENGINE_ERROR, f"the driver {kind!r} failed with a fault of its own: {fault}")
                 return
             self._operator.note(EventKind.SOURCE_INFO, "the source is gone; looking for it again")
             driver.close()
-            while not self._is_stopping():
-                try:
-                    driver.open(_REOPEN_S)
-                    driver.begin(float(self._core.config[0]["start_s"]), False)
-                except SourceError:
-                    continue
-                self._operator.note(EventKind.SOURCE_INFO, "the source is back")
-                break
+            self._open_again()
+
+    def _open_again(self) -> None:
+        """Look for a lost source until it is back or the session ends; say once each reason why it is not."""
+        said = ""
+        while not self._is_stopping():
+            try:
+                self._driver.open(_REOPEN_S)
+                self._driver.begin(float(self._core.config[0]["start_s"]), False)
+            except SourceError as error:
+                if str(error) != said:
+                    said = str(error)
+                    self._operator.note(EventKind.SOURCE_INFO, f"the source is not back: {said}")
+                continue
+            self._operator.note(EventKind.SOURCE_INFO, "the source is back")
+            return
 
     def _decode(self) -> None:
         self._scheduling["decode"] = priority.raise_thread(priority.DECODE)

@@ -225,7 +225,7 @@ def state_text(frame: np.ndarray, protocol: Protocol) -> str:
 
 def remedy(attachment: Attachment) -> str:
     """Say what to do when the engine has died."""
-    return f"bmi sessions recover {attachment.folder.name}"
+    return f"bmi sessions recover {session_folder.call_it(attachment.folder)}"
 
 
 def is_late(late_spikes: int, spikes: int) -> bool:

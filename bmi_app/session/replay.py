@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.record import reading
+from bmi_app.record import reading, session_folder
+from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
@@ -66,9 +67,9 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
     Raises
     ------
     JournalError
-        If the folder holds no session.
+        If the folder holds no session, or one that is running.
     """
-    recording = reading.read(folder, kinds=("frames", "events", "commands", "weights", "updates"))
+    recording = _read(folder)
     core = build(_protocol(recording), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     events = _Follower(core, "events", cells.EVENTS_HEAD)
     weights = _Follower(core, "weights_log", cells.WEIGHTS_HEAD, "weights_rows")
@@ -101,12 +102,12 @@ class WhatIf:
 
     Each score has `rmse_cm_s` (decoded against the intention modelled from the recorded cursor and target),
     `angle_deg` (mean angle between the two) and `progress_cm_s` (decoded speed toward the target), over the ticks in
-    which a target was to be reached.
+    which a target was to be reached; None where there was no movement.
     """
 
     ticks: int
-    recorded: dict[str, float]
-    changed: dict[str, float]
+    recorded: dict[str, float | None]
+    changed: dict[str, float | None]
     weight_updates: int
     frames: np.ndarray
 
@@ -127,7 +128,7 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
     Raises
     ------
     JournalError
-        If the folder holds no session.
+        If the folder holds no session, or one that is running.
     ProtocolError
         If an override is wrong.
     BuildError
@@ -135,7 +136,7 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
     """
     from bmi_app.rt.what_if import run_what_if
 
-    recording = reading.read(folder, kinds=("frames", "events", "commands", "weights", "updates"))
+    recording = _read(folder)
     _refuse_unchangeable(recording, overrides)
     protocol = _protocol(recording, overrides)
     if moved:
@@ -178,6 +179,15 @@ def features_of(recording: Recording) -> tuple[Core, np.ndarray]:
             core.decode, core.learn, core.session, recording.frames[part], recording.counts[part], features[part]
         )
     return core, features
+
+
+def _read(folder: Path) -> Recording:
+    """Read what a replay needs; while a session is being written its files do not yet reach the same tick."""
+    if session_folder.status(folder) == "running":
+        raise JournalError(
+            f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it, and then it can be recomputed"
+        )
+    return reading.read(folder, kinds=("frames", "events", "commands", "weights", "updates"))
 
 
 def _refuse_unchangeable(recording: Recording, overrides: list[str]) -> None:
@@ -342,13 +352,13 @@ def _foreign(session: dict[str, Any]) -> list[str]:
     return [f"{name}: {there.get(name)} there, {here[name]} here" for name in matters if there.get(name) != here[name]]
 
 
-def _score(decoded: np.ndarray, intended: np.ndarray) -> dict[str, float]:
-    if not len(decoded):
-        return {"rmse_cm_s": float("nan"), "angle_deg": float("nan"), "progress_cm_s": float("nan")}
+def _score(decoded: np.ndarray, intended: np.ndarray) -> dict[str, float | None]:
     v = np.stack([decoded["decoded_x_cm_s"], decoded["decoded_y_cm_s"]], axis=1)
     w = np.stack([intended["intent_x_cm_s"], intended["intent_y_cm_s"]], axis=1)
     speed, wanted = np.hypot(*v.T), np.hypot(*w.T)
     moving = (speed > 0) & (wanted > 0)
+    if not moving.any():
+        return {"rmse_cm_s": None, "angle_deg": None, "progress_cm_s": None}
     cosine = (v[moving] * w[moving]).sum(axis=1) / (speed[moving] * wanted[moving])
     return {
         "rmse_cm_s": float(np.sqrt(np.mean(((v - w) ** 2).sum(axis=1)))),

@@ -1,7 +1,7 @@
 """Be the simulated rig as a process of its own: spikes out, task state in, over LSL, like an amplifier with a subject.
 
 It runs whether or not there is a session. Without one the subject sees nothing and its neurons fire at rest; when one
-begins, the rig finds its `BMI-State`, and another when the next begins.
+begins, the rig finds its `BMI-State`, stays with it until it ends, and finds another when the next begins.
 """
 
 import contextlib
@@ -78,12 +78,13 @@ def rig(
     name: str = "BMI-Rig",
     source_id: str | None = None,
     log: Path | None = None,
+    session: str = "",
     progress: bool = True,
 ) -> RigRun:
     """Simulate the protocol's subject and its neurons until `duration_s` is over, or Ctrl-C.
 
     Spikes go out as int32 `[channel, unit]`, numbered as the protocol's [units] expects them. The subject sees the cursor
-    of the newest session, late by its own visual delay.
+    of one session until that ends, late by its own visual delay; then of the newest that there is.
 
     Parameters
     ----------
@@ -92,6 +93,8 @@ def rig(
         finds it again after a restart.
     log
         A new file for what the subject learns (`RigLog`).
+    session
+        Beginning of the names of the sessions that the subject may see; any without it.
     progress
         Whether to tell on standard error how it goes.
 
@@ -132,17 +135,17 @@ def rig(
         )
 
     loop = threading.Thread(target=run, name="rig")
-    sight = _Sight(ctl, loop)
+    sight = _Sight(ctl, loop, session)
     interrupted = False
     try:
         with _Status(f"rig {name!r} (source_id {source_id})", progress) as status:
             memory[simulate.START_S] = now_s() + _LEAD_S
             loop.start()
             while loop.is_alive():
-                session = sight.look()
-                status.show(session, read_cell(ctl, rig_loop.SPIKES))
+                seen = sight.look()
+                status.show(seen, read_cell(ctl, rig_loop.SPIKES))
                 if learnt is not None:
-                    learnt.take(session)
+                    learnt.take(seen)
                 loop.join(_LOOK_S)
     except KeyboardInterrupt:
         interrupted = True
@@ -195,8 +198,13 @@ def _open_log(path: Path, protocol: Protocol, memory: np.ndarray) -> RigLog:
         raise RigError(f"--log {path}: cannot be written: {error.strerror}") from error
 
 
+def _name_of(stream: pylsl.StreamInfo) -> str:
+    """Return the name of the session that publishes a stream."""
+    return str(stream.source_id().removeprefix("bmi-").removesuffix("-state"))
+
+
 class _Sight:
-    """Find the newest session, and give its state to the loop.
+    """Find a session, the newest whose name begins as wanted, and give its state to the loop.
 
     Attributes
     ----------
@@ -204,8 +212,9 @@ class _Sight:
         All that were attached to.
     """
 
-    def __init__(self, ctl: np.ndarray, loop: threading.Thread) -> None:
+    def __init__(self, ctl: np.ndarray, loop: threading.Thread, wanted: str = "") -> None:
         self.sessions: list[str] = []
+        self._wanted = wanted
         self._ctl, self._loop = ctl, loop
         self._resolver = pylsl.ContinuousResolver(pred=f"type='{_STATE_TYPE}'", forget_after=_FORGET_S)
         self._inlet: pylsl.StreamInlet | None = None
@@ -215,15 +224,15 @@ class _Sight:
         self._measured_s = -math.inf
 
     def look(self) -> str:
-        """Follow the newest session; return its name, empty without one."""
+        """Follow a session to its end, then the newest; return its name, empty without one."""
         if self._inlet is not None and read_cell(self._ctl, rig_loop.LOST) != 0:
             self._gone.add(self._uid)
             self._detach()
         offered = [stream for stream in self._resolver.results() if self._can_be_seen(stream)]
-        newest = max(offered, key=pylsl.StreamInfo.created_at, default=None)
-        if newest is not None and newest.uid() != self._uid:
+        uids = [stream.uid() for stream in offered]
+        if self._uid not in uids and offered:  # one that is still offered is not left for a newer one
             self._detach()
-            self._attach(newest)
+            self._attach(max(offered, key=pylsl.StreamInfo.created_at))
         if self._inlet is not None and now_s() > self._measured_s + _OFFSET_S:
             self._measured_s = now_s()
             with contextlib.suppress(RuntimeError):  # timed out, or the stream is lost
@@ -238,6 +247,7 @@ class _Sight:
     def _can_be_seen(self, stream: pylsl.StreamInfo) -> bool:
         return (
             stream.name() == _STATE_NAME
+            and _name_of(stream).startswith(self._wanted)
             and stream.channel_count() == STATE_CHANNELS
             and stream.channel_format() == cf_float32
             and stream.uid() not in self._gone
@@ -251,7 +261,7 @@ class _Sight:
         except RuntimeError:  # timed out, or lost already: tried again while it is offered
             return
         self._inlet, self._uid = inlet, stream.uid()
-        self._session = stream.source_id().removeprefix("bmi-").removesuffix("-state")
+        self._session = _name_of(stream)
         self._measured_s = -math.inf
         self.sessions.append(self._session)
         write_cell_f8(self._ctl, rig_loop.OFFSET, 0.0)

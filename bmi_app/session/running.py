@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from bmi_app.record.session_folder import read_summary
+from bmi_app.record.session_folder import call_it, read_summary
 from bmi_app.session.attach import AttachError, Attachment, why_not
 from bmi_app.session.launch import LaunchError, launch
 
@@ -70,7 +70,8 @@ def watch(folder: Path) -> None:
     try:
         dashboard.watch(attachment, Console(stderr=True))
     except KeyboardInterrupt:
-        _tell(f"left; {folder.name} goes on. `bmi attach` shows it, `bmi sessions stop` ends it")
+        name = call_it(folder)
+        _tell(f"left; {folder.name} goes on. `bmi attach {name}` shows it, `bmi sessions stop {name}` ends it")
     finally:
         attachment.close()
 
@@ -103,10 +104,13 @@ def _run_live(request: dict[str, Any], view: View, show_window: ShowWindow) -> d
             _stop(process, folder)
         process.wait()
     except KeyboardInterrupt:
-        raise RunError([f"left; {folder.name} is still stopping: `bmi sessions list` shows it"], 130) from None
+        raise RunError(
+            [f"left; {folder.name} is still stopping: `bmi sessions show {call_it(folder)}` says when it has ended"],
+            130,
+        ) from None
     summary = read_summary(folder)
     if summary is None:
-        remedy = f"`bmi sessions recover {folder.name}` makes a complete session of what was recorded"
+        remedy = f"`bmi sessions recover {call_it(folder)}` makes a complete session of what was recorded"
         raise RunError([f"the engine died (exit code {process.returncode}); {remedy}"], 1)
     return summary
 

@@ -182,7 +182,10 @@ def what_if(found: dict[str, Any]) -> None:
     table.add_column("")
     for key, (name, meaning) in _SCORES.items():
         recorded, changed = found["as_recorded"][key], found["what_if"][key]
-        table.add_row(name, f"{recorded:.2f}", f"{changed:.2f}", f"{changed - recorded:+.2f}", meaning)
+        if recorded is None or changed is None:
+            table.add_row(name, "none", "none", "", meaning)
+        else:
+            table.add_row(name, f"{recorded:.2f}", f"{changed:.2f}", f"{changed - recorded:+.2f}", meaning)
     Console().print(table)
     print(found["note"])
 

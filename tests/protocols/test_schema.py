@@ -182,7 +182,7 @@ def documents(draw):
     if flag():
         document["outputs"] = [{"on": "reward", "kind": "lsl_marker", "settings": {"label": draw(st.text())}}] * 2
     if flag():
-        document["session"] = {"seed": draw(st.integers(0, 2**63 - 1)), "duration_s": draw(st.floats(0.1, 1e6))}
+        document["session"] = {"seed": draw(st.integers(0, 2**63 - 1)), "duration_s": draw(st.integers(1, 10**5)) * 9}
     return document
 
 

@@ -181,6 +181,18 @@ def test_what_is_missing_at_the_end_of_a_complete_session_is_found(recorded):
     assert ["30 frames where the summary says 31"] == [damage.what for damage in verify(folder)]
 
 
+@pytest.mark.parametrize("name", ["session.toml", "protocol.toml"])
+def test_a_text_that_was_changed_after_the_end_is_found(recorded, name):
+    folder, _ = recorded(20, 20)
+    session_folder.write_summary(folder, session_folder.read_summary(folder) or {})
+    assert verify(folder) == []
+    path = folder / name
+    path.write_text(path.read_text() + "# 0.09 where it was 0.08\n")
+    (damage,) = verify(folder)
+    assert damage.file == name
+    assert "not what it was" in damage.what
+
+
 def test_a_reason_that_was_written_is_believed(new_folder, content):
     from bmi_app.record.journal import Journal
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,7 +60,12 @@ def test_states_from_the_first_moment_to_the_last(tmp_path):
     assert session_folder.status(folder) == "interrupted"
     journal.close()
     session_folder.write_summary(folder, {"ticks": 0})
-    assert session_folder.read_summary(folder) == {"ticks": 0}
+    assert session_folder.read_summary(folder) == {
+        "ticks": 0,
+        "crc32": {
+            name: f"{zlib.crc32((folder / name).read_bytes()):08x}" for name in ("session.toml", "protocol.toml")
+        },
+    }
     assert session_folder.status(folder) == "complete"
     (folder / "spikes.arrows").unlink()
     assert session_folder.status(folder) == "unreadable"
@@ -82,6 +88,15 @@ def test_a_damaged_summary_is_not_a_complete_session(recorded, content):
     assert session_folder.status(folder) == "interrupted"
     with pytest.raises(JournalError, match=r"summary\.json: is damaged"):
         session_folder.read_summary(folder)
+
+
+def test_a_session_is_called_by_what_finds_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("BMI_SESSIONS", str(tmp_path / "usual"))
+    for root in ("usual", "elsewhere"):
+        folder = session_folder.create(tmp_path / root, "p", {}, "", NOON).resolve()
+        called = session_folder.call_it(folder)
+        assert (called == folder.name) == (root == "usual")
+        assert session_folder.find(called, session_folder.sessions_root()) == folder
 
 
 def test_other_folders_are_unreadable(tmp_path):

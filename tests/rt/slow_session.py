@@ -69,6 +69,10 @@ class SlowSession:
         self.held = self.paused or lost
         if lost and not self.was_lost and self.state in IN_TRIAL and self.trial == self.fed[1]:
             self.cursor = self.fed[0].copy()  # what silence did to it is taken back
+        if lost and not self.was_lost:  # and so are the rates: back to their baselines
+            scale = 1 / self.dt_s if self.p.decoder.input == "rate_hz" else 1.0
+            self.rates, self.x = self.baseline.copy(), np.zeros_like(self.x)
+            self.window = [self.baseline / scale] * max(self._ticks(self.p.decoder.smoothing_ms), 1)
         self.was_lost = lost
         if not lost:
             self._features(counts)

@@ -130,6 +130,20 @@ def test_a_late_spike_counts_where_it_arrives_and_is_counted_as_late() -> None:
     assert core.arrays["spikes"]["tick"][:2].tolist() == [2, 2]
 
 
+def test_late_counts_are_counted_as_the_spikes_that_they_are() -> None:
+    core = make_core()
+    run_tick(core)
+    run_tick(core)
+    send(core, 1, 0.001, 0.021, count=3.0)
+    send(core, 2, 0.001, 0.021, count=2.0)
+    send(core, -1, 0.001, 0.021, count=0.0)  # closes the sample
+    send(core, 0, (FUTURE_TICKS + 5) * TICK_S, 0.021, count=4.0)
+    publish(core.arrays["ctl"], 0.021)
+    assert run_tick(core).sum() == 9
+    assert core.state[0]["late_spikes"] == 5
+    assert core.state[0]["future_spikes"] == 4
+
+
 def test_a_spike_ahead_waits_for_its_bin_unless_it_is_from_the_future() -> None:
     core = make_core()
     send(core, 0, (FUTURE_TICKS - 1 + 0.5) * TICK_S, 0.001)  # as far ahead as bins are kept
@@ -183,21 +197,31 @@ def test_a_boxcar_of_whole_counts_is_exact() -> None:
     np.testing.assert_array_equal(made.arrays["boxcar"][-1], counts[-7:].sum(axis=0))
 
 
-def test_a_boxcar_goes_on_after_a_loss_with_what_came_before_it() -> None:
+def test_a_boxcar_begins_anew_after_a_loss() -> None:
     made = ticker([*QUICK, 'decoder.smoothing="boxcar"', "decoder.smoothing_ms=30", 'decoder.input="counts"'])
     means = []
     for count, lost in [(3, False), (6, False), (9, False), (99, True), (12, False), (15, False), (18, False)]:
         made.tick(np.full(96, count), lost)
         means.append(made.arrays["rates"][0])
-    np.testing.assert_allclose(means, [1, 3, 6, 6, 9, 12, 15])
+    np.testing.assert_allclose(means, [1, 3, 6, 0, 4, 9, 15])
 
 
-def test_rates_stand_still_while_the_source_is_lost() -> None:
-    made = ticker(QUICK)
+@pytest.mark.parametrize("smoothing", ["none", "exponential", "boxcar"])
+@pytest.mark.parametrize("square_root", ["true", "false"])
+def test_a_lost_source_is_decoded_as_rest_and_comes_back_from_there(smoothing: str, square_root: str) -> None:
+    made = ticker([*QUICK, f'decoder.smoothing="{smoothing}"', f"decoder.square_root={square_root}"])
+    made.arrays["feature_offset"][:] = np.linspace(1, 8, 96)
     made.ticks(5, np.ones(96))
-    before = made.arrays["rates"].copy()
-    made.tick(np.ones(96), lost=True)
-    np.testing.assert_array_equal(made.arrays["rates"], before)
+    made.ticks(30, np.zeros(96))  # silence, until the watchdog knows
+    assert made.frames()["decoded_x_cm_s"][-1] != 0
+    for _ in range(3):
+        lost = made.tick(np.ones(96), lost=True)
+        assert (lost["decoded_x_cm_s"], lost["decoded_y_cm_s"]) == (0, 0)
+    rest_hz = made.arrays["feature_offset"] ** (2 if square_root == "true" else 1)
+    np.testing.assert_allclose(made.arrays["rates"], rest_hz, rtol=1e-12)
+    made.tick(np.full(96, 2))
+    share = {"none": 1.0, "exponential": 1 - math.exp(-0.1), "boxcar": 0.1}[smoothing]  # 10 ms of 100 ms
+    np.testing.assert_allclose(made.arrays["rates"], rest_hz + share * (2 / TICK_S - rest_hz), rtol=1e-9)
 
 
 def test_rest_freezes_the_baseline_of_every_unit_for_good() -> None:

@@ -1,6 +1,7 @@
 """Recomputing sessions: every bit, on every combination; and what would have been."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -12,10 +13,12 @@ import pytest
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import adapted_part
-from bmi_app.record.reading import read
+from bmi_app.record.process_id import process_start
+from bmi_app.record.reading import read, read_texts
+from bmi_app.record.session_folder import write_session
 from bmi_app.record.stream import StreamFile
 from bmi_app.rt.records import Flag
-from bmi_app.session import fast, replaying
+from bmi_app.session import fast, replaying, showing
 from bmi_app.session.replay import verify, what_if
 from bmi_app.session.run_fast import run_fast
 from protocols.load import SHIPPED_FOLDER
@@ -124,6 +127,23 @@ def test_the_first_difference_is_named(run: Callable[..., Path], monkeypatch: py
     assert facts["exact"] is False
     assert facts["first_tick"] == 1234
     assert facts["difference"].startswith("tick 1234: frame cursor_y_cm: recorded ")
+
+
+def test_a_running_session_is_not_compared_with_what_is_still_to_be_written(run: Callable[..., Path]) -> None:
+    folder = run("center_out", "session.duration_s=2")
+    (folder / "summary.json").unlink()
+    session, _ = read_texts(folder)
+    session["engine"] = {"pid": os.getpid(), "start": process_start(os.getpid())}
+    write_session(folder, session)
+    for recompute in (replaying.verify, lambda path: replaying.what_if(path, ["learning.rate=0.1"])):
+        with pytest.raises(replaying.ReplayError, match=r"is running; `bmi sessions stop .*` ends it"):
+            recompute(folder)
+
+
+def test_a_session_without_movement_is_scored_with_none_and_not_with_nan(run: Callable[..., Path]) -> None:
+    found = replaying.what_if(run("center_out", "session.duration_s=1"), ["learning.when=trial"])
+    assert set(found["what_if"].values()) == set(found["as_recorded"].values()) == {None}
+    showing.what_if(found)
 
 
 def test_a_recording_of_another_machine_is_compared_but_not_failed(run: Callable[..., Path]) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from bmi_app.rt.publish import STATE_CHANNELS
 from bmi_app.session.outlets import STATE, describe
-from bmi_app.session.rig import RigError, RigRun, rig
+from bmi_app.session.rig import RigError, RigRun, _Sight, rig
+from drivers import rig_loop
 from protocols.load import load
 from protocols.schema import Protocol
 
@@ -194,6 +195,35 @@ def test_the_subject_sees_a_session_when_it_begins_and_rests_when_it_is_over(run
     assert between_hz == pytest.approx([20.0] * 3, abs=4)
     for rates_hz in (right_hz, left_hz):
         assert rates_hz[[vertical, control]] == pytest.approx([20.0] * 2, abs=4)
+
+
+def test_the_subject_stays_with_its_session_while_that_lasts(source_id: str) -> None:
+    ctl = np.zeros(rig_loop.N_WORDS, np.int64)
+    sight = _Sight(ctl, threading.Thread(), wanted=source_id)
+    other, first = offered("another"), offered(f"{source_id}-first")
+    look_until(sight, f"{source_id}-first")
+    second = offered(f"{source_id}-second")  # newer, and offered beside it
+    (stream,) = pylsl.resolve_byprop("source_id", f"bmi-{source_id}-second-state", timeout=PATIENCE_S)
+    give_up_s = time.monotonic() + PATIENCE_S
+    while stream.uid() not in {one.uid() for one in sight._resolver.results()} and time.monotonic() < give_up_s:
+        assert sight.look() == f"{source_id}-first"
+    assert sight.look() == f"{source_id}-first"
+    del first
+    look_until(sight, f"{source_id}-second")
+    sight.close()
+    assert sight.sessions == [f"{source_id}-first", f"{source_id}-second"]  # never the one that was not wanted
+    del other, second
+
+
+def offered(name: str) -> pylsl.StreamOutlet:
+    return pylsl.StreamOutlet(describe("BMI-State", "BMIState", STATE, 100.0, pylsl.cf_float32, f"bmi-{name}-state"))
+
+
+def look_until(sight: _Sight, name: str) -> None:
+    give_up_s = time.monotonic() + PATIENCE_S
+    while sight.look() != name:
+        assert time.monotonic() < give_up_s
+        time.sleep(0.01)
 
 
 def test_a_rig_that_was_held_up_sends_all_that_it_owes_with_true_stamps(start_source, source_id) -> None:

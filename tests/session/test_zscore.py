@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmi_app.decoders.contract import Samples
-from bmi_app.rt.records import TaskState
+from bmi_app.rt.records import CommandKind, EventKind, TaskState
 from bmi_app.session.refit import _rescaled
+from bmi_app.session.staging import standing
 from tests.rt.ticker import ticker
 
 REST = 'blocks=[{kind="rest",duration_s=4},{kind="closed_loop"}]'
@@ -44,6 +45,31 @@ def test_a_rest_block_freezes_mean_and_deviation_of_each_unit(square_root: bool,
     np.testing.assert_allclose(offset, at_rest.mean(axis=0), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(scale, expected, rtol=1e-9)
     np.testing.assert_allclose(made.arrays["features"], (features[-1] - offset) * scale, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_z_scores_of_a_fit_stay_whatever_the_next_rest_block_measures(fitted: bool) -> None:
+    made = ticker(['blocks=[{kind="rest",duration_s=1},{kind="rest",duration_s=2}]', "decoder.zscore=true"])
+    generator = np.random.default_rng(5)
+    made.run(generator.poisson(0.3, (105, 96)).astype(np.float32))
+    offset, scale = made.arrays["feature_offset"], made.arrays["feature_scale"]
+    blob = standing(made.core)  # an undo, say, which leaves the scores alone
+    at = made.core.sizes.weight_words
+    if fitted:
+        blob[at : at + 96], blob[at + 96 : at + 192] = 25.0, 0.125
+    made.arrays["staging"][1] = blob
+    made.command(CommandKind.ADOPT, 1, 7)
+    made.run(generator.poisson(0.3, (110, 96)).astype(np.float32))
+    assert made.state["block"] == 1
+    before = offset.copy(), scale.copy()
+    made.run(generator.poisson(0.5, (100, 96)).astype(np.float32))
+    assert len(made.events(EventKind.BASELINE_FROZEN)) == 2
+    if fitted:
+        assert (offset == 25.0).all()
+        assert (scale == 0.125).all()
+    else:
+        assert (offset > before[0]).mean() > 0.9
+        assert (scale != before[1]).all()
 
 
 @given(seed=st.integers(0, 2**32 - 1), n_units=st.sampled_from([1, 2, 30]))
