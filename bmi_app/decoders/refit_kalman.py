@@ -28,7 +28,6 @@ MODEL_ACTS = {
     "noise": "diagonal",
 }  # else the model changes nothing until what follows from it is derived
 HAS_DYNAMICS = True
-SMOOTHING_HURTS = "it takes the noise of each tick for independent, and smoothing makes it last"
 
 
 class Settings(BaseModel):

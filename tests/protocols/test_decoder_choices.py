@@ -37,6 +37,7 @@ def test_what_would_do_nothing_or_harm_is_refused(overrides: list[str], key: str
         (*RML, "learning.rule=smoothbatch", "learning.when=seconds", "decoder.settings.gain=steady"),
         (*RML, "learning.rule=smoothbatch", "learning.when=seconds", "decoder.settings.noise=full"),
         (FIT, "decoder.kind=linear", "learning.sample_ms=50"),
+        ("decoder.kind=refit_kalman",),  # it is the faster one on smoothed rates
         (FIT, "decoder.kind=kalman", "tick.period_ms=20", "decoder.smoothing=none"),
     ],
 )
@@ -48,7 +49,6 @@ def test_what_acts_is_allowed_without_a_word(overrides: tuple[str, ...]) -> None
     ("overrides", "said"),
     [
         (["decoder.kind=kalman"], "decoder.smoothing"),
-        (["decoder.kind=refit_kalman"], "decoder.smoothing"),
         ([FIT, "decoder.kind=population_vector", "decoder.smoothing=none"], "decoder.settings.least_r2"),
         (["decoder.kind=linear", "axes={x={gain=1.0},y={gain=1.0}}"], "stands still until one is loaded"),
     ],
