@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import Qt, QUrl, pyqtSignal
+from PyQt6.QtCore import Qt, QTimer, QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from bmi_app.gui.theme import bold
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
-from bmi_app.session.outcome import Outcome
+from bmi_app.session.outcome import Outcome, outcome_of
+
+_FOLLOW_MS = 1000
 
 
 class ResultCard(QFrame):
@@ -29,6 +31,8 @@ class ResultCard(QFrame):
         self._shown: tuple[Path, str] | None = None
         self._asked: Path | None = None  # whose recovery was asked for, and may wait behind other work
         self._verifier = Verifier(worker, self)
+        self._follow = QTimer(self)  # a recovery, which no check of a protocol may hold up
+        self._follow.timeout.connect(self._look)
         self.heading, self.text, self.verdict = QLabel(), QLabel(), QLabel()
         self.heading.setFont(bold(self.heading.font()))
         for label in (self.text, self.verdict):
@@ -58,12 +62,17 @@ class ResultCard(QFrame):
     def show_outcome(self, found: Outcome) -> None:
         """Show how a session stands or ended; nothing is touched where nothing changed, so that a verdict stays."""
         if not found.folder.is_dir():  # it was removed
+            self._follow.stop()
             self.folder = self._shown = None
             self.hide()
             return
         if found.status != "interrupted" and self._asked == found.folder:
             self._asked = None
         state = "recovering" if found.recovering_s is not None or self._asked == found.folder else found.status
+        if state != "recovering":
+            self._follow.stop()
+        elif not self._follow.isActive():
+            self._follow.start(_FOLLOW_MS)
         if state == "recovering":
             self.text.setText(
                 f"What was recorded is read and made whole: {found.recovering_s or 0.0:.0f} s so far. It goes on behind "
@@ -108,6 +117,10 @@ class ResultCard(QFrame):
         if folder == self.folder:
             self.show_outcome(Outcome(folder, "interrupted"))
             self.verdict.setText(text)
+
+    def _look(self) -> None:
+        if self.folder is not None:
+            self.show_outcome(outcome_of(self.folder))
 
     def _recover(self) -> None:
         assert self.folder is not None

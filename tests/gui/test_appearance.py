@@ -12,6 +12,7 @@ from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
 
 from bmi_app.gui import appearance as appearances
+from bmi_app.gui import main_window
 from bmi_app.gui.appearance import Appearance, choose, chosen, fill_menu, palette, show
 from bmi_app.gui.main_window import MainWindow
 from bmi_app.gui.plots import Plot
@@ -141,11 +142,27 @@ def test_it_follows_the_system_where_that_was_chosen(qtbot: Any, monkeypatch: py
     assert not theme_of(QApplication.palette()).is_dark
 
 
+def test_all_that_is_remembered_stands_in_one_file(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+
+    def refuse(settings: QSettings) -> MainWindow:
+        given.append(settings.fileName())
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(main_window, "MainWindow", refuse)
+    monkeypatch.setattr(appearances, "begin", lambda: None)
+    with pytest.raises(RuntimeError, match="seen"):
+        main_window.run()
+    QApplication.setQuitOnLastWindowClosed(True)
+    assert given == [QSettings("bmi_app", "bmi").fileName()]  # where the appearance and the panels are kept
+
+
 def test_a_button_that_cannot_be_pressed_follows_the_appearance(qtbot: Any, tmp_path: Any) -> None:
     show(Appearance.LIGHT)
     main = MainWindow(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     qtbot.addWidget(main, before_close_func=MainWindow.leave)
     main.show()
+    main.start_page.show_progress("Starting…")
     for shown in (Appearance.DARK, Appearance.LIGHT):
         show(shown)
         QApplication.processEvents()
@@ -153,9 +170,6 @@ def test_a_button_that_cannot_be_pressed_follows_the_appearance(qtbot: Any, tmp_
         assert not start.isEnabled()
         ground = start.grab().toImage().pixelColor(start.width() // 8, start.height() // 4)
         assert (ground.lightness() < 128) == (shown == Appearance.DARK)
-        main.start_page.show_progress("Starting…")
-        show({Appearance.DARK: Appearance.LIGHT, Appearance.LIGHT: Appearance.DARK}[shown])
-        QApplication.processEvents()
         assert "QLabel 'Starting…'" not in unreadable(main)
 
 

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import threading
 import time
@@ -222,11 +223,11 @@ def test_a_session_is_recovered_once_and_says_how_it_goes(
     qtbot.waitUntil(lambda: recoveries.under_way_s(folder) is not None)
     with pytest.raises(catalogue.CatalogueError, match="is being recovered already"):
         catalogue.recover(folder)
-    qtbot.waitUntil(lambda: " 1 s so far" in card.text.text(), timeout=RESOLVE_MS)
+    qtbot.waitUntil(lambda: re.search(r" [1-9]\d* s so far", card.text.text()) is not None, timeout=RESOLVE_MS)
     shown._show_result(folder)  # as when another window gives way to this one
     assert not card.recover.isEnabled()
     goes_on.set()
-    qtbot.waitUntil(card.verify.isVisible, timeout=RESOLVE_MS)
+    qtbot.waitUntil(card.verify.isVisible, timeout=60_000)
     assert "ended by: killed" in card.text.text()
 
 
