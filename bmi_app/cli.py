@@ -90,8 +90,8 @@ def run(
                 error.lines[:] = [line.replace(f"--set: {key}: ", f"--{option}: ") for line in error.lines]
         fail(*error.lines, code=error.exit_code)
     _print_summary(summary, as_json)
-    exact = summary.get("replay", {}).get("exact", True)
-    raise typer.Exit(0 if exact and "error" not in summary else 1)
+    failed = summary.get("replay", {}).get("failed", False)
+    raise typer.Exit(1 if failed or "error" in summary else 0)
 
 
 @app.command()
@@ -204,7 +204,7 @@ def replay(
         showing.what_if(report)
     else:
         print_facts(report, as_json)
-    raise typer.Exit(0 if report.get("exact", True) else 1)
+    raise typer.Exit(1 if report.get("failed", False) else 0)
 
 
 @app.command()

@@ -109,6 +109,7 @@ class WhatIf:
     recorded: dict[str, float | None]
     changed: dict[str, float | None]
     weight_updates: int
+    learning_off: bool
     frames: np.ndarray
 
 
@@ -156,6 +157,8 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
         recorded=_score(recording.frames[moving], frames[moving]),
         changed=_score(frames[moving], frames[moving]),
         weight_updates=int(np.count_nonzero(frames["update_norm"] > 0)),
+        learning_off=protocol.learning.when == "off"
+        and any(override.startswith("learning.") for override in overrides),
         frames=frames,
     )
 

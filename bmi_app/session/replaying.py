@@ -6,6 +6,7 @@ from typing import Any
 from bmi_app.record.damage import JournalError
 from protocols.problems import ProtocolError
 
+_IDLE = "; the decoder does not learn here (learning.when is off), so that a changed rule or rate changes nothing"
 CAUTION = "the subject's spikes are those of the recording: they do not react to the changed decoder"
 
 
@@ -18,9 +19,9 @@ class ReplayError(Exception):
 
 
 def verify(folder: Path) -> dict[str, Any]:
-    """Recompute a session and say whether every bit is the same.
+    """Recompute a session and say whether every bit is the same (`exact`).
 
-    On another processor type or other versions a difference is reported, but is no failure.
+    On another processor type or other versions a difference is reported, but not as `failed`.
 
     Raises
     ------
@@ -35,7 +36,8 @@ def verify(folder: Path) -> dict[str, Any]:
     except (JournalError, ProtocolError, BuildError) as error:
         raise ReplayError(_lines(error)) from error
     facts: dict[str, Any] = {
-        "exact": found.is_exact or bool(found.foreign and not found.damage),
+        "exact": found.is_exact,
+        "failed": not found.is_exact and bool(found.damage or not found.foreign),
         "ticks": found.ticks,
         "commands": found.commands,
         "weight_rows": found.weight_rows,
@@ -72,7 +74,7 @@ def what_if(folder: Path, overrides: list[str]) -> dict[str, Any]:
         "as_recorded": found.recorded,
         "what_if": found.changed,
         "weight_updates": found.weight_updates,
-        "note": f"targets, cursor and rewards are held as recorded; {CAUTION}",
+        "note": f"targets, cursor and rewards are held as recorded; {CAUTION}{_IDLE if found.learning_off else ''}",
     }
 
 

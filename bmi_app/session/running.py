@@ -44,7 +44,7 @@ def run(request: dict[str, Any], view: View, show_window: ShowWindow, *, verify:
         try:
             summary["replay"] = replaying.verify(Path(summary["session"]))
         except replaying.ReplayError as error:
-            summary["replay"] = {"exact": False, "difference": error.lines[0]}
+            summary["replay"] = {"exact": False, "failed": True, "difference": error.lines[0]}
     return summary
 
 

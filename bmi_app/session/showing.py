@@ -199,6 +199,8 @@ def _unusual(found: dict[str, Any]) -> list[str]:
     if is_late(found["late_spikes"], found["spikes"]):
         share = found["late_spikes"] / max(found["spikes"], 1)
         said.append(f"{share:.0%} of the spikes were late: see tick.grace_ms, and tick.source for a stream of counts")
+    if not found["spikes"] and not found["unmapped_spikes"]:
+        said.append("not one spike came: is the source sending? `bmi sessions show` names the stream that was read")
     if found["unmapped_spikes"]:
         none = "no spike was used, and " if not found["spikes"] else ""
         said.append(

@@ -124,7 +124,7 @@ def test_the_first_difference_is_named(run: Callable[..., Path], monkeypatch: py
     assert found.difference is not None
     assert (found.difference.tick, found.difference.what) == (1234, "frame cursor_y_cm")
     facts = replaying.verify(folder)
-    assert facts["exact"] is False
+    assert (facts["exact"], facts["failed"]) == (False, True)
     assert facts["first_tick"] == 1234
     assert facts["difference"].startswith("tick 1234: frame cursor_y_cm: recorded ")
 
@@ -153,6 +153,17 @@ def test_a_recording_of_another_machine_is_compared_but_not_failed(run: Callable
     facts = replaying.verify(folder)
     assert facts["exact"] is True
     assert facts["recorded_elsewhere"][0].startswith("processor: another there, ")
+    text = path.with_name("protocol.toml").read_text()
+    path.with_name("protocol.toml").write_text(text.replace("gain = 0.08", "gain = 0.09"))
+    facts = replaying.verify(folder)
+    assert "difference" in facts
+    assert (facts["exact"], facts["failed"]) == (False, False)  # reported, and no failure
+
+
+def test_a_what_if_of_a_rule_that_does_not_act_says_so(run: Callable[..., Path]) -> None:
+    folder = run("center_out", "session.duration_s=2")
+    assert "learning.when is off" in replaying.what_if(folder, ["learning.rate=0.1"])["note"]
+    assert "learning.when is off" not in replaying.what_if(folder, ["learning.when=tick", "learning.rate=0.1"])["note"]
 
 
 def test_a_session_is_recomputed_when_what_its_decoder_started_from_is_gone(
