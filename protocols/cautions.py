@@ -35,21 +35,10 @@ def _baselines(protocol: Protocol) -> Iterator[str]:
 
 
 def _decoder(protocol: Protocol) -> Iterator[str]:
-    """Warn of a decoder that has nothing to begin with, and of features that do not suit it."""
+    """Warn of features that do not suit the decoder."""
     decoder = protocol.decoder
     module = plugins.load("decoders", decoder.kind)
     fits = any(block.fit for block in protocol.blocks)
-    given = decoder.start_from is not None or any(decoder.settings.get(key) is not None for key in ("file", "m2"))
-    if (
-        hasattr(module, "fit")
-        and not fits
-        and not given
-        and not any(axis.populations for _, axis in protocol.axes.items())
-    ):
-        yield (
-            "decoder.start_from: not given, no block has fit = true and axes name no population, so decoder "
-            f"{decoder.kind!r} stands still until one is loaded"
-        )
     hurts = getattr(module, "SMOOTHING_HURTS", None)
     if hurts is not None and decoder.smoothing != "none" and decoder.smoothing_ms > protocol.tick.period_ms:
         yield (

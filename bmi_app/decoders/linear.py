@@ -56,8 +56,7 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
 def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return M2 and m0 as weights f8[axis, unit] and bias f8[axis], and put M1 into memory.
 
-    Without matrices the decoder starts as groupweight does, from the map of the protocol; where that is empty, it stands
-    still until it is fitted or loaded.
+    Without matrices the decoder starts as groupweight does, from the map of the protocol.
 
     Raises
     ------
@@ -69,6 +68,8 @@ def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray
     if settings.file is not None:
         with np.load(Path(settings.file).expanduser()) as archive:
             found = {name: archive.get(name) for name in found}
+    if found["M2"] is None and not axis_map.any():
+        raise ValueError("decoder.settings: `m2` (or `file` with M2) is needed where axes name no population")
     memory["m1"][:] = _shaped("M1", found["M1"], (n_axes, n_axes), np.zeros((n_axes, n_axes)))
     weights = _shaped("M2", found["M2"], (n_axes, n_units), axis_map)
     return weights.copy(), _shaped("m0", found["m0"], (n_axes,), np.zeros(n_axes)).copy()

@@ -132,7 +132,7 @@ def check_decoder(protocol: Protocol) -> None:
     }
     parts = named_parts(np.zeros(length(layout)), layout)
     try:
-        decoder.start(settings, axis_map(protocol), parts)
+        decoder.start(settings, _first_map(protocol), parts)
         if protocol.decoder.start_from is not None:
             saved_decoder.load_into(protocol.decoder.start_from, protocol, arrays, parts)
     except ValueError as error:
@@ -311,7 +311,7 @@ def _fill_model(
     excluded = list(protocol.units.exclude)
     arrays["mask"][:, excluded] = 0.0
     try:
-        weights, bias = decoder.start(settings, signs, parts)
+        weights, bias = decoder.start(settings, _first_map(protocol), parts)
         # Control units drive nothing, whatever the decoder's matrices say.
         arrays["weights"][:], arrays["bias"][:] = np.where(arrays["mask"] != 0.0, weights, 0.0), bias
         if protocol.decoder.start_from is not None:
@@ -345,6 +345,12 @@ def _fill_rule(
         parts["has_position"][0] = 1.0
         parts["position_tuning"][:] = named_parts(arrays["decoder_memory"], decoder_layout)["position_tuning"]
     rule.start(settings, parts)
+
+
+def _first_map(protocol: Protocol) -> np.ndarray:
+    """Return the map that the decoder starts from, f8[axis, unit]; every unit drives where it is loaded and nothing else is said."""
+    signs = axis_map(protocol)
+    return signs if signs.any() or protocol.decoder.start_from is None else np.ones(signs.shape)
 
 
 def _place(layout: Layout, name: str) -> int:

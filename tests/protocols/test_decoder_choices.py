@@ -50,7 +50,6 @@ def test_what_acts_is_allowed_without_a_word(overrides: tuple[str, ...]) -> None
     [
         (["decoder.kind=kalman"], "decoder.smoothing"),
         ([FIT, "decoder.kind=population_vector", "decoder.smoothing=none"], "decoder.settings.least_r2"),
-        (["decoder.kind=linear", "axes={x={gain=1.0},y={gain=1.0}}"], "stands still until one is loaded"),
     ],
 )
 def test_what_does_not_suit_is_named(overrides: list[str], said: str) -> None:

@@ -15,9 +15,11 @@ from bmi_app.decoders.contract import Samples
 from bmi_app.record import reading
 from bmi_app.rt.records import TaskState
 from bmi_app.session import fit_samples, fitting, replay
+from bmi_app.session.build import build
 from bmi_app.session.fit_samples import Training
 from bmi_app.session.prepare import PrepareError
 from bmi_app.session.run_fast import run_fast
+from protocols.load import load
 
 KINDS = tuple(name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit"))
 # What unseen trials of a minute reach, less a little: correlation with the intention; R2 with the cursor's velocity.
@@ -149,6 +151,17 @@ def test_a_single_real_reach_is_fitted_by_every_decoder(kind: str, real_data: Pa
     assert report["samples"] == 161
     with np.load(file) as saved:
         assert json.loads(str(saved["made_for"]))["features"]["smoothing"] == "exponential"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fitted_decoder_starts_where_axes_name_no_population(kind: str, recorded: Path, tmp_path: Path) -> None:
+    file = tmp_path / "decoder.npz"
+    fitting.fit(recorded, kind, file, [], n_folds=1)
+    with np.load(file) as saved:
+        weights = saved["weights"]
+    plain = ("axes={x={gain=1.0},y={gain=1.0}}", f"decoder.kind={kind}", f"decoder.start_from={json.dumps(str(file))}")
+    core = build(load("center_out", plain), frame_slots=1 << 10)
+    np.testing.assert_array_equal(core.arrays["weights"], weights)
 
 
 def test_counts_that_were_not_smoothed_are_saved_as_such(real_data: Path, tmp_path: Path) -> None:
