@@ -58,6 +58,14 @@ class Babbler:
         self._step += n_steps
         return Babbled(pattern, reward, self._named["features"].copy())
 
+    def expect_the_usual(self, first: int) -> None:
+        """Let it value the patterns from `first` on as it does the others, on average: as if it had no hope of them.
+
+        Patterns begin with a value above all rewards, so that each is tried; with that, even what is not new is sought.
+        """
+        value = self._named["value"]
+        value[first:] = value[:first].mean()
+
 
 @kernel(void(f8_1, f8_2, i8, i8, i8, f8_2, f8_1, i8_1, f8_1))
 def _babble(memory, gains, seed, first, only, states, action, pattern, reward):
