@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bmi_app.bench.science import body, checks, curiosity, neurons
+from bmi_app.bench.science import body, checks, curiosity, neurons, replay
 from protocols.load import load
 
 
@@ -26,6 +26,7 @@ def test_curiosity_is_drawn_to_what_is_new_and_can_be_influenced() -> None:
 
 def test_neurons_fire_as_renewal_theory_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neurons, "_speeds", lambda simulated_s: [])  # times are for a quiet machine
+    monkeypatch.setattr(neurons, "_memory", lambda: checks.Check("memory", "the same", "the same", True))
     monkeypatch.setattr(neurons, "_SPIKES", 100_000)
     monkeypatch.setattr(neurons, "_RATES_HZ", (20.0,))
     assert failed(neurons.measure(10.0, quiet)) == []
@@ -47,6 +48,31 @@ def test_the_speed_of_every_learner_is_held_against_what_is_allowed(monkeypatch:
         "an hour of 96 units, poisson, learner lms",
         "an hour of 96 units, srm, learner lms",
     ]
+
+
+def test_a_session_four_times_as_long_takes_no_more_memory() -> None:
+    # 80 MB of recording, were it kept.
+    found = neurons._memory(5.0, 20.0)
+    assert found.holds, found.obtained
+
+
+def test_tuning_is_told_from_chance() -> None:
+    generator = np.random.default_rng(1)
+    angle = generator.uniform(-np.pi, np.pi, 20_000)
+    rates_hz = np.array([20.0, 20.0, 20.0]) + np.cos(angle[:, None] - np.array([0.3, 2.0, 0.0])) * [8.0, 3.0, 0.0]
+    squares = replay.tuning_hz(generator.poisson(rates_hz * 0.01), angle, 0.01)
+    np.testing.assert_allclose(squares, [64.0, 9.0, 0.0], atol=6.0)
+    silent = replay.tuning_hz(generator.poisson(np.full((20_000, 400), 0.2)), angle, 0.01)
+    assert abs(silent.mean()) < 0.1  # without what chance adds, the mean would be 0.2
+
+
+def test_recorded_tuning_is_that_of_what_the_inverse_asks_for() -> None:
+    depth_hz, asked_hz, success = replay.run(1, all_count=False)
+    assert success[1] > success[0] + 0.5
+    assert asked_hz[0][1] == 0.0  # the nominal tool has nothing for control units to do
+    assert depth_hz[0][1] < 0.1 * depth_hz[0][0]
+    assert asked_hz[1][1] > 1.0  # noise of what it has learnt
+    np.testing.assert_allclose(depth_hz, asked_hz, rtol=0.4, atol=0.3)
 
 
 def test_a_table_shows_what_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,6 +78,14 @@ def science_curiosity(
     show_checks(curiosity.measure(seeds, say), as_json)
 
 
+@science_app.command("replay")
+def science_replay(seeds: Annotated[int, typer.Option(min=1, help="sessions")] = 10, as_json: Json = False) -> None:
+    """Check whether replay takes the tuning from units that drive nothing, in their recorded counts."""
+    from bmi_app.bench.science import replay
+
+    show_checks(replay.measure(seeds, say), as_json)
+
+
 @science_app.command("coadaptation")
 def science_coadaptation(
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each pair")] = 3,

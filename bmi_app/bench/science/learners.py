@@ -1,7 +1,7 @@
 """Measure how the simulated subject learns a fixed tool from nothing, by each of the five rules, and by none.
 
-Each rule first gets the rate with which it reaches the criterion soonest, from a grid, on seeds of its own; then it
-learns with that rate on the seeds that are reported. Sessions have a rest every ten minutes, in which `batched` replays.
+Each rule first gets the rate with the most success over the whole session, from a grid, on seeds of its own; then it learns
+with that rate on the seeds that are reported. Sessions have a rest every ten minutes, in which `batched` replays.
 """
 
 from collections.abc import Callable

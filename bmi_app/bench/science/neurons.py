@@ -1,5 +1,8 @@
 """Check the spiking neurons: the rate asked for, intervals, variability, and how fast they are."""
 
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +22,13 @@ _LARGE = (
     'populations={horizontal="0-399",vertical="400-799",control="rest"}',
     'axes={x={population="horizontal",gain=0.006},y={population="vertical",gain=0.006}}',
 )
+_SESSION = """
+import resource
+from bmi_app.session.run_fast import run_fast
+run_fast({request!r}, lambda _: None, lambda _: None)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+_KB_PER_MB = 1024.0  # Linux tells kilobytes
 _ALLOWED_S = {"poisson": 3.6, "srm": 8.0}  # for an hour of 96 units
 # Whose sessions are timed: the subject that knows its tool, and each that learns it.
 _SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -37,6 +47,8 @@ def measure(simulated_s: float, say: Callable[[str], object]) -> dict[str, Any]:
     checks += [_fano(*shape) for shape in _SHAPES]
     say("speed")
     checks += _speeds(simulated_s)
+    say("memory")
+    checks.append(_memory())
     return report("Spiking neurons", checks)
 
 
@@ -84,6 +96,31 @@ def _fano(refractory_ms: float, eta0: float, eta_tau_ms: float) -> Check:
     )
 
 
+def _memory(short_min: float = 5.0, long_min: float = 60.0) -> Check:
+    """Compare the most memory that a short and a long recorded session take."""
+    short_mb, long_mb = peak_mb(short_min), peak_mb(long_min)
+    return Check(
+        f"memory of a recorded session of {long_min:g} min beside one of {short_min:g} min",
+        "the same within 10 %",
+        f"{long_mb:.0f} MB, {short_mb:.0f} MB",
+        long_mb <= 1.1 * short_mb,
+    )
+
+
+def peak_mb(minutes: float) -> float:
+    """Return the most memory (resident, MB) of a process that runs and records a learning subject's session at full speed."""
+    request = {
+        "protocol": "learning_subject",
+        "overrides": [f"session.duration_s={60 * minutes:g}"],
+        "speed": "max",
+        "source_timeout_s": 1.0,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        program = _SESSION.format(request={**request, "out": folder})
+        done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return float(done.stdout.split()[-1]) / _KB_PER_MB
+
+
 def _speeds(simulated_s: float) -> list[Check]:
     """Measure processor time for each simulated hour: 10 ms steps, tick included, journal not."""
     found = []
@@ -107,7 +144,16 @@ def _speeds(simulated_s: float) -> list[Check]:
 
 
 def _hour_s(protocol: str, model: str, simulated_s: float, overrides: tuple[str, ...]) -> float:
-    given = load(protocol, [f"subject.neurons={model}", f"session.duration_s={simulated_s:g}", *overrides])
+    """Return the processor time (s) of a simulated hour, a twentieth of it rest between two blocks with targets.
+
+    The rest at the beginning is short, so that it does not flatter short sessions.
+    """
+    work_s, rest_s = round(0.475 * simulated_s), round(0.05 * simulated_s)
+    blocks = (
+        f"blocks=[{{kind='rest',duration_s=1}},{{kind='closed_loop',duration_s={work_s}}},"
+        f"{{kind='rest',duration_s={rest_s}}},{{kind='closed_loop'}}]"
+    )
+    given = load(protocol, [f"subject.neurons={model}", f"session.duration_s={simulated_s:g}", blocks, *overrides])
     began_s = time.process_time()
     run_trials(given)
     return (time.process_time() - began_s) * 3600.0 / simulated_s

@@ -17,28 +17,31 @@ from typing import Any
 import numpy as np
 
 from bmi_app.bench.learning import run_trials
+from bmi_app.learning import batched
 from bmi_app.record.formats import golub
 from bmi_app.rt import cells
 from bmi_app.rt.records import TaskState
+from bmi_app.subject import mind
 from bmi_app.subject.tool_model import CONSTANT_HZ
 from drivers import simulated
 from protocols.load import load
 from protocols.schema import Protocol
 
-# Without `batched`: the rest that it needs would measure the baselines of the decoder anew, and so change the map.
-LEARNERS = ("none", "regression", "lms", "gated", "reinforcement")
+LEARNERS = ("none", "regression", "lms", "batched", "gated", "reinforcement")
+# `batched` replays between parts of its session: a rest block would measure the decoder's baselines anew, and so change the map.
+_PART_MIN, _REPLAYS = 10.0, 1200  # as in a rest of a minute, a call every 50 ms
 EDGE_MIN = 5.0  # of the beginning and of the end of a session
 _TICK_MS = 45.0
 _TASK_TICKS = {"hold_ms": 4, "timeout_ms": 110, "inter_trial_ms": 8, "reward_ms": 7, "failed_ms": 7}
 _DIRECTIONS = 8
 _MM_PER_CM = 10.0
-_SPEED_CM_S, _GAIN_PER_S, _LAMBDA = (
-    34.0,
-    3.5,
-    0.01,
-)  # aimed speed: so that its progress with the intuitive map is the animal's
+_SPEED_CM_S = 34.0  # aimed speed: so that its progress with the intuitive map is the animal's
+_GAIN_PER_S, _LAMBDA = 3.5, 0.01
 _DISTANCE_CM, _RADIUS_CM, _NEAR_CM = 15.0, 3.0, 5.0  # the recording holds bins near the centre
 _REACTED_MS = 300.0
+# What a subject keeps over night: parts of its memory, and words of its head.
+_LASTING = ("weights", "inverse", "rule")
+_LASTING_WORDS = [mind.CONFIDENCE, mind.ERROR_SQUARE, mind.VELOCITY_SQUARE]
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,7 @@ def measure(file: Path, seeds: int, minutes: float, jobs: int, say: Callable[[st
         for learner in LEARNERS:
             say(f"{learner}, {seeds} sessions")
             learnt = list(
-                pool.map(
-                    lambda seed, name=learner: run(recording, Path(folder), "perturbed", name, seed, minutes), seeds_
-                )
+                pool.map(lambda seed, name=learner: learn(recording, Path(folder), name, seed, minutes), seeds_)
             )
             found = [_compare(recording, *pair, minutes) for pair in zip(known, learnt, strict=True)]
             rows.append({"subject": learner, **{key: float(np.mean([f[key] for f in found])) for key in found[0]}})
@@ -159,10 +160,59 @@ def _deg(toward: np.ndarray) -> np.ndarray:
     return np.asarray(np.degrees(np.arctan2(toward[:, 1], toward[:, 0])))
 
 
+def learn(recording: golub.GolubRecording, folder: Path, learner: str, seed: int, minutes: float) -> Bins:
+    """Let a learner use the perturbed map; `batched` sleeps after every ten minutes."""
+    if learner != "batched":
+        return run(recording, folder, "perturbed", learner, seed, minutes)
+    parts: list[Bins] = []
+    slept: dict[str, np.ndarray] = {}
+    for begin_min in np.arange(0.0, minutes, _PART_MIN):
+        awake: dict[str, np.ndarray] = {}
+        length_min = min(_PART_MIN, minutes - begin_min)
+        # Other random numbers in each part.
+        part_seed = seed + 1000 * len(parts)
+        part = run(recording, folder, "perturbed", learner, part_seed, length_min, slept, awake)
+        parts.append(Bins(part.counts, part.toward, part.time_min + begin_min))
+        slept = awake
+        _replay(slept)
+    return _joined(parts)
+
+
+def _replay(subject: dict[str, np.ndarray]) -> None:
+    """Let the subject `batched` replay as it would at rest, and renew its inverse."""
+    weights, none = subject["weights"], np.zeros((0, 2))
+    nothing_new = np.zeros((0, weights.shape[1]))
+    rate = float(subject["head"][mind.RATE])
+    for _ in range(_REPLAYS):
+        batched.LEARN(weights, subject["bias"], subject["mask"], subject["rule"], nothing_new, none, none, rate, 0.0)
+    subject["inverse"][:] = _inverse(weights[:, :-1])
+
+
+def _inverse(model: np.ndarray) -> np.ndarray:
+    found: np.ndarray = model.T @ np.linalg.inv(model @ model.T + _LAMBDA * np.eye(2))
+    return found
+
+
 def run(
-    recording: golub.GolubRecording, folder: Path, name: golub.MappingName, learner: str, seed: int, minutes: float
+    recording: golub.GolubRecording,
+    folder: Path,
+    name: golub.MappingName,
+    learner: str,
+    seed: int,
+    minutes: float,
+    known: dict[str, np.ndarray] | None = None,
+    in_the_end: dict[str, np.ndarray] | None = None,
 ) -> Bins:
-    """Let a learner that knows the intuitive map use one of the two, `NAME.npz` in the folder."""
+    """Let a learner use one of the two maps, `NAME.npz` in the folder; return its bins.
+
+    Parameters
+    ----------
+    known
+        What the subject has in mind at first, by name; none: the intuitive map.
+    in_the_end
+        Filled with what it then has in mind.
+    """
+    drivers: list[simulated.Driver] = []
     taken: list[Bins] = []
     tail = 0
 
@@ -180,8 +230,23 @@ def run(
         tail = head
 
     protocol = _protocol(recording, folder / f"{name}.npz", name, learner, seed, minutes)
-    run_trials(protocol, watch, lambda driver: _teach_intuitive(driver, recording))
-    return Bins(*(np.concatenate([getattr(bins, of) for bins in taken]) for of in ("counts", "toward", "time_min")))
+
+    def prepare(driver: simulated.Driver) -> None:
+        drivers.append(driver)
+        _teach_intuitive(driver, recording)
+        if known:
+            for part in _LASTING:
+                driver.subject[part][:] = known[part]
+            driver.subject["head"][_LASTING_WORDS] = known["head"][_LASTING_WORDS]
+
+    run_trials(protocol, watch, prepare)
+    if in_the_end is not None:
+        in_the_end.update({part: values.copy() for part, values in drivers[0].subject.items()})
+    return _joined(taken)
+
+
+def _joined(parts: list[Bins]) -> Bins:
+    return Bins(*(np.concatenate([getattr(bins, of) for bins in parts]) for of in ("counts", "toward", "time_min")))
 
 
 def _protocol(
@@ -230,7 +295,7 @@ def _teach_intuitive(driver: simulated.Driver, recording: golub.GolubRecording) 
         subject["weights"][:, :-1] = model
         offset = mapping.M2 @ (subject["baseline_hz"] * dt_s) + mapping.m0
         subject["weights"][:, -1] = steady @ offset / CONSTANT_HZ
-        subject["inverse"][:] = model.T @ np.linalg.inv(model @ model.T + _LAMBDA * np.eye(2))
+        subject["inverse"][:] = _inverse(model)
     else:  # reinforcement: it knows what to fire, not what that does
         subject["weights"][:] = _SPEED_CM_S * np.linalg.pinv(model)
         subject["inverse"][:] = np.linalg.pinv(model)
