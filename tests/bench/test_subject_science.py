@@ -93,6 +93,17 @@ def test_a_simulated_subject_with_the_animals_maps_loses_and_regains_progress(re
     assert after > 1.5 * before
 
 
+def test_the_batched_learner_learns_the_animals_map_when_it_sleeps(real_data: Path, tmp_path: Path) -> None:
+    real = recording(real_data)
+    mapping = real.mappings["perturbed"]
+    np.savez(tmp_path / "perturbed.npz", M1=mapping.M1, M2=mapping.M2 / 10, m0=mapping.m0 / 10)
+    bins = yardstick.learn(real, tmp_path, "batched", 1, 15.0)
+    assert bins.time_min.max() == pytest.approx(15.0, abs=0.1)
+    awake, slept = bins.between(0.0, 10.0), bins.between(10.0, 15.0)
+    before, after = (yardstick.progress_mm_s(mapping, part.counts, part.toward) for part in (awake, slept))
+    assert after > 1.5 * before
+
+
 def test_the_decoder_learns_by_the_rule_and_at_the_rate_that_is_asked_for() -> None:
     for rule in coadaptation.RULES:
         protocol = load(
@@ -131,12 +142,16 @@ REPORTS = {
         "sizes": [
             {"distance_cm": d, "radius_cm": r, "time_s": d / r, "error_s": 0.1, "success": 1.0, "trials": 9}
             for d in (3.0, 5.0)
-            for r in (1.0, 2.0)
+            for r in (0.8, 1.0, 2.0)
         ],
+        "left_out_cm": 0.8,
         "delays": [{"added_ms": ms, "time_s": 1.0, "error_s": 0.1, "success": 1.0} for ms in (0.0, 100.0)],
-        "fits": {
-            law: {"coefficients": [0.1, 0.2], "predicted_s": [1, 2, 3, 4], "r_squared": 0.9, "left_out_s": 0.1}
-            for law in ("fitts", "willett")
+        **{
+            fits: {
+                law: {"coefficients": [0.1, 0.2], "predicted_s": [1, 2, 3, 4], "r_squared": 0.9, "left_out_s": 0.1}
+                for law in ("fitts", "willett")
+            }
+            for fits in ("fits", "fits_of_all")
         },
     },
     "yardstick": {

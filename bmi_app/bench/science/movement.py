@@ -53,11 +53,14 @@ def measure(minutes: float, jobs: int, say: Callable[[str], object]) -> dict[str
         delayed = list(pool.map(lambda added: run(_DISTANCE_CM, _RADIUS_CM, added, minutes), ADDED_MS))
     distance, radius = np.array(sizes).T
     time_s = np.array([found["time_s"] for found in sized])
+    larger = radius > min(RADII_CM)  # the least targets take longer than any of the laws says
     return {
         "minutes": minutes,
         "sizes": [{"distance_cm": d, "radius_cm": r, **found} for (d, r), found in zip(sizes, sized, strict=True)],
         "delays": [{"added_ms": added, **found} for added, found in zip(ADDED_MS, delayed, strict=True)],
-        "fits": {name: fit(time_s, *terms) for name, terms in laws(distance, radius).items()},
+        "fits": {name: fit(time_s[larger], *terms) for name, terms in laws(distance[larger], radius[larger]).items()},
+        "fits_of_all": {name: fit(time_s, *terms) for name, terms in laws(distance, radius).items()},
+        "left_out_cm": min(RADII_CM),
     }
 
 

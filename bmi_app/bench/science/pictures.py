@@ -82,7 +82,8 @@ def coadaptation(report: dict[str, Any], path: Path) -> None:
 def movement(report: dict[str, Any], path: Path) -> None:
     """Draw the report of `movement.measure`: each law's prediction against what was measured, and the delays."""
     figure, axes = new(3, 13.0, 4.2)
-    radius, time_s = (np.array([size[key] for size in report["sizes"]]) for key in ("radius_cm", "time_s"))
+    sizes = [size for size in report["sizes"] if size["radius_cm"] > report["left_out_cm"]]
+    radius, time_s = (np.array([size[key] for size in sizes]) for key in ("radius_cm", "time_s"))
     titles = {"fitts": "Fitts: a + b log2(D/W + 1)", "willett": "Willett: a + b D + c R^-2"}
     for one, (name, title) in zip(axes[:2], titles.items(), strict=True):
         predicted = np.array(report["fits"][name]["predicted_s"])

@@ -74,13 +74,17 @@ def movement(report: dict[str, Any]) -> None:
         row = sorted((s for s in report["sizes"] if s["distance_cm"] == distance), key=lambda size: size["radius_cm"])
         table.add_row(f"{distance:g}", *(f"{size['time_s']:.2f} ({size['error_s']:.2f})" for size in row))
     console.print(table)
-    laws = _table("Which law fits")
-    for head in ("law", "coefficients", "R squared", "error of what is left out (s)"):
-        laws.add_column(head, justify="left" if head == "law" else "right")
-    for name, law in report["fits"].items():
-        numbers = ", ".join(f"{value:.3f}" for value in law["coefficients"])
-        laws.add_row(name, numbers, f"{law['r_squared']:.3f}", f"{law['left_out_s']:.3f}")
-    console.print(laws)
+    for title, key in (
+        (f"Which law fits, without R = {report['left_out_cm']:g} cm", "fits"),
+        ("Which law fits, all sizes", "fits_of_all"),
+    ):
+        laws = _table(title)
+        for head in ("law", "coefficients", "R squared", "error of what is left out (s)"):
+            laws.add_column(head, justify="left" if head == "law" else "right")
+        for name, law in report[key].items():
+            numbers = ", ".join(f"{value:.3f}" for value in law["coefficients"])
+            laws.add_row(name, numbers, f"{law['r_squared']:.3f}", f"{law['left_out_s']:.3f}")
+        console.print(laws)
     delays = _table("What added delay costs")
     for head in ("added delay (ms)", "time to target (s)", "success"):
         delays.add_column(head, justify="right")
