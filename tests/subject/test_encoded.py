@@ -86,9 +86,13 @@ def test_it_explores_beside_what_it_encodes() -> None:
     assert added.std() == pytest.approx(3.0, rel=0.3)
 
 
-@pytest.mark.parametrize(("kind", "success"), [("cosine", 0.8), ("magnitude", 0.8), ("todorov", 0.0)])
-def test_a_decoder_that_is_fitted_to_it_lets_it_reach_the_targets(kind: str, success: float, tmp_path: Path) -> None:
-    # Not with `todorov`, of which a readout of velocity takes the springs' pull for a wish to move.
+@pytest.mark.parametrize(
+    ("kind", "least", "most"), [("cosine", 0.8, 1.0), ("magnitude", 0.8, 1.0), ("todorov", 0.0, 0.5)]
+)
+def test_a_decoder_that_is_fitted_to_it_lets_it_reach_the_targets(
+    kind: str, least: float, most: float, tmp_path: Path
+) -> None:
+    # Hardly with `todorov`, of which a readout of velocity takes the springs' pull for a wish to move.
     request = {
         "protocol": "calibrate",
         "overrides": [
@@ -107,6 +111,6 @@ def test_a_decoder_that_is_fitted_to_it_lets_it_reach_the_targets(kind: str, suc
     outcomes = frames["outcome"][(frames["block"] == 3) & (frames["outcome"] != Outcome.NONE)]
     judged = outcomes[outcomes != Outcome.BLOCK_ENDED]
     assert len(judged) > 10
-    assert (judged == Outcome.SUCCESS).mean() >= success
+    assert least <= (judged == Outcome.SUCCESS).mean() <= most
     assert len(recording.subject) > 20
     assert verify(folder).is_exact
