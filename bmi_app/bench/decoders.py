@@ -22,7 +22,7 @@ _N_ROWS = 128
 _ROUNDS = 15
 _ROUND_S = 0.02  # about as long does a round take
 _QUADRATIC_SAMPLES = 3
-_VARIANTS = {"kalman, steady": ("kalman", {"gain": "steady"})}  # beside each decoder at its default settings
+VARIANTS = {"kalman, steady": ("kalman", {"gain": "steady"})}  # beside each decoder at its default settings
 
 
 @kernel(void(DECODE, f8_2, f8_1, f8_1, f8_2, f8_1, f8))
@@ -50,7 +50,7 @@ def measure(units: Sequence[int], say: Callable[[str], object]) -> dict[str, Any
         `decode_us` and `learn_us`: plugin -> units -> `kernel` and `numpy` (us, medians over rounds), and their `ratio`.
     """
     report: dict[str, Any] = {"machine": machine.describe(), "load_before": machine.load_average()}
-    decoders = [*plugins.names("decoders"), *_VARIANTS]
+    decoders = [*plugins.names("decoders"), *VARIANTS]
     report["decode_us"] = {name: _each(_decoder, name, units, say) for name in decoders}
     rules = [name for name in plugins.names("learning") if not getattr(plugins.load("learning", name), "STAGED", False)]
     report["learn_us"] = {name: _each(_rule, name, units, say) for name in rules}
@@ -69,7 +69,7 @@ def _each(
 
 
 def _decoder(name: str, n_units: int) -> dict[str, float | None]:
-    kind, given = _VARIANTS.get(name, (name, {}))
+    kind, given = VARIANTS.get(name, (name, {}))
     module = plugins.load("decoders", kind)
     features, velocity = _firing(n_units)
     settings = module.Settings(**given)
@@ -104,7 +104,13 @@ def _rule(name: str, n_units: int) -> dict[str, float | None]:
     plain = plain_numpy.RULES.get(name)
     if plain is None:
         return _pair(kernel_us, None)
-    return _pair(kernel_us, _median_us(_often(plain(np.ones((_N_AXES, n_units)), intent[0].copy(), rate), features)))
+    step = plain(np.ones((n_rows, n_units)), rate)
+
+    def teach(times: float) -> None:
+        for i in range(int(times)):
+            step(features[i % len(features)], intent[i % len(intent)])
+
+    return _pair(kernel_us, _median_us(teach))
 
 
 def _firing(n_units: int) -> tuple[np.ndarray, np.ndarray]:

@@ -126,15 +126,16 @@ def closed_loop(report: dict[str, Any]) -> None:
         figures = (_spread(case["success"]), *(_mean(case[key]) for key in ("time_s", "bits_s", "per_min")))
         table.add_row(case["decoder"], case["start"], case["rule"], *figures)
     console.print(table)
-    if report["refit_ratio"]:
+    for features, ratios in report["refit_ratio"].items():
+        if ratios:
+            console.print(
+                f"Time to target, refit_kalman / kalman, {features}: {_spread(ratios)} (Gilja 2012: about 0.5)"
+            )
+    for way, found in report["smoothbatch"].items():
+        reached = [minutes for minutes in found["minutes"] if minutes is not None]
         console.print(
-            f"Time to target, refit_kalman / kalman: {_spread(report['refit_ratio'])} (Gilja 2012: about 0.5)"
-        )
-    if report["smoothbatch"]["minutes"]:
-        reached = [minutes for minutes in report["smoothbatch"]["minutes"] if minutes is not None]
-        console.print(
-            f"SmoothBatch, from {_mean(report['smoothbatch']['at_first'])} successes in the first minute to 8 within a minute: "
-            f"{_spread(reached)} min, in {len(reached)} of {report['seeds']} seeds (Orsborn 2012: 13.1 +- 5.5 min)"
+            f"SmoothBatch {way}, from {_mean(found['at_first'])} successes in the first minute to 8 within a minute: "
+            f"{_spread(reached)} min, in {len(reached)} of {len(found['minutes'])} seeds (Orsborn 2012: 13.1 +- 5.5 min)"
         )
 
 
