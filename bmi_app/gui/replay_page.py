@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
+import numpy as np
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QHideEvent
+from PyQt6.QtGui import QHideEvent, QResizeEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -38,6 +39,7 @@ _TRAIL_S = 0.7  # of frames shown at a jump, so that the trail is there
 _PLOT_S = 0.1  # how often the velocity is drawn: a view of ten seconds moves slowly
 _STEP_S = 1.0
 _SAID_PX = 270
+_AROUND_HEADING_PX = 70  # margins and spacing of its row
 
 
 class ReplayPage(QWidget):
@@ -55,7 +57,8 @@ class ReplayPage(QWidget):
         self._last_s = 0.0
         self._plotted_s = 0.0
         self._verifier = Verifier(computes, self)
-        self.heading, self.verdict = QLabel("Open a session to play it back."), QLabel()
+        self._told = "Open a session to play it back."
+        self.heading, self.verdict = QLabel(self._told), QLabel()
         self.clock, self.moment = QLabel("00:00"), QLabel()
         self.open_folder, self.verify = QPushButton("Open session…"), QPushButton("&Verify")
         self.verify.setToolTip("Recompute every tick and compare it bit for bit")
@@ -81,11 +84,29 @@ class ReplayPage(QWidget):
     def open(self, folder: Path) -> None:
         """Read a session off the window's thread, and show it from its start."""
         self._stop()
-        self.heading.setText(f"Reading {folder.name}…")
+        self._say(f"Reading {folder.name}…")
         self._reads.submit(
             lambda: read_session(folder),
             self._show,
-            lambda error: self.heading.setText(f"✕ {folder.name} cannot be read: {error}"),
+            lambda error: self._say(f"✕ {folder.name} cannot be read: {error}"),
+        )
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Cut the heading to the room that there is."""
+        super().resizeEvent(event)
+        self._show_heading()
+
+    def _say(self, text: str) -> None:
+        self._told = text
+        self.heading.setToolTip(text)
+        self._show_heading()
+
+    def _show_heading(self) -> None:
+        """Show that it is cut where it gives way to the verdict: the tooltip has it whole."""
+        others = (self.open_folder, self.verdict, self.verify, self.panels_button)
+        room_px = self.width() - sum(each.sizeHint().width() for each in others) - _AROUND_HEADING_PX
+        self.heading.setText(
+            self.heading.fontMetrics().elidedText(self._told, Qt.TextElideMode.ElideRight, max(room_px, 0))
         )
 
     def seek(self, time_s: float) -> None:
@@ -119,14 +140,18 @@ class ReplayPage(QWidget):
     def _show(self, session: RecordedSession) -> None:
         self.keep_layout()
         self.session, self.playback = session, Playback(session)
-        self.heading.setText(f"{session.folder.name}: {len(session.outcomes)} trials, {len(session.rewards_s)} rewards")
-        self.heading.setToolTip(f"{session.folder}, {len(session.frames):,} ticks")
+        counted = f"{_counted(len(session.outcomes), 'trial')}, {_counted(len(session.rewards_s), 'reward')}"
+        self._told = f"{session.folder.name}: {counted}"
+        self.heading.setToolTip(f"{session.folder}\n{counted}, {len(session.frames):,} ticks")
+        self._show_heading()
         self.verdict.setText("")
         self._set_stage(session, self.playback)
         self.timeline.show_session(session)
         self.what_if.show_session(session)
         self._offer(True)
-        self.seek(0.0)
+        # Before the first trial there may be minutes of rest, in which nothing moves.
+        first = session.frames["trial"] >= 0
+        self.seek(int(np.argmax(first)) * session.dt_s if first.any() else 0.0)
 
     def _set_stage(self, session: RecordedSession, playback: Playback) -> None:
         """Put a task view and panels for this session where those of the last one were."""
@@ -227,6 +252,7 @@ class ReplayPage(QWidget):
     def _tell(self, folder: Path, text: str, is_done: bool, _: bool) -> None:
         if self.session is not None and folder == self.session.folder:
             self.verdict.setText(text)
+            self._show_heading()
             self.verify.setEnabled(is_done)
 
     def _choose(self) -> None:
@@ -293,3 +319,7 @@ class ReplayPage(QWidget):
         column.addLayout(top)
         column.addLayout(self._room, 1)
         column.addLayout(bottom)
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"

@@ -107,7 +107,10 @@ class WhatIfPanel(QWidget):
             return
         folder: Path = session.folder
         overrides, moved = self._overrides(), dict(self.mapping.moved)
-        changes = [*overrides, *([f"unit {self.mapping.in_words()}"] if moved else [])]
+        changes = [
+            *(_in_words(override) for override in overrides),
+            *([f"unit {self.mapping.in_words()}"] if moved else []),
+        ]
         self.compute.setEnabled(False)
         self.score.setText("Recomputing…")
 
@@ -125,10 +128,11 @@ class WhatIfPanel(QWidget):
             return
         self._changed = found.frames
         before, after = found.recorded, found.changed
+        updates = f"{found.weight_updates:,} update{'' if found.weight_updates == 1 else 's'}"
         self.score.setText(
-            f"Orange, and dashed in the workspace: with {', '.join(changes) or 'nothing changed'}. Error {before['rmse_cm_s']:.2f} → "
-            f"{after['rmse_cm_s']:.2f} cm/s, angle {before['angle_deg']:.0f}° → {after['angle_deg']:.0f}°, "
-            f"{found.weight_updates:,} updates. The subject's spikes do not react to the change."
+            f"Orange, and dashed in the workspace: with {', '.join(changes) or 'nothing changed'}. Error of the velocity "
+            f"{before['rmse_cm_s']:.2f} → {after['rmse_cm_s']:.2f} cm/s, of its direction {before['angle_deg']:.0f}° → "
+            f"{after['angle_deg']:.0f}°; {updates}. The subject's spikes do not react to the change."
         )
         self.compute.setEnabled(True)
         self.show_frame(self._at)
@@ -192,3 +196,11 @@ class WhatIfPanel(QWidget):
             grid.addWidget(plot, row, 0, 1, _COLUMNS)
             grid.setRowStretch(row, 1)
         grid.addWidget(self.score, 5, 0, 1, _COLUMNS)
+
+
+def _in_words(override: str) -> str:
+    """Say what a key of the protocol is set to, in the words of the panel's fields."""
+    key, _, value = (part.strip() for part in override.partition("="))
+    if key == "learning.when":
+        return "learning off" if value == "off" else f"learning at each {value}"
+    return {"learning.rule": f"the rule {value}", "learning.rate": f"the rate {value}"}.get(key, f"{key} {value}")

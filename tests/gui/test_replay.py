@@ -18,6 +18,7 @@ from bmi_app.rt.records import EVENT, EventKind, TaskState
 from bmi_app.session import replay
 from bmi_app.session.build import BuildError
 from bmi_app.session.run_fast import run_fast
+from tests.gui.layout_faults import layout_faults
 
 
 def record(root: Path, *overrides: str) -> Path:
@@ -57,7 +58,10 @@ def page(qtbot: Any, folder: Path) -> Iterator[Callable[[], ReplayPage]]:
 
 def test_a_session_is_played_sought_and_paused(page: Any, qtbot: Any, keep_picture: Any) -> None:
     shown = page()
-    assert shown.clock.text() == "00:00 of 02:00"
+    assert shown.clock.text() == "00:05 of 02:00"  # at the first trial, after the rest
+    assert shown.session.frames["trial"][shown.playback.at - 1 : shown.playback.at + 1].tolist() == [-1, 0]
+    n_trials = len(shown.session.outcomes)
+    assert shown.heading.text().startswith(f"{shown.session.folder.name}: {n_trials} trials, ")
     shown.speed.setCurrentIndex(shown.speed.findText("× 20"))
     qtbot.mouseClick(shown.play, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: shown.time_s > 8)
@@ -84,7 +88,7 @@ def test_what_if_and_verify(page: Any, qtbot: Any, keep_picture: Any) -> None:
     panel.when.setCurrentIndex(panel.when.findData("off"))
     qtbot.mouseClick(panel.compute, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(panel.compute.isEnabled, timeout=60_000)
-    assert "with learning.rule=lms, learning.when=off" in panel.score.text()
+    assert "with the rule lms, learning off. Error of the velocity " in panel.score.text()
     assert "0 updates" in panel.score.text()
     shown.seek(90.0)
     (_, recorded), (_, changed) = panel._recorded[0].getData(), panel._what_if[0].getData()
@@ -94,6 +98,13 @@ def test_what_if_and_verify(page: Any, qtbot: Any, keep_picture: Any) -> None:
     qtbot.waitUntil(shown.verify.isEnabled, timeout=60_000)
     assert shown.verdict.text().startswith("✔ Bit-exact: all 12,000 ticks")
     keep_picture(shown, "replay_what_if")
+    assert layout_faults(shown) == []
+    for width_px, is_cut in ((1280, False), (1000, True)):
+        shown.resize(width_px, 690)
+        QApplication.processEvents()
+        assert shown.heading.text().endswith("…") == is_cut  # cut, and seen to be
+        assert shown.heading.fontMetrics().horizontalAdvance(shown.heading.text()) <= shown.heading.width()
+    assert f"{len(shown.session.outcomes)} trials, " in shown.heading.toolTip()  # whole
 
 
 def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, keep_picture: Any) -> None:
@@ -124,6 +135,9 @@ def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, ke
     assert panels.trials.ended == []
     assert panels.table.model.rowCount() == 0
     assert panels.learning.updates.topLevelItemCount() == 1
+    shown.docks.docks["Decoder"].raise_()
+    QApplication.processEvents()
+    assert all(bar.image.any() for bar in panels.decoder.bars)  # the weights of the start
     shown.docks.docks["Spikes"].raise_()
     QApplication.processEvents()
     assert not panels.raster._spike_image.image[:, :-1].any()
@@ -256,7 +270,7 @@ def test_a_second_session_takes_the_place_of_the_first(page: Any, qtbot: Any, se
     qtbot.waitUntil(lambda: shown.session is not first, timeout=10_000)
     assert len(shown.playback.unit_population) == 40
     assert shown.what_if.isVisible()
-    assert shown.clock.text() == "00:00 of 00:20"
+    assert shown.clock.text() == "00:05 of 00:20"
 
 
 def test_timing_is_that_of_the_recording(folder: Path) -> None:
