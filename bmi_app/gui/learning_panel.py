@@ -12,8 +12,8 @@ from PyQt6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QPushButton,
-    QSlider,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import (
 
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.number_field import NumberField
+from bmi_app.gui.percent_slider import PercentSlider
 from bmi_app.gui.session_source import SessionSource
 from bmi_app.gui.theme import Theme, theme_of
 from bmi_app.gui.weight_changes import WeightChange
@@ -48,12 +49,10 @@ class LearningPanel(QWidget):
         self._source = source
         self._listed = 0
         self._takes_commands = True
-        self.learning = QCheckBox("the decoder adapts")
-        self.learning.setToolTip("Off: the weights are frozen")
+        self.learning = QCheckBox("adapts (off: frozen)")
+        self.learning.setToolTip("Off: the decoder is frozen, its weights stay as they are")
         self.rate = _number()
-        self.assist = QSlider(Qt.Orientation.Horizontal)
-        self.assist.setRange(0, 100)
-        self.assist.setTracking(False)  # one command when it is let go, not one a pixel
+        self.assist, self.percent = PercentSlider(), QLabel("0 %")
         self.assist.setAccessibleName("assist")
         self.follow = QCheckBox("as the block says")
         self.gains = {letter: _number() for letter, _ in source.protocol.axes.items()}
@@ -73,6 +72,9 @@ class LearningPanel(QWidget):
             "Put the weights back to what they were before the chosen update: it and all after it are undone"
         )
         self.undo.setEnabled(False)
+        self.hint = QLabel()
+        self.hint.setMinimumWidth(1)
+        self.hint.setToolTip("Rows stay where they are while the mouse is over them")
         self.fit = QPushButton("Fit now")
         self.fit.setToolTip("Fit the decoder to the samples that are kept (learning.history_s), and go on with it")
         self.save, self.load = QPushButton("Save…"), QPushButton("Load…")
@@ -81,10 +83,14 @@ class LearningPanel(QWidget):
         self.dialog: QFileDialog | None = None
         self._arrange()
         self._connect()
-        if source.protocol.learning.when == "off":
-            for knob in (self.learning, self.rate):
-                knob.setEnabled(False)
-                knob.setToolTip('The protocol has learning.when = "off"')
+        self.why_off = QLabel("Off in this protocol: in the editor, Learning, choose When.")
+        self.why_off.setWordWrap(True)
+        self._form.insertRow(1, self.why_off)
+        can_learn = source.protocol.learning.when != "off"
+        self._form.setRowVisible(self.why_off, not can_learn)
+        for knob in (self.learning, self.rate):
+            knob.setEnabled(can_learn)
+        self._offer_undo()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Leave out what there is no room for: it stands in the tooltip of the row."""
@@ -110,18 +116,46 @@ class LearningPanel(QWidget):
             percent = round(100 * model.assist)
             self._show(self.assist, self.assist.value, self.assist.setValue, percent)
             self.assist.setToolTip(f"{percent} % of the velocity comes from the computer")
+            self.percent.setText(f"{percent} %")
         values = [(self.rate, model.learning_rate)]
         values += list(zip(self.gains.values(), model.gain.tolist(), strict=True))
         for knob, value in values:
             if not knob.hasFocus():  # else it would be taken out of the operator's hand
                 self._show(knob, knob.value, knob.setValue, value)
+        self._list_changes()
+
+    def _list_changes(self) -> None:
+        """List new changes, but under the mouse: a row that moves away from it lets another be clicked."""
         changes = self._source.changes.listed
+        n_waiting = len(changes) - self._listed
+        if self.updates.underMouse() and self.updates.topLevelItemCount():
+            if n_waiting:
+                self.hint.setText(f"{n_waiting} newer, listed later")
+            return
         fresh = changes[max(self._listed, len(changes) - _LISTED) :]
         self._listed = len(changes)
         if fresh:
             self._add([_row(change, theme_of(self.palette())) for change in reversed(fresh)])
+            for change in fresh:
+                self._fade_undone(change)
+            self._offer_undo()
         while self.updates.topLevelItemCount() > _LISTED:
             self.updates.takeTopLevelItem(self.updates.topLevelItemCount() - 1)
+
+    def _fade_undone(self, change: WeightChange) -> None:
+        """Make the rows faint that a later change has undone."""
+        if change.back_to_tick is None:
+            return
+        faint = theme_of(self.palette()).muted
+        for at in range(self.updates.topLevelItemCount()):
+            row = self.updates.topLevelItem(at)
+            assert row is not None
+            if change.back_to_tick < row.data(0, _TICK) < change.tick:
+                for column in range(row.columnCount()):
+                    font = row.font(column)
+                    font.setStrikeOut(True)
+                    row.setFont(column, font)
+                    row.setForeground(column, faint)
 
     def _add(self, rows: list[QTreeWidgetItem]) -> None:
         """Put the newest on top, and leave the rows that are read where they are."""
@@ -135,18 +169,20 @@ class LearningPanel(QWidget):
     def offer_no_commands(self) -> None:
         """Show only; the list of updates can still be read."""
         self._takes_commands = False
+        self.hint.clear()
         for knob in (self.learning, self.rate, self.assist, self.follow, *self.gains.values()):
             knob.setEnabled(False)
         for button in (self.undo, self.fit, self.save, self.load):
             button.setEnabled(False)
 
     def _offer_undo(self) -> None:
-        self.undo.setEnabled(self._takes_commands and self.updates.currentItem() is not None)
+        is_chosen = bool(self.updates.selectedItems())
+        self.undo.setEnabled(self._takes_commands and is_chosen)
+        self.hint.setText("" if is_chosen or not self._takes_commands else "choose an update above")
 
     def ask_to_undo(self) -> None:
         """Ask for the weights from before the chosen update."""
-        chosen = self.updates.currentItem()
-        if chosen is not None:
+        for chosen in self.updates.selectedItems():
             self.command_asked.emit({"do": "undo", "to_tick": chosen.data(0, _TICK)})
 
     def ask_for_file(self, command: str) -> None:
@@ -185,6 +221,7 @@ class LearningPanel(QWidget):
     def _connect(self) -> None:
         self.learning.toggled.connect(lambda on: self._ask("learning", on=on))
         self.rate.valueChanged.connect(lambda value: self._ask("learning_rate", value=value))
+        self.assist.sliderMoved.connect(lambda percent: self.percent.setText(f"{percent} %"))
         self.assist.valueChanged.connect(lambda percent: self._ask("assist", value=percent / 100))
         self.follow.toggled.connect(self._follow)
         for letter, knob in self.gains.items():
@@ -196,11 +233,16 @@ class LearningPanel(QWidget):
         self.load.clicked.connect(lambda: self.ask_for_file("load_weights"))
 
     def _arrange(self) -> None:
-        form = QFormLayout()
+        form = self._form = QFormLayout()
         form.setVerticalSpacing(5)
         form.addRow("Learning", self.learning)
         form.addRow("Rate", self.rate)
-        form.addRow("Assist", self.assist)
+        assist = QHBoxLayout()
+        assist.addWidget(self.assist, 1)
+        self.percent.setMinimumWidth(self.percent.fontMetrics().horizontalAdvance("100 %"))
+        self.percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        assist.addWidget(self.percent)
+        form.addRow("Assist", assist)
         form.addRow("", self.follow)
         gains = QHBoxLayout()
         for knob in self.gains.values():
@@ -217,6 +259,7 @@ class LearningPanel(QWidget):
         listed = QVBoxLayout()
         listed.addWidget(self.updates, 1)
         listed.addWidget(self.undo)
+        listed.addWidget(self.hint)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.addLayout(knobs, 2)
@@ -245,7 +288,7 @@ def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
         errors = ""
     row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size, errors])
     row.setData(0, _TICK, change.tick)
-    told = [f"tick {change.tick:,}"]
+    told = [f"tick {change.tick:,}: {change.cause.replace('↶', 'back to')}"]
     told += [verdict_words(change.verdict)] if change.verdict >= 0 else []
     told += [f"error {errors} cm/s"] if errors else []
     for column in range(row.columnCount()):

@@ -20,9 +20,9 @@ class LogPanel(QPlainTextEdit):
         self._last = ""
         self._repeats = 1
 
-    def say(self, text: str) -> None:
-        """Append a line, with the time of day."""
-        stamped = f"{time.strftime('%H:%M:%S')}  {text}"
+    def say(self, text: str, time_s: float | None = None) -> None:
+        """Append a line with the time of day: of `time_s`, in seconds since the epoch, or of now."""
+        stamped = f"{time.strftime('%H:%M:%S', time.localtime(time_s))}  {text}"
         if text != self._last:
             self._last, self._repeats = text, 1
             self.appendPlainText(stamped)

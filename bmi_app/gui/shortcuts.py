@@ -18,7 +18,7 @@ SHORTCUTS = {
     "K": "skip this trial",
     "B": "go to the next block",
     "N": "write a note",
-    "L": "learning on or off",
+    "L": "learning on or off (frozen)",
     "X": "move the selected unit to the population of the x axis",
     "Y": "move the selected unit to the population of the y axis",
     "C": "move the selected unit to control",

@@ -47,6 +47,8 @@ class WeightChange:
         Root mean square of readout - intention on what was taught, before the update and after; NaN where not known.
     verdict : int
         UpdateVerdict, or -1 where the audit has nothing of it.
+    back_to_tick : int or None
+        Of an adoption that brought back weights which had stood before: of the last change before it with these weights.
     """
 
     tick: int
@@ -57,6 +59,7 @@ class WeightChange:
     error_before_cm_s: float = math.nan
     error_after_cm_s: float = math.nan
     verdict: int = -1
+    back_to_tick: int | None = None
 
 
 class WeightChanges:
@@ -70,7 +73,10 @@ class WeightChanges:
         self._n_weights = n_weights
         self._weights: np.ndarray | None = None
         self._rewarded: set[int] = set()  # ticks
-        self._waiting: list[tuple[np.void, float]] = []  # weights whose row of the audit is still to be written
+        self._stood: dict[int, int] = {}  # the tick of the last change after which weights of a hash stood
+        self._waiting: list[
+            tuple[np.void, float, int | None]
+        ] = []  # weights whose row of the audit is still to be written
         self.listed: list[WeightChange] = []
 
     def take(self, fresh: Fresh) -> int:
@@ -84,15 +90,15 @@ class WeightChanges:
             weights = row[: self._n_weights]
             norm = 0.0 if self._weights is None else float(np.linalg.norm(weights - self._weights))
             self._weights = weights
-            found.append((entry.copy(), norm))
+            found.append((entry.copy(), norm, self._back_to(entry, weights)))
         changes = []
-        for at, (entry, norm) in enumerate(found):
+        for at, (entry, norm, back_to_tick) in enumerate(found):
             cause = UpdateCause(int(entry["cause"]))
             update = updates.pop((int(entry["tick"]), int(cause)), None)
             if update is None and at >= n_old and cause in _AUDITED:
-                self._waiting.append((entry, norm))
+                self._waiting.append((entry, norm, back_to_tick))
             elif cause != UpdateCause.STOP:
-                changes.append(self._change(entry, cause, norm, update))
+                changes.append(self._change(entry, cause, norm, update, back_to_tick))
         changes += [  # of which nothing came
             self._change(update, UpdateCause(int(update["cause"])), float(update["norm"]), update)
             for update in updates.values()
@@ -100,12 +106,30 @@ class WeightChanges:
         self.listed += sorted(changes, key=lambda change: change.tick)
         return len(changes)
 
-    def _change(self, entry: np.void, cause: UpdateCause, norm: float, update: np.void | None) -> WeightChange:
+    def _back_to(self, entry: np.void, weights: np.ndarray) -> int | None:
+        """Return when the weights of an adoption had stood last; None where they are new, or nothing was undone."""
+        key, tick = hash(weights.tobytes()), int(entry["tick"])
+        stood, self._stood[key] = self._stood.get(key), tick
+        return stood if entry["cause"] == UpdateCause.ADOPTED else None
+
+    def _change(
+        self, entry: np.void, cause: UpdateCause, norm: float, update: np.void | None, back_to_tick: int | None = None
+    ) -> WeightChange:
         tick, name = int(entry["tick"]), _CAUSES[cause]
+        if back_to_tick is not None:
+            first = next(
+                (change for change in self.listed if change.tick > back_to_tick and not change.is_rejected), None
+            )
+            name = f"↶ before {_place(first)}" if first is not None else name
         if cause == UpdateCause.TICK and tick in self._rewarded:
             name = "reward"
         if update is None:
-            return WeightChange(tick, int(entry["trial"]), name, norm)
+            return WeightChange(tick, int(entry["trial"]), name, norm, back_to_tick=back_to_tick)
         verdict = int(update["verdict"])
         errors = float(update["error_before"]), float(update["error_after"])
-        return WeightChange(tick, int(entry["trial"]), name, norm, verdict in _REFUSALS, *errors, verdict)
+        is_rejected = verdict in _REFUSALS
+        return WeightChange(tick, int(entry["trial"]), name, norm, is_rejected, *errors, verdict, back_to_tick)
+
+
+def _place(change: WeightChange) -> str:
+    return f"trial {change.trial + 1}" if change.trial >= 0 else f"tick {change.tick:,}"

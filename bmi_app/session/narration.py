@@ -1,5 +1,6 @@
 """Tell in lines what a session's rings say: commands of every view, and the events an operator must know of."""
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,7 @@ from bmi_app.record.audit import verdict_words
 from bmi_app.rt import cells
 from bmi_app.rt.records import CommandKind, EventKind, StopReason, UpdateCause
 from bmi_app.session.attach import Attachment
+from bmi_app.session.observe import local_clock
 
 _TICK_REFUSALS_S = 5.0  # a rule that acts in each tick may be refused in each
 _ADOPTED = {
@@ -29,16 +31,31 @@ class Narrator:
     def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
         self._tick_s = float(attachment.arrays["config"][0]["tick_s"])
+        self._clock = local_clock()
         self._populations = list(attachment.protocol.population_indices())
         self._axes = [letter for letter, _ in attachment.protocol.axes.items()]
         self._commands_tail = 0
         self._events_tail = self._words_tail = 0
         self._refusal_told_tick = -(10**9)
 
-    def fresh_lines(self) -> list[str]:
-        """Return a line for each command and event since the last call, in the order of their ticks."""
+    def fresh(self) -> list[tuple[float, str]]:
+        """Return a line for each command and event since the last call, in the order of their ticks.
+
+        Before each stands when its tick ended, in seconds since the epoch: a view that attaches late is told of what was
+        long before.
+        """
         told = sorted([*self._commands(), *self._events(), *self._words()], key=lambda line: line[0])
-        return [f"{text} · tick {tick:,} ({(tick + 1) * self._tick_s:.2f} s)" for tick, text in told]
+        # The engine's clock is none of the day; both are read now, since the day's may be set.
+        start_s = time.time() - self._clock() + float(self._attachment.arrays["config"][0]["start_s"])
+        ends_s = [(tick + 1) * self._tick_s for tick, _ in told]
+        return [
+            (start_s + end_s, f"{text} · tick {tick:,} ({end_s:.2f} s)")
+            for end_s, (tick, text) in zip(ends_s, told, strict=True)
+        ]
+
+    def fresh_lines(self) -> list[str]:
+        """Return the lines of `fresh` without the time of day."""
+        return [line for _, line in self.fresh()]
 
     def _commands(self) -> Iterator[tuple[int, str]]:
         done = self._attachment.arrays["commands_done"]
@@ -55,14 +72,35 @@ class Narrator:
             elif kind in _VALUED:
                 name = f"{name} {float(command['value']):g}"
             elif kind == CommandKind.ADOPT:
-                name = _ADOPTED.get(UpdateCause(int(command["value"])), "weights adopted")
+                cause = UpdateCause(int(command["value"]))
+                back_to = self._back_to(int(command["tick"])) if cause == UpdateCause.ADOPTED else ""
+                name = back_to or _ADOPTED.get(cause, "weights adopted")
             elif kind == CommandKind.REWARD:
                 name = "reward by the operator"
             elif kind == CommandKind.LEARNING:
-                name = f"{name} {'on' if command['index'] else 'off'}"
+                name = "learning on" if command["index"] else "learning off, frozen"
             elif kind == CommandKind.MOVE_UNIT:
                 name = f"{name} {int(command['index'])} to {self._populations[int(command['aux'])]}"
             yield int(command["tick"]), name
+
+    def _back_to(self, tick: int) -> str:
+        """Say what an adoption at a tick has undone, where the ring still has the weights that it brought back."""
+        log, rows = self._attachment.arrays["weights_log"], self._attachment.arrays["weights_rows"]
+        head, n_weights = (
+            int(self._attachment.arrays["ctl"][cells.WEIGHTS_HEAD]),
+            self._attachment.arrays["weights"].size,
+        )
+        at = np.arange(max(head - len(log) // 2, 0), head) & (len(log) - 1)
+        adopted = np.flatnonzero((log["tick"][at] == tick) & (log["cause"][at] == UpdateCause.ADOPTED))
+        if len(adopted) == 0:
+            return ""
+        before, weights = at[: adopted[-1]], rows[at[adopted[-1]], :n_weights]
+        same = np.flatnonzero((rows[before, :n_weights] == weights).all(axis=1))
+        if len(same) == 0 or same[-1] + 1 == len(before):
+            return ""
+        undone = log[before[same[-1] + 1]]
+        place = f"trial {int(undone['trial']) + 1}" if undone["trial"] >= 0 else f"tick {int(undone['tick']):,}"
+        return f"weights back to before {place}"
 
     def _events(self) -> Iterator[tuple[int, str]]:
         self._events_tail, events = self._attachment.events_since(self._events_tail)

@@ -94,7 +94,7 @@ class Observer:
 
     def __init__(self, attachment: Attachment, clock: Callable[[], float] | None = None) -> None:
         self.attachment = attachment
-        self._clock = clock or _local_clock()
+        self._clock = clock or local_clock()
         self._config = attachment.arrays["config"][0]
         self._dt_s = float(self._config["tick_s"])
         self._head = attachment.head
@@ -271,7 +271,7 @@ def _latency_us(health: np.ndarray) -> tuple[float, float] | None:
     return float(p50), float(p99)
 
 
-def _local_clock() -> Callable[[], float]:
+def local_clock() -> Callable[[], float]:
     """Return liblsl's clock; on Linux Python has the same one without loading liblsl."""
     if platform.system() == "Linux":
         return time.monotonic

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtWidgets import QFileDialog
 
+from bmi_app.gui.docks import is_seen
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.rt.records import CommandKind, Outcome
 from bmi_app.session.attach import Attachment
@@ -73,7 +74,7 @@ def test_learning_is_steered_undone_and_saved(
     qtbot.waitUntil(lambda: learning.updates.topLevelItemCount() >= 3, timeout=20_000)  # start and two trials
     learning.learning.click()
     qtbot.waitUntil(lambda: state[0]["learning_on"] == 0)
-    qtbot.waitUntil(lambda: "learning off · tick " in shown.log.toPlainText())
+    qtbot.waitUntil(lambda: "learning off, frozen · tick " in shown.log.toPlainText())
     oldest = learning.updates.topLevelItem(learning.updates.topLevelItemCount() - 2)
     assert oldest.text(2) == "trial"
     assert float(oldest.text(3)) > 0
@@ -84,7 +85,13 @@ def test_learning_is_steered_undone_and_saved(
     assert not np.array_equal(attachment.arrays["weights"].ravel(), before)
     learning.undo.click()
     qtbot.waitUntil(lambda: np.array_equal(attachment.arrays["weights"].ravel(), before))
-    qtbot.waitUntil(lambda: learning.updates.topLevelItem(0).text(2) == "undo or load")
+    trial = oldest.text(1)
+    qtbot.mouseMove(shown.status)  # what is new is listed while the mouse is away
+    qtbot.waitUntil(lambda: learning.updates.topLevelItem(0).text(2) == f"↶ before trial {trial}")
+    qtbot.waitUntil(lambda: f"weights back to before trial {trial} · tick " in shown.log.toPlainText())
+    rows = [learning.updates.topLevelItem(at) for at in range(learning.updates.topLevelItemCount())]
+    undone = [row.font(2).strikeOut() for row in rows]
+    assert undone == [False, *[True] * (len(rows) - 2), False]  # all but the undo itself, and the start
     learning.rate.setValue(0.05)
     qtbot.waitUntil(lambda: state[0]["learning_rate"] == 0.05)
     qtbot.keyClick(shown, Qt.Key.Key_L)
@@ -144,6 +151,60 @@ def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: Operat
 def reasons(shown: OperatorWindow) -> list[str]:
     model = shown.live.table.model
     return [model.index(row, 5).data() for row in range(model.rowCount())]
+
+
+def test_rows_stay_where_they_are_while_the_mouse_is_over_them(
+    stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = stepped("center_out", "learning.when=trial", "blocks.0.duration_s=1")
+    session.step(600)
+    shown = window(session.folder)
+    shown._timer.stop()
+    shown.refresh()
+    show(shown, "Learning")
+    updates = shown.live.learning.updates
+    qtbot.waitUntil(lambda: updates.topLevelItemCount() > 2)
+    before = updates.topLevelItem(0).text(0)
+    assert shown.live.learning.hint.text() == "choose an update above"
+    monkeypatch.setattr(updates, "underMouse", lambda: True)
+    session.step(900)
+    shown.refresh()
+    shown.live.learning.redraw()
+    assert updates.topLevelItem(0).text(0) == before
+    assert shown.live.learning.hint.text().endswith(" newer, listed later")
+    monkeypatch.setattr(updates, "underMouse", lambda: False)
+    shown.live.learning.redraw()
+    assert updates.topLevelItem(0).text(0) != before
+    assert updates.topLevelItemCount() == len(shown.source.changes.listed)
+    assert shown.live.learning.hint.text() == "choose an update above"
+
+
+def test_the_assist_goes_to_where_it_is_clicked_and_says_how_much(
+    stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any
+) -> None:
+    session = stepped("center_out")
+    session.step(10)
+    shown = window(session.folder)
+    shown._timer.stop()
+    sent: list[dict[str, Any]] = []
+    shown.commands.send = sent.append  # type: ignore[method-assign]
+    show(shown, "Learning")
+    learning = shown.live.learning
+    qtbot.waitUntil(lambda: is_seen(learning))
+    assert learning.why_off.isVisible()  # this protocol does not learn
+    slider = learning.assist
+    place = QPoint(round(0.6 * slider.width()), slider.height() // 2)
+    qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=place)
+    percent = slider.sliderPosition()
+    assert abs(percent - 60) <= 3
+    assert sent == []
+    qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=place)
+    assert sent == [{"do": "assist", "value": percent / 100}]
+    session.command(do="assist", value=percent / 100)
+    session.step(5)
+    shown.refresh()
+    learning.redraw()
+    assert learning.percent.text() == f"{percent} %"
 
 
 @pytest.mark.parametrize("leave", [Qt.Key.Key_Return, Qt.Key.Key_Escape], ids=["enter", "escape"])

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.rt.records import EventKind, StopReason, TaskState, UpdateCause
 from bmi_app.session.attach import Attachment
 from bmi_app.session.narration import Narrator
-from bmi_app.session.observe import Observer
+from bmi_app.session.observe import Observer, local_clock
 
 
 def colours(image: QImage) -> set[str]:
@@ -116,7 +117,7 @@ def test_commands_of_every_view_and_events_are_told_with_their_tick(stepped: Any
         "resume · tick 10 (0.11 s)",
         "assist 0.25 · tick 10 (0.11 s)",
         "assist as the block says · tick 10 (0.11 s)",
-        "learning off · tick 10 (0.11 s)",
+        "learning off, frozen · tick 10 (0.11 s)",
         "move unit 7 to control · tick 10 (0.11 s)",
         "source lost · tick 10 (0.11 s)",
         "source is back · tick 10 (0.11 s)",
@@ -124,6 +125,25 @@ def test_commands_of_every_view_and_events_are_told_with_their_tick(stepped: Any
         "session ends: source ended · tick 10 (0.11 s)",
     ]
     assert narrator.fresh_lines() == []
+
+
+def test_what_was_before_a_view_attached_is_told_with_the_time_at_which_it_was(stepped: Any, qtbot: Any) -> None:
+    session = stepped()
+    now_s = time.time()
+    session.core.arrays["config"][0]["start_s"] = local_clock()() - 240.0  # four minutes ago
+    session.step(99)
+    session.command(do="pause")
+    session.step(1)
+    log = LogPanel()
+    qtbot.addWidget(log)
+    (block_s, _), (pause_s, pause) = told = Narrator(Attachment(session.folder)).fresh()
+    assert pause == "pause · tick 99 (1.00 s)"
+    assert block_s == pytest.approx(now_s - 239.99, abs=2.0)
+    assert pause_s - block_s == pytest.approx(0.99)
+    for time_s, line in told:
+        log.say(line, time_s)
+    first = log.toPlainText().splitlines()[0]
+    assert first == f"{time.strftime('%H:%M:%S', time.localtime(block_s))}  block 1: rest · tick 0 (0.01 s)"
 
 
 def test_a_line_that_repeats_is_counted(qtbot: Any) -> None:
