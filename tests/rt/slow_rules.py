@@ -16,6 +16,7 @@ class Lms:
     """W += rate * e x^T / (eps + |x|^2), one sample after the other."""
 
     at_rest = False
+    in_order = True
     default_rate = 0.002
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -34,6 +35,7 @@ class RewardGated:
     """The same gradient, summed over the trial with the weights of its beginning, if there was a reward."""
 
     at_rest = False
+    in_order = False
     default_rate = 0.002
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -50,6 +52,7 @@ class Reinforcement:
     """Exploration times surprise; every axis keeps the length of its weights."""
 
     at_rest = False
+    in_order = False
     default_rate = 0.1
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -82,6 +85,7 @@ class Regression:
     """
 
     at_rest = False
+    in_order = True
     default_rate = 1.0
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -120,6 +124,7 @@ class Batched:
     """The mean gradient of whole stored trials, one after the other."""
 
     at_rest = True
+    in_order = False
     default_rate = 0.02
 
     def __init__(self, settings: dict[str, Any]) -> None:

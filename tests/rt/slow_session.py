@@ -8,6 +8,8 @@ import numpy as np
 from bmi_app.rt.records import BlockKind, CommandKind, Flag, Outcome, StopReason, TaskState
 from protocols.schema import Protocol
 from tests.rt import random_by_hand as rnd
+from tests.rt import slow_cursor
+from tests.rt.slow_hand_over import SlowHandOver
 from tests.rt.slow_rules import RULES
 
 # Numbers of the random streams, as `bmi_app.rt.random` lists them.
@@ -42,14 +44,15 @@ class SlowSession:
         self.rule = RULES[protocol.learning.rule](protocol.learning.settings)
         self.rate = self.rule.default_rate if protocol.learning.rate is None else protocol.learning.rate
         self.noise, self.cursor, self.target_cm = np.zeros(self.n_axes), np.zeros(2), np.zeros(2)
-        self.now = -1
+        self.now, self.hand_before = -1, np.full(2, math.nan)
         self.was_lost, self.fed = False, (np.zeros(2), -2)
         self.state, self.state_ticks, self.stop = S.IDLE, 0, StopReason.NONE
-        self.block = self.trial = self.target = -1
+        self.block = self.block_before = self.trial = self.target = -1
         self.block_ticks = self.block_trials = self.trial_ticks = self.trials_done = 0
         self.paused = self.skip = self.next_block = self.entered = False
         self.learning_on, self.assist_override = True, -1.0
         self.samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.hand_over = SlowHandOver(protocol, self.rule.in_order)
 
     def _ticks(self, duration_ms: float) -> int:
         return round(duration_ms / self.p.tick.period_ms)
@@ -132,22 +135,20 @@ class SlowSession:
 
     def _move(self, decoded: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
         learning, n = self.p.learning, self.n_axes
-        intent = np.zeros(n)
-        away = self.target_cm - self.cursor
-        distance_cm = np.linalg.norm(away)
-        if self.state == S.MOVE and distance_cm > 0:
-            speed = min(learning.intent_speed_cm_s, learning.intent_gain_per_s * distance_cm)
-            intent = (speed * away / distance_cm)[:n]
+        assist = 0.0 if self._kind() in BY_HAND else self._assist()
+        aim = slow_cursor.aim(learning, self.state, self.target_cm - self.cursor)[:n]
+        hand_moved_cm, self.hand_before = np.array(self.hand_cm) - self.hand_before, np.array(self.hand_cm)
+        hand_cm_s = np.nan_to_num(hand_moved_cm[:n] / self.dt_s)
+        intent = slow_cursor.intention(learning, aim, (self.target_cm - self.cursor)[:n], decoded, assist, hand_cm_s)
         if learning.exploration_cm_s > 0:
             keep = math.exp(-self.p.tick.period_ms / learning.exploration_tau_ms)
             draw = rnd.key(self.p.session.seed, EXPLORATION, self.now)
             fresh = np.array([rnd.normal(draw, a) for a in range(n)])
             self.noise = keep * self.noise + math.sqrt(1 - keep**2) * learning.exploration_cm_s * fresh
         if self._kind() in BY_HAND:
-            return intent, 0.0, self._follow_hand()
-        assist = self._assist()
+            return intent, assist, self._follow_hand()
         waits = self.state == S.INTER_TRIAL and self.p.task.start == "center"
-        velocity = (1 - assist) * (decoded + self.noise) + assist * intent
+        velocity = (1 - assist) * (decoded + self.noise) + assist * aim
         if self.held or self.block < 0 or self.state == S.REST or waits:
             velocity = np.zeros(n)
         speed_cm_s = np.linalg.norm(velocity)
@@ -167,25 +168,16 @@ class SlowSession:
             self.cursor[: self.n_axes] = np.clip(self.hand_cm, -half, half)[: self.n_axes]
         return (self.cursor - before)[: self.n_axes] / self.dt_s
 
-    def _on_path(self) -> np.ndarray:
-        task, turn = self.p.task, 2 * math.pi * self.trial_ticks * self.dt_s / (self.p.task.path_ms / 1e3)
-        x = math.sin(task.path_cycles[0] * turn + math.radians(task.path_phase_deg))
-        return np.array(task.path_size_cm) / 2 * [x, math.sin(task.path_cycles[1] * turn)]
-
     def _assist(self) -> float:
         if self.block < 0:
             return 0.0
         block = self.p.blocks[self.block]
-        if block.kind == "observation":
-            return 1.0
-        if self.assist_override >= 0:
-            return self.assist_override
-        first, last = block.assist if isinstance(block.assist, tuple) else (block.assist, block.assist)
+        done = 0.0
         if block.duration_s:
-            return first + (last - first) * min(self.block_ticks / self._ticks(block.duration_s * 1e3), 1.0)
-        if block.trials:
-            return first + (last - first) * min(self.block_trials / block.trials, 1.0)
-        return first
+            done = self.block_ticks / self._ticks(block.duration_s * 1e3)
+        elif block.trials:
+            done = self.block_trials / block.trials
+        return slow_cursor.assist(block, self.assist_override, done)
 
     def _sample(self, intent: np.ndarray) -> bool:
         every = max(self._ticks(self.p.learning.sample_ms), 1)
@@ -205,7 +197,7 @@ class SlowSession:
         if self.state in (S.REST, S.IDLE):
             return
         if self._kind() == "drawing" and self.state in IN_TRIAL:
-            self.target_cm = self._on_path()
+            self.target_cm = slow_cursor.on_path(self.p.task, self.trial_ticks * self.dt_s)
         skip, self.skip = self.skip, False
         inside = bool(np.linalg.norm(self.target_cm - self.cursor) <= task.target_radius_cm)
         hold = self._ticks(task.hold_ms)
@@ -286,9 +278,10 @@ class SlowSession:
         self._go(S.MOVE)
         self.trial += 1
         self.trial_ticks, self.entered, self.samples = 0, False, []
+        self.hand_over.begin_trial(self.samples, self.p.blocks[self.block].learning)
         seed, task = self.p.session.seed, self.p.task
         if self._kind() == "drawing":
-            self.target, self.target_cm = -1, self._on_path()
+            self.target, self.target_cm = -1, slow_cursor.on_path(self.p.task, self.trial_ticks * self.dt_s)
             return
         if task.pattern == "uniform":
             draw = rnd.key(seed, TARGET_PLACE, self.trial)
@@ -321,29 +314,32 @@ class SlowSession:
 
     def _learn(self, fresh: bool) -> None:
         when, n = self.p.learning.when, len(self.samples)
-        if (
-            when == "off"
-            or not self.learning_on
-            or self.held
-            or self.block < 0
-            or not self.p.blocks[self.block].learning
-        ):
-            return
+        before, self.block_before = self.block_before, self.block
         judged = self.outcome not in (O.NONE, O.BLOCK_ENDED, O.OPERATOR)
-        if when == "tick" and fresh:
-            self._update(self.samples[-1:])
-        elif when == "trial" and judged and n:
-            self._update(self.samples)
-        elif when == "reward" and self.reward > 0 and n:
-            self._update(self.samples)
-            self.samples = []
-        every = max(self._ticks(self.p.learning.sample_ms), 1)
-        if self.rule.at_rest and self._kind() == "rest" and self.now % every == 0:
-            self._update([])
+        if judged:
+            self.hand_over.judge(self.reward)
+        active = when != "off" and self.learning_on and not self.held and self.block >= 0
+        if active and self.p.blocks[self.block].learning:
+            if when == "tick" and fresh:
+                self._update(self.samples[-1:], self.reward)
+            elif when == "trial" and judged and n:
+                self._update(self.samples, self.reward)
+            elif when == "reward" and self.reward > 0 and n:
+                self._update(self.samples, self.reward)
+                self.samples = []
+            every = max(self._ticks(self.p.learning.sample_ms), 1)
+            if self.rule.at_rest and self._kind() == "rest" and self.now % every == 0:
+                self._update([], 0.0)
+        ended = self.block if before in (-1, self.block) else before
+        if active and self.p.blocks[ended].learning:
+            self.hand_over.begin_when_due(self.now, before not in (-1, self.block), self.state in IN_TRIAL)
+        if not self.held:
+            for samples, reward in self.hand_over.next_of_this_tick():
+                self._update(samples, reward)
 
-    def _update(self, samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+    def _update(self, samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], reward: float) -> None:
         x, intent, noise = (np.array([row[part] for row in samples]) for part in range(3))
-        new = self.rule.learn(self.weights.copy(), self.bias, self.mask, x, intent, noise, self.rate, self.reward)
+        new = self.rule.learn(self.weights.copy(), self.bias, self.mask, x, intent, noise, self.rate, reward)
         if new is None:
             return
         learning = self.p.learning
