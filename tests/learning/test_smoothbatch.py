@@ -1,17 +1,18 @@
-"""SmoothBatch and RML against slow implementations of their equations."""
+"""SmoothBatch against slow implementations of its equations, of a readout and of a Kalman filter."""
 
 import math
 
 import numpy as np
 import pytest
+import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmi_app.decoders import groupweight, kalman
 from bmi_app.decoders.contract import FitError, Refit, Samples
-from bmi_app.learning import rml, smoothbatch
-from bmi_app.rt.contracts import CHANGED, NOTHING
-from bmi_app.rt.memory import length, named_parts
+from bmi_app.learning import smoothbatch
+from tests.decoders.called_decoder import Decoder
+from tests.decoders.textbook_kalman import Model
 
 
 def samples(seed: int, n_units: int, n_axes: int = 2, n: int = 400) -> Samples:
@@ -45,7 +46,7 @@ def slow_ridge(x: np.ndarray, y: np.ndarray, used: np.ndarray, ridge: float) -> 
 @settings(deadline=None, max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
-    n_units=st.integers(2, 40),
+    n_units=st.integers(1, 40),
     elapsed_s=st.floats(1, 1000),
     half_life_s=st.floats(10, 1000),
     ridge=st.floats(1e-3, 1),
@@ -53,7 +54,7 @@ def slow_ridge(x: np.ndarray, y: np.ndarray, used: np.ndarray, ridge: float) -> 
 def test_a_readout_moves_toward_the_ridge_of_its_batch(seed, n_units, elapsed_s, half_life_s, ridge) -> None:
     given_samples = samples(seed, n_units)
     mask = (np.random.default_rng(seed).random((2, n_units)) < 0.7).astype(float)
-    mask[0, 0] = mask[1, 1] = 1.0
+    mask[:, 0] = 1.0
     work = job(given_samples, mask, elapsed_s)
     found = smoothbatch.refit(smoothbatch.Settings(half_life_s=half_life_s, ridge=ridge), work)
     assert found is not None
@@ -83,83 +84,73 @@ def test_silent_units_get_no_weight_and_a_small_batch_teaches_nothing() -> None:
         smoothbatch.refit(smoothbatch.Settings(), job(few, np.ones((2, 12)), 60.0))
 
 
-def test_a_kalman_filter_moves_its_model_and_derives_the_rest() -> None:
-    given_samples, mask = samples(4, 10), np.ones((2, 10))
-    decoder_settings = kalman.Settings()
-    layout = kalman.layout(decoder_settings, 10, 2)
-    parts = named_parts(np.zeros(length(layout)), layout)
-    first = kalman.fit(decoder_settings, samples(3, 10), mask)
-    for name, part in first.parts.items():
-        parts[name][...] = part
-    work = Refit(given_samples, mask, 120.0, first.weights, first.bias, parts, kalman, decoder_settings)
-    found = smoothbatch.refit(smoothbatch.Settings(half_life_s=120.0), work)
+def test_a_readout_of_2048_units_moves_toward_its_ridge_too() -> None:
+    given_samples = samples(5, 2048, n=250)
+    mask = (np.random.default_rng(5).random((2, 2048)) < 0.7).astype(float)
+    work = job(given_samples, mask, 60.0)
+    found = smoothbatch.refit(smoothbatch.Settings(half_life_s=60.0), work)
     assert found is not None
-    batch = kalman.fit(decoder_settings, given_samples, mask)
-    np.testing.assert_allclose(found.parts["model"], (parts["model"] + batch.parts["model"]) / 2, rtol=1e-9)
-    again = kalman.from_model(decoder_settings, parts | {"model": found.parts["model"]}, mask, 0.01)
-    np.testing.assert_array_equal(found.weights, again.weights)
+    for a in range(2):
+        centred = (given_samples.features - given_samples.features.mean(axis=0)) * mask[a]
+        wanted = given_samples.velocity[:, a] - given_samples.velocity[:, a].mean()
+        penalty = 0.01 * (centred**2).sum() / mask[a].sum()
+        weights = centred.T @ np.linalg.solve(centred @ centred.T + penalty * np.eye(250), wanted)  # in sample space
+        expected = (work.weights[a] + weights) / 2
+        np.testing.assert_allclose(found.weights[a], expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    assert (found.weights[mask == 0] == 0).all()
 
 
-class SlowRml:
-    """The statistics as sums over all samples so far, each weighted by its age."""
-
-    def __init__(self, model: np.ndarray, keep: float, warm_up: int, prior: float) -> None:
-        self.model, self.keep, self.warm_up, self.prior = model.copy(), keep, warm_up, prior
-        self.z: list[np.ndarray] = []
-        self.x: list[np.ndarray] = []
-
-    def learn(self, z: np.ndarray, x: np.ndarray) -> np.ndarray:
-        self.z.append(z)
-        self.x.append(x)
-        n = len(self.z)
-        if n < self.warm_up:
-            return self.model
-        c, q = self.model[:-1].T, self.model[-1]
-        early = self.keep ** np.arange(self.warm_up - 1, -1, -1.0)
-        z0 = np.array(self.z[: self.warm_up])
-        power = (z0 * early[:, None]).T @ z0
-        share = self.prior / early.sum() * self.keep ** (n - self.warm_up)
-        age = self.keep ** np.arange(n - 1, -1, -1.0)
-        zs, xs = np.array(self.z), np.array(self.x)
-        square = (zs * age[:, None]).T @ zs + share * power
-        cross = (xs * age[:, None]).T @ zs + share * c @ power
-        squares = (xs**2 * age[:, None]).sum(axis=0) + share * (np.einsum("ui,ij,uj->u", c, power, c) + early.sum() * q)
-        total = age.sum() + share * early.sum()
-        renewed = cross @ np.linalg.inv(square)
-        variance = (squares - np.einsum("ui,ui->u", renewed, cross)) / total
-        return np.vstack([renewed.T, np.maximum(variance, 1e-6)])
+def blended(first: Samples, batch: Samples, rho: float) -> Model:
+    """Return the filter of what stands, with C, c and Q moved toward those of the batch."""
+    stands, new = (Model.fit(part.velocity, part.features, part.piece, False) for part in (first, batch))
+    tuning, constant, noise = (
+        rho * getattr(stands, name) + (1 - rho) * getattr(new, name) for name in ("tuning", "constant", "noise")
+    )
+    return Model(stands.transition, stands.process, tuning, constant, noise)
 
 
-@pytest.mark.parametrize("n_axes", [1, 2])
-@pytest.mark.parametrize("chunk", [1, 7])
-def test_rml_equals_its_sums(n_axes: int, chunk: int) -> None:
-    given_samples = samples(7, 9, n_axes, 150)
-    chosen = rml.Settings(half_life_s=0.8, warm_up_s=0.28)
-    layout = rml.layout(chosen, 9, n_axes)
-    memory = np.zeros(length(layout))
-    rml.start(chosen, named_parts(memory, layout))
-    model = np.random.default_rng(2).normal(0, 1, (n_axes + 2, 9))
-    model[-1] = 4.0
-    slow = SlowRml(model, 0.5 ** (1 / 80), 28, 80.0)
-    bias, mask = np.zeros(n_axes), np.ones((n_axes, 9))
-    for first in range(0, 147, chunk):
-        x, wanted = given_samples.features[first : first + chunk], given_samples.velocity[first : first + chunk]
-        result = rml.LEARN(model, bias, mask, memory, x, wanted, 0 * wanted, 1.0, 0.0)
-        for features, velocity in zip(x, wanted, strict=True):
-            expected = slow.learn(np.append(velocity, 1.0), features)
-        assert result == (CHANGED if len(slow.z) >= 28 else NOTHING)
-        np.testing.assert_allclose(model, expected, rtol=1e-9, atol=1e-9)
+def check_kalman(gain: str, seed: int, n_units: int, n_axes: int, elapsed_s: float) -> tuple[Decoder, Model]:
+    """Let a filter be moved; compare its model with the textbook's fits."""
+    first, batch = samples(seed, n_units, n_axes, 300), samples(seed + 1, n_units, n_axes, 300)
+    mask = np.ones((n_axes, n_units))
+    decoder = Decoder("kalman", mask, gain=gain)
+    decoder.fit(first, mask)
+    parts = {name: part.copy() for name, part in decoder.named.items()}
+    work = Refit(batch, mask, elapsed_s, decoder.weights, decoder.bias, parts, kalman, decoder.settings)
+    found = smoothbatch.refit(smoothbatch.Settings(half_life_s=90.0), work)
+    assert found is not None
+    decoder.take(found)
+    model = blended(first, batch, math.exp(math.log(0.5) * elapsed_s / 90.0))
+    expected = np.vstack([model.tuning.T, model.constant, np.diag(model.noise)])
+    np.testing.assert_allclose(decoder.named["model"], expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    np.testing.assert_allclose(decoder.named["transition"], model.transition, rtol=1e-9, atol=1e-9)
+    return decoder, model
 
 
-def test_rml_finds_the_model_that_made_the_features() -> None:
-    generator = np.random.default_rng(3)
-    c, constant, deviation = generator.normal(0, 1, (2, 30)), generator.normal(0, 5, 30), generator.uniform(1, 3, 30)
-    velocity = generator.normal(0, 5, (20_000, 2))
-    features = velocity @ c + constant + deviation * generator.normal(0, 1, (20_000, 30))
-    chosen = rml.Settings(half_life_s=10.0)
-    layout = rml.layout(chosen, 30, 2)
-    memory, model = np.zeros(length(layout)), np.ones((4, 30))
-    rml.start(chosen, named_parts(memory, layout))
-    rml.LEARN(model, np.zeros(2), np.ones((2, 30)), memory, features, velocity, 0 * velocity, 1.0, 0.0)
-    np.testing.assert_allclose(model[:2], c, atol=0.1)
-    np.testing.assert_allclose(np.sqrt(model[3]), deviation, rtol=0.15)
+def settled(model: Model, features: np.ndarray) -> np.ndarray:
+    """Filter with the gain that solves the Riccati equation, f8[t, axis]."""
+    prior = scipy.linalg.solve_discrete_are(model.transition.T, model.tuning.T, model.process, model.noise)
+    gain = prior @ model.tuning.T @ np.linalg.inv(model.tuning @ prior @ model.tuning.T + model.noise)
+    state, found = np.zeros(len(prior)), []
+    for x in features:
+        state = model.transition @ state
+        state = state + gain @ (x - model.constant - model.tuning @ state)
+        found.append(state)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("gain", ["running", "steady"])
+@settings(max_examples=10)
+@given(
+    seed=st.integers(0, 10_000), size=st.sampled_from([(1, 1), (2, 1), (10, 1), (10, 2)]), elapsed_s=st.floats(1, 900)
+)
+def test_a_kalman_filter_is_the_textbooks_with_the_blended_model(gain, seed, size, elapsed_s) -> None:
+    decoder, model = check_kalman(gain, seed, *size, elapsed_s)
+    unseen = samples(seed + 2, *size, 100).features
+    expected = model.filter(unseen) if gain == "running" else settled(model, unseen)
+    np.testing.assert_allclose(decoder(unseen), expected, rtol=1e-7, atol=1e-7 * np.abs(expected).max())
+
+
+def test_a_kalman_filter_of_2048_units_as_well() -> None:
+    decoder, _ = check_kalman("running", 7, 2048, 2, 90.0)
+    assert np.isfinite(decoder(samples(9, 2048, 2, 50).features)).all()
