@@ -34,7 +34,7 @@ class DecoderPanel(QWidget):
         self.bars: list[pg.ImageItem] = []
         self._is_weights_turn = True
         for letter in self._axes:
-            plot = Plot("", f"weight, {letter}", "" if letter != self._axes[-1] else "units, by population")
+            plot = Plot("", f"weight {letter}", "" if letter != self._axes[-1] else "units, by population")
             plot.setAccessibleName(f"weights {letter}")
             self.weights.append(plot)
             bar = pg.ImageItem(axisOrder="row-major", levels=(0, 255), autoDownsample=False)

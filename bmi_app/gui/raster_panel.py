@@ -3,7 +3,7 @@
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, Qt
-from PyQt6.QtGui import QMouseEvent
+from PyQt6.QtGui import QMouseEvent, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from bmi_app.gui.feed import Fresh
@@ -17,8 +17,9 @@ _SPAN_S, _COLUMN_S = 10.0, 0.02
 _SHADES = 3  # one, two, and more spikes in a column
 _MOST_ROWS = 300  # more than the panel has pixels cost time and show nothing
 _BAR_STEPS = 128
+_GAP_PX = 16
+_FLAGS_TIP = f"Silent: no spike for {SILENT_S:g} s. Unusual: a rate far from the other units' (robust z of its square root above 5)."
 _RATES_EVERY = 12  # redraws: a bar that changes faster cannot be read
-_NAMED = 8  # units in the line of flags
 
 
 class RasterPanel(QWidget):
@@ -61,9 +62,7 @@ class RasterPanel(QWidget):
         self.raster.setAccessibleName("spike raster")
         self.rates.setAccessibleName("firing rates")
         self.legend, self.flags, self.chosen = QLabel(), QLabel(), QLabel()
-        self.flags.setToolTip(
-            f"Silent: no spike for {SILENT_S:g} s. Unusual: a rate far from the other units' (robust z of its square root above 5)."
-        )
+        self._flagged = ""  # whole; the label may be narrower
         self.words = QWidget()
         for plot in (self.raster, self.rates):
             plot.setToolTip("Click a unit to select it; x, y, c or the right button move it to another population")
@@ -109,6 +108,11 @@ class RasterPanel(QWidget):
         self._spike_image.setImage(image, autoLevels=False)
         self._spike_image.setRect(-_SPAN_S, 0, _SPAN_S, len(image) * self._pool)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Cut the flags to the room that there is."""
+        super().resizeEvent(event)
+        self._show_words()
+
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the system from light to dark and back."""
         if event is not None and event.type() == QEvent.Type.PaletteChange:
@@ -150,12 +154,12 @@ class RasterPanel(QWidget):
 
     def _show_flags(self) -> None:
         silent, unusual = self._statistics.silent(), self._statistics.unusual()
-        parts = [
-            f"{name} {', '.join(map(str, units[:_NAMED].tolist()))}{' …' if len(units) > _NAMED else ''}"
+        self._flagged = " · ".join(
+            f"{name} {unit_ranges(units)}"
             for name, units in (("silent:", silent), ("unusual rate:", unusual))
             if len(units)
-        ]
-        self.flags.setText(" · ".join(parts))
+        )
+        self.flags.setToolTip("\n".join(part for part in (*self._flagged.split(" · "), _FLAGS_TIP) if part))
         self._show_words()
         colour = theme_of(self.palette()).failed
         spots = [
@@ -176,14 +180,21 @@ class RasterPanel(QWidget):
         row = self.row_of(unit)
         for chosen in self._lines:
             chosen.setValue(row)
+        for plot in (self.raster, self.rates):
+            plot.update()  # of a line that moves alone, a screen may keep the old place
         populations = self._selection.populations
         name = populations.name(int(self._unit_population[unit]))
-        self.chosen.setText(f"unit {unit} · {name} · {self._statistics.rates_hz[unit]:.1f} Hz")
+        moves = f" · {', '.join(populations.keys)} move it" if populations.keys else ""
+        self.chosen.setText(f"unit {unit} · {name} · {self._statistics.rates_hz[unit]:.1f} Hz{moves}")
         self._show_words()
 
     def _show_words(self) -> None:
-        """Give the line of words room only while there are some."""
-        self.words.setVisible(bool(self.chosen.text() or self.flags.text()))
+        """Give the line of words room only while there are some; cut the flags where it must be, and show that."""
+        self.words.setVisible(bool(self.chosen.text() or self._flagged))
+        room_px = self.width() - 12 - self.chosen.sizeHint().width() - _GAP_PX
+        self.flags.setText(
+            self.flags.fontMetrics().elidedText(self._flagged, Qt.TextElideMode.ElideRight, max(room_px, _GAP_PX))
+        )
 
     def _press(self, x: float, y: float, event: QMouseEvent) -> None:
         self._selection.select(self.unit_at(y))
@@ -214,9 +225,11 @@ class RasterPanel(QWidget):
         self.legend.setMinimumWidth(1)
         words = QHBoxLayout(self.words)
         words.setContentsMargins(0, 0, 0, 0)
-        for label in (self.chosen, self.flags):
-            label.setMinimumWidth(1)
-            words.addWidget(label, 1)
+        words.setSpacing(_GAP_PX)
+        self.chosen.setMinimumWidth(1)
+        words.addWidget(self.chosen)
+        self.flags.setMinimumWidth(1)
+        words.addWidget(self.flags, 1)
         self.words.hide()
         plots = QHBoxLayout()
         plots.setSpacing(2)
@@ -228,3 +241,9 @@ class RasterPanel(QWidget):
         layout.addWidget(self.legend)
         layout.addWidget(self.words)
         layout.addLayout(plots, 1)
+
+
+def unit_ranges(units: np.ndarray) -> str:
+    """Write ascending units as in a protocol: `3, 7-9`."""
+    runs = np.split(units, np.flatnonzero(np.diff(units) > 1) + 1)
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs if len(run))

@@ -23,6 +23,8 @@ _WIDEST = "99.9 MB, 99 kB/s"  # of the values: the plots keep their size when a 
 _JOURNAL_FROM_PX = 520
 _KEPT = 60_000  # latencies: the last minute at 1 kHz
 _EDGES_US = np.geomspace(1.0, 1e6, 61)
+_DECADES = ("1 µs", "10 µs", "100", "1 ms", "10", "100", "1 s")
+_MARKED = ("p50", "p99", "p99.9")
 _NAMES = (
     "p50",
     "p99",
@@ -91,10 +93,14 @@ class TimingPanel(QWidget):
         self.histogram.setToolTip("From the moment at which a frame could have been made to its publication")
         self.histogram.setAccessibleName("latency histogram")
         axis = self.histogram.getAxis("bottom")
-        axis.setTicks([[(0, "1 µs"), (3, "1 ms"), (6, "1 s")]])
+        axis.setTicks([[(at, name) for at, name in enumerate(_DECADES)]])
         self.histogram.getViewBox().setXRange(0, 6, padding=0)
         self._bars = pg.PlotDataItem(stepMode="center", fillLevel=0)
-        self._marks = [pg.InfiniteLine(angle=90) for _ in range(3)]
+        # At different heights, since p99 and p99.9 may be close.
+        self._marks = [
+            pg.InfiniteLine(angle=90, label=name, labelOpts={"position": 0.92 - 0.16 * at, "movable": False})
+            for at, name in enumerate(_MARKED)
+        ]
         for item in (self._bars, *self._marks):
             self.histogram.addItem(item)
         self.journal = Plot("journal", "MB", "s")
@@ -153,6 +159,8 @@ class TimingPanel(QWidget):
             self.histogram.getViewBox().setYRange(0, 1, padding=0)
             for name in _NAMES[:4]:
                 self.values[name].setText("–")
+            for mark in self._marks:
+                mark.hide()
         else:
             counts, _ = np.histogram(np.clip(seen_us, _EDGES_US[0], _EDGES_US[-1]), _EDGES_US)
             self._bars.setData(np.log10(_EDGES_US), counts)
@@ -162,6 +170,7 @@ class TimingPanel(QWidget):
                 self.values[name].setText(f"{value_us:,.0f} µs")
             for mark, value_us in zip(self._marks, found_us[:3], strict=True):
                 mark.setValue(np.log10(max(value_us, 1.0)))
+                mark.show()
         for name, count in (
             ("missed ticks", figures.missed_ticks),
             ("late spikes", figures.late_spikes),
@@ -204,4 +213,5 @@ class TimingPanel(QWidget):
         self._bars.setPen(pg.mkPen(theme.cursor))
         for mark in self._marks:
             mark.setPen(pg.mkPen(theme.target, width=1))
+            mark.label.setColor(self.palette().text().color())
         self._growth.setPen(pg.mkPen(theme.held, width=1))

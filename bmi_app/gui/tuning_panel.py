@@ -34,7 +34,7 @@ class TuningPanel(QWidget):
         self._cross: list[list[pg.InfiniteLine]] = []
         self._rings: dict[str, pg.ScatterPlotItem] = {}
         for name, title in _NAMES.items():
-            plot = Plot(title, "correlation with y", "with x")
+            plot = Plot(title, "corr. with y", "corr. with x")
             plot.setToolTip(
                 "Correlation of each unit's rate over the last two minutes of trials. Click a unit to select it."
             )
