@@ -31,7 +31,7 @@ class ControlBar(QWidget):
         super().__init__(parent)
         self._is_paused = False
         self.pause = QPushButton("Pause")
-        self.stop = QPushButton("Stop…")
+        self.stop = QPushButton(f"Stop… ({STOP_KEY})")
         self.stop.setToolTip(f"End the session; asks first ({STOP_KEY})")
         self.plain = {name: QPushButton(text) for name, (text, _) in _PLAIN.items()}
         self.note = QLineEdit()
@@ -76,6 +76,6 @@ class ControlBar(QWidget):
         self.pause_asked.emit(not self._is_paused)
 
     def _name_pause(self) -> None:
-        self.pause.setText("Resume" if self._is_paused else "Pause")
+        self.pause.setText(f"{'Resume' if self._is_paused else 'Pause'} ({PAUSE_KEY})")
         what = "Let the session go on" if self._is_paused else "Hold the cursor and the trial's clock"
         self.pause.setToolTip(f"{what} ({PAUSE_KEY})")

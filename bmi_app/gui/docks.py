@@ -3,11 +3,13 @@
 import time
 from functools import partial
 
-from PyQt6.QtCore import QObject, QSettings, Qt, QTimer
+from PyQt6.QtCore import QEvent, QObject, QSettings, Qt, QTimer
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QMenu, QTabWidget, QWidget
 
 from bmi_app.gui.feed import Fresh, Panel
 
+_ARRANGED = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)
+_SAVE_AFTER_MS = 2000
 _LAYOUT_VERSION = 1  # a layout of another version is forgotten: it names other docks
 
 
@@ -54,6 +56,13 @@ class Docks(QObject):
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._resize)
+        self._is_restored = False
+        self._restoring, self._saving = QTimer(self), QTimer(self)
+        for timer, act in ((self._restoring, self._restore_layout), (self._saving, self.save)):
+            timer.setSingleShot(True)
+            timer.timeout.connect(act)
+        for dock in self.docks.values():
+            dock.installEventFilter(self)
         window.setDockNestingEnabled(True)
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self.arrange_tabs()
@@ -122,19 +131,38 @@ class Docks(QObject):
 
     def save(self) -> None:
         """Remember size and layout."""
+        if not self._is_restored:  # never seen: there is nothing to remember
+            return
+        self._saving.stop()
         settings = QSettings("bmi_app", "bmi")
         if self._window.isWindow():
             settings.setValue(f"{self._name}/geometry", self._window.saveGeometry())
         settings.setValue(f"{self._name}/layout", self._window.saveState(_LAYOUT_VERSION))
 
     def restore(self) -> None:
-        """Take size and layout as they were; the first time nothing changes."""
-        settings = QSettings("bmi_app", "bmi")
-        geometry, layout = settings.value(f"{self._name}/geometry"), settings.value(f"{self._name}/layout")
+        """Take the size as it was, and the layout once the window has its size; the first time nothing changes."""
+        geometry = QSettings("bmi_app", "bmi").value(f"{self._name}/geometry")
         if geometry is not None and self._window.isWindow():
             self._window.restoreGeometry(geometry)
-        if layout is not None:
-            self._window.restoreState(layout, _LAYOUT_VERSION)
+        self._window.installEventFilter(self)
+        if self._window.isVisible():
+            self._restoring.start(0)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Restore the layout when the window is first shown; remember it a little after the hand has changed it."""
+        assert event is not None
+        if watched is self._window:
+            if event.type() == QEvent.Type.Show and not self._is_restored:
+                self._restoring.start(0)
+        elif self._is_restored and event.type() in _ARRANGED and self._window.isVisible():
+            self._saving.start(_SAVE_AFTER_MS)  # the window may be killed
+        return super().eventFilter(watched, event)
+
+    def _restore_layout(self) -> None:
+        self._is_restored = True
+        layout = QSettings("bmi_app", "bmi").value(f"{self._name}/layout")
+        if layout is not None and self._window.restoreState(layout, _LAYOUT_VERSION):
+            self._settle.stop()  # else what was restored would be sized as at first
 
     def _reset(self) -> None:
         for dock in self.docks.values():

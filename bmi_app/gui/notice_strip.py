@@ -5,7 +5,7 @@ from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QWid
 
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.session.attach import Attachment
-from bmi_app.session.observe import Figures, Phase, age_text, clock_text, ending, remedy
+from bmi_app.session.observe import Figures, Phase, age_text, clock_text, ending
 
 _LEVELS = {
     Phase.RUNNING: "calm",
@@ -32,7 +32,8 @@ class NoticeStrip(QWidget):
         self._painted = ("", False)  # the level, and whether the appearance is dark
         self.message = QLabel()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.message.setMinimumWidth(1)  # it is cut, rather than widen the window
+        self.message.setWordWrap(True)  # what failed may take words that nobody here has counted
+        self.message.setMinimumWidth(1)
         self.recover = QPushButton("Recover")
         self.recover.setToolTip("Make a complete session of what was recorded, and show how it went")
         self.recover.clicked.connect(self.recover_asked)
@@ -86,9 +87,9 @@ class NoticeStrip(QWidget):
         return {
             Phase.RUNNING: f"Recording {self._attachment.protocol.name}",
             Phase.PAUSED: "Paused: the cursor and the trial's clock are held",
-            Phase.SOURCE_LOST: f"Source lost, last data {age_text(figures.data_age_s)} ago: the cursor is frozen, the "
-            "trial's clock held; both go on by themselves when data come",
+            Phase.SOURCE_LOST: f"Source lost, last data {age_text(figures.data_age_s)} ago: cursor and trial are held "
+            "until data come",
             Phase.STALLED: "The engine makes no ticks, but it lives",
             Phase.FINISHING: "Finishing: writing what is left",
-            Phase.DIED: f"The engine has died; what it recorded is safe. Make it whole: {remedy(self._attachment)}",
+            Phase.DIED: "The engine has died. What it recorded is safe: press Recover.",
         }[figures.phase]

@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from bmi_app.gui.theme import bold, theme_of
 from bmi_app.rt.records import Outcome
-from bmi_app.session.observe import Figures, age_text, latency_text, size_text, success_text
+from bmi_app.session.observe import Figures, Phase, age_text, latency_text, size_text, success_text
 
 _GROUPS = (
     ("Task", ("Block", "Trial", "Success", "Last trials", "Time to target")),
@@ -32,7 +32,7 @@ class StatusPanel(QWidget):
         super().__init__(parent)
         self._source = source
         self.task = QLabel("starting")
-        self.task.setFont(bold(self.task.font(), 17))
+        self.task.setFont(bold(self.task.font(), 15))
         self.task.setWordWrap(True)
         self.values: dict[str, QLabel] = {}
         self._names: list[QLabel] = []  # and headings
@@ -64,8 +64,10 @@ class StatusPanel(QWidget):
         self._restyle()
 
     def show_figures(self, figures: Figures) -> None:
-        """Show these figures; what is wrong becomes bold, and of the colour of failure."""
-        self.task.setText(figures.task[:1].upper() + figures.task[1:])
+        """Show these figures; what is wrong becomes bold, and of the colour of failure; what nobody renews is faint."""
+        is_dead = figures.phase == Phase.DIED
+        self.setEnabled(not is_dead)
+        self.task.setText("Nothing runs" if is_dead else figures.task[:1].upper() + figures.task[1:])
         to_target_s = figures.time_to_target_s
         self._set("Block", figures.block)
         self._set("Trial", f"{figures.trial}" if figures.trial else "")
@@ -73,7 +75,8 @@ class StatusPanel(QWidget):
         self._set("Last trials", self._marks(figures.outcomes))
         self._set("Time to target", f"{to_target_s:.2f} s" if to_target_s is not None else "")
         age = age_text(figures.data_age_s)
-        self._set("Source", f"{self._source}, data {age} old" if figures.data_age_s is not None else self._source)
+        source = f"{self._source}, data {age} old" if figures.data_age_s is not None else self._source
+        self._set("Source", source, figures.phase == Phase.SOURCE_LOST)
         self._set("Spikes", f"{figures.spikes_per_s:,.0f} per second")
         self._set("Latency", latency_text(figures))
         self._set("Missed ticks", f"{figures.missed_ticks:,}", figures.missed_ticks > 0)

@@ -3,12 +3,12 @@
 import numpy as np
 from PyQt6.QtCore import QRect, Qt, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QColor, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette
-from PyQt6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from bmi_app.gui.task_view import TaskView
-from bmi_app.rt.records import Flag
 from protocols.schema import Protocol
 
+_SIDE_PX, _OF_SCREEN = 900, 0.9  # its frame needs room as well
 _PATCH_PX = 64  # about 15 mm on a usual screen, which covers a photodiode
 
 
@@ -38,18 +38,14 @@ class SubjectWindow(QWidget):
     Parameters
     ----------
     protocol : Protocol
-    beep : bool
-        Whether the system's sound tells of a reward. It is for the subject's ease: its delay is not measured, so an experiment
-        that needs an exact sound uses an output.
 
     Signals: `closed()`.
     """
 
     closed = pyqtSignal()
 
-    def __init__(self, protocol: Protocol, beep: bool) -> None:
+    def __init__(self, protocol: Protocol) -> None:
         super().__init__()
-        self.beep = beep
         self._had_target: tuple[int, float, float] | None = None
         self.setWindowTitle(f"{protocol.name} · subject")
         self.setPalette(QPalette(QColor("#16191e")))  # dark, whatever the operator's window is: the room may be
@@ -60,8 +56,10 @@ class SubjectWindow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
         self.patch.raise_()
-        self.resize(900, 900)
         screens = QGuiApplication.screens()
+        room = screens[0].availableGeometry() if screens else QRect(0, 0, *[_SIDE_PX] * 2)
+        side_px = min(_SIDE_PX, round(_OF_SCREEN * min(room.width(), room.height())))
+        self.resize(side_px, side_px)
         if len(screens) > 1:
             self.setGeometry(QRect(screens[1].geometry()))
 
@@ -74,8 +72,6 @@ class SubjectWindow(QWidget):
             if place is not None and place != self._had_target:
                 self.patch.flip()
             self._had_target = place
-        if self.beep and np.any(frames["flags"] & Flag.REWARDED):
-            QApplication.beep()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Fill the screen, or leave it."""

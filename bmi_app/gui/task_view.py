@@ -27,7 +27,7 @@ class TaskView(QWidget):
     ----------
     protocol : Protocol
     explains : bool
-        Whether it says in words why nothing moves; not for the subject.
+        Whether it says in words why nothing moves, and has a scale bar; not for the subject.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class TaskView(QWidget):
         self._draw_other_path(painter, scale, theme.failed)
         self._draw_cursor(painter, scale, self._frame, theme.cursor, theme.workspace)
         if self.words:
-            self._draw_words(painter, area)
+            self._draw_words(painter, area, scale, theme.workspace)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Draw the ground anew."""
@@ -195,7 +195,8 @@ class TaskView(QWidget):
         painter.setFont(self.font())
         painter.translate(area.center())
         self._draw_places(painter, scale, theme.faint)
-        self._draw_scale_bar(painter, scale, area, theme.muted)
+        if self._explains:
+            self._draw_scale_bar(painter, scale, area, theme.muted)
         painter.end()
         return ground
 
@@ -277,11 +278,16 @@ class TaskView(QWidget):
         radius = max(self._cursor_radius_cm * scale, 3.0)
         painter.drawEllipse(places[-1], radius, radius)
 
-    def _draw_words(self, painter: QPainter, area: QRectF) -> None:
-        """Write below the upper edge of the workspace."""
-        room = QRectF(-area.width() / 2 + 8, -area.height() / 2 + 8, area.width() - 16, area.height() / 2 - 24)
+    def _draw_words(self, painter: QPainter, area: QRectF, scale: float, ground: QColor) -> None:
+        """Write below the centre, where the cursor waits and seldom a target is; what lies there shows through."""
+        top_px = max(1.8 * self._cursor_radius_cm * scale, 3.0) + 14
+        room = QRectF(-area.width() / 2 + 8, top_px, area.width() - 16, area.height() / 2 - top_px)
+        how = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
+        behind = QColor(ground)
+        behind.setAlphaF(0.8)
+        painter.fillRect(painter.boundingRect(room, how, self.words).adjusted(-4, -1, 4, 1), behind)
         painter.setPen(self.palette().windowText().color())
-        painter.drawText(room, Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap, self.words)
+        painter.drawText(room, how, self.words)
 
     def _draw_cursor(self, painter: QPainter, scale: float, frame: np.ndarray, colour: QColor, outline: QColor) -> None:
         now_s = float(frame["edge_s"])

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QGuiApplication
 from PyQt6.QtWidgets import QApplication, QMainWindow, QMenu, QMessageBox, QScrollArea, QVBoxLayout, QWidget
@@ -16,6 +17,7 @@ from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.hand_sender import HandSender, takes_hand
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.notice_strip import NoticeStrip
+from bmi_app.gui.rescue import Rescue
 from bmi_app.gui.result_card import summary_text
 from bmi_app.gui.session_panels import GRID, TABS, SessionPanels
 from bmi_app.gui.session_source import LiveSource
@@ -23,7 +25,6 @@ from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDia
 from bmi_app.gui.status_panel import StatusPanel
 from bmi_app.gui.subject_window import SubjectWindow
 from bmi_app.gui.task_view import TaskView
-from bmi_app.gui.worker import Worker
 from bmi_app.rt.records import Flag
 from bmi_app.session.attach import Attachment
 from bmi_app.session.narration import Narrator
@@ -66,7 +67,8 @@ class OperatorWindow(QMainWindow):
         self.live = SessionPanels(self.source, self._last_figures, self)
         self.subject: SubjectWindow | None = None
         self.hand = HandSender(attachment, self) if takes_hand(attachment.protocol) else None
-        self._rescue: Worker | None = None
+        self.rescue = Rescue(attachment.folder, self)
+        self._closes_next = False
         self.keys: ShortcutsDialog | None = None
         self.question: QMessageBox | None = None
         self._arrange()
@@ -89,6 +91,8 @@ class OperatorWindow(QMainWindow):
         self.task_view.take(fresh.frames)
         if self.subject is not None:
             self.subject.take(fresh.frames)
+        if self.sound.isChecked() and np.any(fresh.frames["flags"] & Flag.REWARDED):
+            QApplication.beep()
         self.live.take(fresh)
         self.docks.take(fresh)
         state = int(fresh.frames[-1]["state"]) if len(fresh.frames) else self._state
@@ -108,8 +112,8 @@ class OperatorWindow(QMainWindow):
         self.notice.show_figures(figures)
         self.status.show_figures(figures)
         self.controls.show_phase(figures.phase, is_paused)
-        for line in self.narrator.fresh_lines():
-            self.log.say(line)
+        for time_s, line in self.narrator.fresh():
+            self.log.say(line, time_s)
         if figures.phase.is_over:
             self._timer.stop()
             self.docks.redraw_all()
@@ -127,7 +131,7 @@ class OperatorWindow(QMainWindow):
     def show_subject(self) -> None:
         """Show the subject's window, or bring it to the front."""
         if self.subject is None:
-            self.subject = SubjectWindow(self._attachment.protocol, self.sound.isChecked())
+            self.subject = SubjectWindow(self._attachment.protocol)
             self.subject.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             self.subject.closed.connect(self._forget_subject)
             self._follow_mouse(self.subject.view)
@@ -153,14 +157,17 @@ class OperatorWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Close at once when the session is over; else ask what shall become of it."""
         assert event is not None
+        if self.rescue.is_under_way and not self._may_close:
+            self._closes_next = True  # else a second recovery could be asked for beside this one
+            event.ignore()
+            return
         if self._may_close or self.phase.is_over:
             self._timer.stop()
             self._dismiss_question()
             self.commands.close()
             if self.hand is not None:
                 self.hand.close()
-            if self._rescue is not None:
-                self._rescue.close()
+            self.rescue.close()
             self.docks.save()
             if self.subject is not None:
                 self.subject.close()
@@ -184,28 +191,15 @@ class OperatorWindow(QMainWindow):
         box.buttonClicked.connect(act)
         box.open()
 
-    def recover(self) -> None:
-        """Make a complete session of what a dead engine has left, off the window's thread."""
-        folder = self._attachment.folder
-        self._rescue = self._rescue or Worker("recovery", self)
+    def _tell_rescue(self, text: str, is_done: bool, is_good: bool) -> None:
+        self.notice.show_recovery(text, is_done=is_done, is_good=is_good)
+        if is_good and self._closes_next:
+            QTimer.singleShot(0, self.close)
+        self._closes_next &= not is_done  # whoever wanted to close shall read that it failed
 
-        def tell(report: Any) -> None:
-            self.notice.show_recovery(
-                f"Recovered: complete up to tick {report.last_tick:,}", is_done=True, is_good=True
-            )
-            self.log.say(summary_text(report.summary))
-            self.recovered.emit(folder)
-
-        def fail(error: Exception) -> None:
-            self.notice.show_recovery(f"Cannot be recovered: {error}", is_done=True, is_good=False)
-
-        def work() -> Any:
-            from bmi_app.session import catalogue
-
-            return catalogue.recover(folder)
-
-        self.notice.show_recovery("Recovering: reading what was recorded", is_done=False, is_good=False)
-        self._rescue.submit(work, tell, fail)
+    def _tell_recovered(self, report: Any) -> None:
+        self.log.say(summary_text(report.summary))
+        self.recovered.emit(self._attachment.folder)
 
     def leave(self) -> None:
         """Close the window without a question; the session goes on."""
@@ -246,10 +240,6 @@ class OperatorWindow(QMainWindow):
     def _forget_subject(self) -> None:
         self.subject = None
 
-    def _set_sound(self, on: bool) -> None:
-        if self.subject is not None:
-            self.subject.beep = on
-
     def _follow_mouse(self, view: TaskView) -> None:
         """Let the mouse over a view of the task be the person's hand, where the session has a use for one."""
         if self.hand is not None:
@@ -262,7 +252,9 @@ class OperatorWindow(QMainWindow):
             self._send({"do": "learning", "on": not self._attachment.arrays["state"][0]["learning_on"]})
 
     def _connect(self) -> None:
-        self.notice.recover_asked.connect(self.recover)
+        self.notice.recover_asked.connect(self.rescue.begin)
+        self.rescue.told.connect(self._tell_rescue)
+        self.rescue.recovered.connect(self._tell_recovered)
         self.controls.pause_asked.connect(self._pause)
         self.controls.stop_asked.connect(self.ask_to_stop)
         self.controls.command_asked.connect(self._send)
@@ -304,7 +296,9 @@ class OperatorWindow(QMainWindow):
         scrolled.setWidgetResizable(True)
         scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
         scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scrolled.setMinimumWidth(_SIDE_WIDTH_PX + 2)
+        bar = scrolled.verticalScrollBar()
+        assert bar is not None
+        scrolled.setMinimumWidth(_SIDE_WIDTH_PX + 2 + bar.sizeHint().width())  # nothing is cut when it comes
         whole = QWidget()
         rows = QVBoxLayout(whole)
         rows.setContentsMargins(8, 8, 8, 4)
@@ -329,7 +323,10 @@ class OperatorWindow(QMainWindow):
         view.addAction(f"Subject window ({SUBJECT_KEY})", self.show_subject)
         self.sound = QAction("Sound at reward", self)
         self.sound.setCheckable(True)
-        self.sound.toggled.connect(self._set_sound)
+        view.setToolTipsVisible(True)
+        self.sound.setToolTip(
+            "The desktop's alert, which may be silent there; a sound that is exact in time is an output"
+        )
         view.addAction(self.sound)
         keys.addAction("Keys (?)", self.show_keys)
 

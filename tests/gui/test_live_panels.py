@@ -81,6 +81,25 @@ def test_a_silent_and_a_noisy_unit_are_flagged() -> None:
     assert statistics.rates_hz[9] == pytest.approx(300, rel=0.15)
 
 
+def test_flags_tell_every_unit(stepped: Any, window: Callable[..., OperatorWindow], monkeypatch: Any) -> None:
+    session = stepped("center_out", "units.count=160")
+    session.step(200)
+    shown = window(session.folder)
+    shown._timer.stop()
+    silent = np.array([3, 5, 6, *range(96, 128)])
+    monkeypatch.setattr(shown.live.statistics, "silent", lambda: silent)
+    panel = shown.live.raster
+    panel.redraw(whole=True)
+    assert panel.flags.text() == "silent: 3, 5-6, 96-127"
+    shown.live.selection.select(20)
+    assert panel.chosen.text().endswith(" Hz · x, y, c move it")
+    monkeypatch.setattr(shown.live.statistics, "silent", lambda: np.arange(0, 160, 2))
+    panel.redraw(whole=True)
+    assert panel.flags.text().endswith("…")  # cut, and seen to be
+    assert panel.flags.fontMetrics().horizontalAdvance(panel.flags.text()) <= panel.flags.width()
+    assert panel.flags.toolTip().splitlines()[0] == f"silent: {', '.join(map(str, range(0, 160, 2)))}"
+
+
 def test_correlations_find_what_a_unit_follows() -> None:
     rng = np.random.default_rng(2)
     statistics = UnitStatistics(3, 0.05)
@@ -154,6 +173,35 @@ def test_the_layout_is_remembered(stepped: Any, window: Callable[..., OperatorWi
     assert not second.docks.docks["Timing"].isHidden()
 
 
+def test_every_dock_comes_back_at_its_size(stepped: Any, qtbot: Any) -> None:
+    session = stepped()
+    session.step(10)
+
+    def show() -> OperatorWindow:
+        shown = OperatorWindow(Attachment(session.folder), False)
+        qtbot.addWidget(shown, before_close_func=OperatorWindow.leave)
+        shown.resize(1390, 860)
+        shown.show()
+        qtbot.waitExposed(shown)
+        for _ in range(5):
+            QApplication.processEvents()
+        return shown
+
+    def sizes(shown: OperatorWindow) -> dict[str, tuple[int, int]]:
+        return {title: (dock.width(), dock.height()) for title, dock in shown.docks.docks.items()}
+
+    first = show()
+    first.docks.arrange_all()
+    QApplication.processEvents()
+    spikes, tuning = first.docks.docks["Spikes"], first.docks.docks["Tuning"]
+    first.resizeDocks([spikes, tuning], [spikes.height() + 60, tuning.height() - 40], Qt.Orientation.Vertical)
+    QApplication.processEvents()
+    arranged = sizes(first)
+    qtbot.waitUntil(lambda: not first.docks._saving.isActive(), timeout=10_000)
+    second = show()  # the first was not closed: it may as well have been killed
+    assert sizes(second) == arranged
+
+
 def test_the_subject_sees_the_task_and_the_photodiode_each_target(
     stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any, keep_picture: Callable[[Any, str], Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -168,15 +216,17 @@ def test_the_subject_sees_the_task_and_the_photodiode_each_target(
     qtbot.keyClick(shown, Qt.Key.Key_F11)
     subject = shown.subject
     assert subject is not None
+    screen = subject.screen().availableGeometry()
+    assert subject.width() == subject.height() <= min(screen.width(), screen.height())
     shown.sound.trigger()
-    assert subject.beep
     flips = []
     monkeypatch.setattr(subject.patch, "flip", lambda: flips.append(True))
     for _ in range(60):
         session.step(25)
         shown.refresh()
     assert len(flips) == int(session.last["trial"]) + 1
-    assert len(beeps) == session.core.state[0]["successes"] > 2
+    n_beeps = len(beeps)
+    assert n_beeps == session.core.state[0]["successes"] > 2
     monkeypatch.undo()
     subject.patch.flip()
     keep_picture(subject, "subject")
@@ -187,6 +237,10 @@ def test_the_subject_sees_the_task_and_the_photodiode_each_target(
     assert not subject.isFullScreen()
     subject.close()
     assert shown.subject is None
+    monkeypatch.setattr(QApplication, "beep", lambda: beeps.append(True))
+    session.step_until(lambda frame: frame["state"] == TaskState.REWARD)
+    shown.refresh()
+    assert len(beeps) == n_beeps + 1  # the sound does not need the subject's window
 
 
 def test_every_key_is_listed(
@@ -249,6 +303,14 @@ def test_rest_is_explained_to_the_operator_and_not_to_the_subject(
     shown._timer.stop()
     shown.refresh()
     assert shown.task_view.words == "Measuring baselines: the cursor waits in the centre, 4 s left"
+    scale, top = shown.task_view._scale(), shown.task_view._area().top()
+    picture = shown.task_view.grab().toImage()
+    text = shown.task_view.palette().windowText().color().lightness()
+    top_px, bottom_px = round(top + 2), round(top + 3.6 * scale)  # the target at the top, y from 6.5 to 9.5 cm
+    middle = range(picture.width() // 2 - 60, picture.width() // 2 + 60)
+    assert all(
+        abs(picture.pixelColor(x, y).lightness() - text) > 60 for x in middle for y in range(top_px, bottom_px)
+    )  # no words lie over it
     keep_picture(shown, "rest")
     shown.show_subject()
     session.step(200)

@@ -1,10 +1,11 @@
 import contextlib
 import signal
 import socket
-import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from bmi_app.gui import command_sender
 from bmi_app.gui import window as window_module
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.window import OperatorWindow
+from bmi_app.record import session_folder
 from bmi_app.rt.records import EventKind, StopReason, TaskState
+from bmi_app.session import catalogue
 from bmi_app.session.attach import AttachError
 from bmi_app.session.observe import Phase
 from bmi_app.session.replay import verify
+from tests.gui.layout_faults import layout_faults
 
 Show = Callable[..., OperatorWindow]
 
@@ -84,12 +88,12 @@ def test_a_real_session_is_paused_resumed_and_stopped(engine: Any, window: Show,
     qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown.status.task.text() != "Starting")
     qtbot.mouseClick(shown.controls.pause, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: shown.phase == Phase.PAUSED)
-    assert shown.controls.pause.text() == "Resume"
+    assert shown.controls.pause.text() == "Resume (Space)"
     assert "pause · tick " in shown.log.toPlainText()
     shown.log.setFocus()
     qtbot.keyClick(shown.log, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING)
-    assert shown.controls.pause.text() == "Pause"
+    assert shown.controls.pause.text() == "Pause (Space)"
     assert "resume · tick " in shown.log.toPlainText()
     qtbot.keyClick(shown, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
     press(shown, "Go on")
@@ -103,23 +107,24 @@ def test_a_real_session_is_paused_resumed_and_stopped(engine: Any, window: Show,
 
 @pytest.mark.realtime
 def test_the_death_of_the_engine_is_said_within_a_second(
-    stepped: Any, window: Show, qtbot: Any, keep_picture: Callable[[Any, str], Path]
+    engine: Any, window: Show, qtbot: Any, keep_picture: Callable[[Any, str], Path]
 ) -> None:
-    engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    session = stepped(pid=engine.pid)
-    session.step(800)
-    shown = window(session.folder, close_at_end=True)
-    assert shown.phase == Phase.RUNNING
-    session.step(10)
-    engine.kill()
+    process, folder = engine("session.duration_s=60")
+    shown = window(folder, close_at_end=True)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=20_000)
+    process.kill()
     died_s = time.monotonic()
-    engine.wait()
+    process.wait()
     qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
     assert time.monotonic() - died_s < 1.0
-    assert f"bmi sessions recover {session.folder.name}" in shown.notice.message.text()
+    assert shown.notice.message.text() == "The engine has died. What it recorded is safe: press Recover."
     assert shown.notice.recover.isVisible()
+    assert not shown.status.isEnabled()  # nothing there lives
     assert shown.isVisible()  # whoever looks shall read it
     assert not shown.controls.pause.isEnabled()
+    shown.docks.docks["Trials"].raise_()  # what came before can still be looked at
+    n_trials = len(shown.live.trials.ended)
+    qtbot.waitUntil(lambda: shown.live.table.model.rowCount() == n_trials)
     keep_picture(shown, "died")
     shown.close()  # without a question
     assert not shown.isVisible()
@@ -170,6 +175,36 @@ def test_a_dead_engine_s_session_is_recovered_in_its_window(
     assert found.ticks == published
 
 
+def test_a_window_is_not_closed_while_it_recovers(
+    engine: Any, window: Show, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, folder = engine("session.duration_s=60")
+    shown = window(folder)
+    qtbot.waitUntil(lambda: shown._attachment.head > 0, timeout=20_000)
+    process.kill()
+    process.wait()
+    qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
+    begun, go_on = [], threading.Event()
+
+    def recover(asked: Path) -> Any:
+        begun.append(asked)
+        assert go_on.wait(30)
+        return recover_it(asked)
+
+    recover_it = catalogue.recover
+    monkeypatch.setattr(catalogue, "recover", recover)
+    qtbot.mouseClick(shown.notice.recover, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: begun == [folder])
+    assert not shown.notice.recover.isEnabled()
+    qtbot.waitUntil(lambda: shown.notice.message.text().endswith(", 1 s"))  # it is seen to go on
+    shown.close()
+    assert shown.isVisible()
+    go_on.set()
+    qtbot.waitUntil(lambda: not shown.isVisible(), timeout=20_000)  # it closes once that is done
+    assert begun == [folder]
+    assert session_folder.status(folder) == "complete"
+
+
 def test_a_session_that_a_failure_has_ended_says_why_and_stays(
     stepped: Any, window: Show, qtbot: Any, keep_picture: Callable[[Any, str], Path]
 ) -> None:
@@ -210,11 +245,11 @@ def test_what_holds_the_session_is_said_first(
 
 
 def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(
-    stepped: Any, window: Show, qtbot: Any, capsys: pytest.CaptureFixture[str]
+    engine: Any, window: Show, qtbot: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    session = stepped()
-    session.step(10)
-    shown = window(session.folder)
+    process, folder = engine("session.duration_s=60")
+    shown = window(folder)
+    qtbot.waitUntil(lambda: shown._attachment.head > 0, timeout=20_000)
 
     def fail() -> None:
         raise ValueError("nonsense")
@@ -228,8 +263,46 @@ def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(
     assert "ValueError: nonsense (test_window.py:" in text
     assert "(×2)" in text
     assert "Traceback" in capsys.readouterr().err
-    session.step(10)
-    qtbot.waitUntil(lambda: int(shown.task_view._frame["tick"]) == 19)
+    at = shown._attachment.head
+    qtbot.waitUntil(lambda: int(shown.task_view._frame["tick"]) > at, timeout=10_000)
+    qtbot.mouseClick(shown.controls.pause, Qt.MouseButton.LeftButton)  # and still commands
+    qtbot.waitUntil(lambda: shown.phase == Phase.PAUSED, timeout=10_000)
+    assert process.poll() is None
+
+
+@pytest.mark.parametrize("width_px", [900, 1280])
+def test_what_alarms_is_read_whole(stepped: Any, window: Show, width_px: int, keep_picture: Any) -> None:
+    session = stepped("center_out")
+    session.step(900)
+    shown = window(session.folder)
+    shown._timer.stop()
+    shown.resize(width_px, 720)
+    for phase in Phase:
+        shown.notice.show_figures(replace(shown._figures, phase=phase, duration_s=3600.0, data_age_s=3.0))
+        keep_picture(shown, f"notice_{phase.name.lower()}_{width_px}")
+        assert layout_faults(shown.notice) == [], phase
+    shown.notice.say("Cannot be recovered: " + "frames.arrows cannot be read, " * 6, "alarm")
+    QApplication.processEvents()
+    assert layout_faults(shown.notice) == []
+    assert shown.width() == width_px
+
+
+def test_nothing_at_the_side_is_cut_while_baselines_are_measured(stepped: Any, window: Show) -> None:
+    session = stepped("center_out")
+    session.step(100)
+    shown = window(session.folder)
+    shown.refresh()
+    assert shown.status.task.text() == "Rest: measuring baselines"
+    QApplication.processEvents()
+    side = shown.docks.docks["Session"]
+    for widget in (shown.controls.stop, shown.controls.note, shown.log):
+        assert widget.visibleRegion().boundingRect().width() == widget.width()
+    assert layout_faults(side) == []
+    shown.resize(900, 560)  # where it must scroll
+    QApplication.processEvents()
+    for widget in (shown.controls.stop, shown.controls.note, shown.log):
+        if not widget.visibleRegion().isEmpty():
+            assert widget.visibleRegion().boundingRect().width() == widget.width()
 
 
 def test_closing_asks_and_never_ends_the_session_by_itself(stepped: Any, window: Show, qtbot: Any) -> None:
