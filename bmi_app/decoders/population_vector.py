@@ -66,7 +66,8 @@ def fit(settings: Settings, samples: Samples, mask: np.ndarray) -> Fitted:
     spread = ((x - x.mean(axis=0)) ** 2).sum(axis=0)
     unexplained = ((x - regressors @ coefficients) ** 2).sum(axis=0)
     depth = np.sqrt((tuning**2).sum(axis=0))
-    varies = spread > _LEAST_SPREAD * np.median(spread[spread > 0]) if (spread > 0).any() else spread > 0
+    drives = (mask != 0).any(axis=0) & (spread > 0)
+    varies = spread > _LEAST_SPREAD * np.median(spread[drives]) if drives.any() else spread > 0
     votes = varies & (depth > 0) & (1 - unexplained / np.where(varies, spread, 1) >= settings.least_r2)
     directions = np.where(votes & (mask != 0), tuning / np.where(votes, depth, 1) ** 2, 0.0)  # pd / m
     summed = (x - baseline) @ directions.T

@@ -65,6 +65,17 @@ def _hand_over(rule, core, model, trial, logs):
 
 
 @part
+def _drop_hand_over(core, model, trial, logs):
+    """End a hand-over where it stands: learning was switched off."""
+    state = core[2][0]
+    close_update(core, model, trial, logs, state.learn_from, state.hand_cause)
+    state.learn_from = max(state.hand_until, state.then_until)
+    state.handing = state.then_until = 0
+    if state.sample_row < state.learn_from:
+        state.learn_from = 0
+
+
+@part
 def _begin_hand_over(state, cause):
     """Have all samples taught that no hand-over has taught yet."""
     if state.handing == 0 and state.sample_row > state.learn_from:
@@ -136,6 +147,12 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
         state.fits_due += 1
     if judged:
         note_reward(state, trial)
+    if state.handing and not state.learning_on:
+        _drop_hand_over(core, model, trial, logs)
+    untaught = state.block >= 0 and not blocks[state.block].learning
+    untaught = untaught or (block_ended and not blocks[before].learning)
+    if untaught and state.handing == 0:
+        state.learn_from = state.sample_row  # a block without learning teaches nothing later either
     active = config.learn_when != _OFF and state.learning_on and state.block >= 0 and not state.held
     active = active and state.probation == 0
     if active and blocks[state.block].learning and not config.learn_staged:

@@ -333,9 +333,9 @@ class SlowSession:
         ended = self.block if before in (-1, self.block) else before
         if active and self.p.blocks[ended].learning:
             self.hand_over.begin_when_due(self.now, before not in (-1, self.block), self.state in IN_TRIAL)
-        if not self.held:
-            for samples, reward in self.hand_over.next_of_this_tick():
-                self._update(samples, reward)
+        self.hand_over.teaching *= self.learning_on  # frozen is frozen
+        for samples, reward in self.hand_over.next_of_this_tick() if not self.held else ():
+            self._update(samples, reward)
 
     def _update(self, samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]], reward: float) -> None:
         x, intent, noise = (np.array([row[part] for row in samples]) for part in range(3))

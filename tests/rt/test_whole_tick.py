@@ -181,7 +181,7 @@ def test_the_tick_does_what_the_documentation_says(protocol, seed, commands, los
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given_sessions(LATER, [block for block in BLOCKS if "learning=false" not in block], COMMANDS)
+@given_sessions(LATER, BLOCKS, COMMANDS)
 def test_by_block_and_by_time_every_trial_is_taught_with_its_own_reward(
     protocol, seed, commands, losses, hand_from
 ) -> None:
