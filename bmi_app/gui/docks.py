@@ -151,10 +151,13 @@ class Docks(QObject):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Restore the layout when the window is first shown; remember it a little after the hand has changed it."""
         assert event is not None
-        if watched is self._window:
+        window = self.__dict__.get("_window")
+        if window is None:  # docks still hide while Python takes this object apart
+            return False
+        if watched is window:
             if event.type() == QEvent.Type.Show and not self._is_restored:
                 self._restoring.start(0)
-        elif self._is_restored and event.type() in _ARRANGED and self._window.isVisible():
+        elif self._is_restored and event.type() in _ARRANGED and window.isVisible():
             self._saving.start(_SAVE_AFTER_MS)  # the window may be killed
         return super().eventFilter(watched, event)
 
