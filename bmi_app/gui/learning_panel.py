@@ -178,7 +178,7 @@ class LearningPanel(QWidget):
     def _offer_undo(self) -> None:
         is_chosen = bool(self.updates.selectedItems())
         self.undo.setEnabled(self._takes_commands and is_chosen)
-        self.hint.setText("" if is_chosen or not self._takes_commands else "choose an update above")
+        self.hint.setText("" if is_chosen or not self._takes_commands else "choose one above")
 
     def ask_to_undo(self) -> None:
         """Ask for the weights from before the chosen update."""

@@ -165,7 +165,7 @@ def test_rows_stay_where_they_are_while_the_mouse_is_over_them(
     updates = shown.live.learning.updates
     qtbot.waitUntil(lambda: updates.topLevelItemCount() > 2)
     before = updates.topLevelItem(0).text(0)
-    assert shown.live.learning.hint.text() == "choose an update above"
+    assert shown.live.learning.hint.text() == "choose one above"
     monkeypatch.setattr(updates, "underMouse", lambda: True)
     session.step(900)
     shown.refresh()
@@ -176,7 +176,7 @@ def test_rows_stay_where_they_are_while_the_mouse_is_over_them(
     shown.live.learning.redraw()
     assert updates.topLevelItem(0).text(0) != before
     assert updates.topLevelItemCount() == len(shown.source.changes.listed)
-    assert shown.live.learning.hint.text() == "choose an update above"
+    assert shown.live.learning.hint.text() == "choose one above"
 
 
 def test_the_assist_goes_to_where_it_is_clicked_and_says_how_much(
