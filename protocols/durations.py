@@ -34,8 +34,6 @@ def check_durations(protocol: Protocol) -> Iterator[Finding]:
     """Find durations that are not whole numbers of ticks."""
     durations = [(f"task.{key}", getattr(protocol.task, key), 1) for key in TASK_KEYS]
     durations.append(("learning.sample_ms", protocol.learning.sample_ms, 1))
-    if protocol.session.duration_s is not None and protocol.tick.source == "clock":  # a stream's ticks are its own
-        durations.append(("session.duration_s", protocol.session.duration_s, 1000))
     if protocol.learning.when == "seconds":
         durations.append(("learning.every_s", protocol.learning.every_s, 1000))
     durations += [

@@ -214,7 +214,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
         "watchdog_s": protocol.safety.watchdog_ms / 1e3,
         "stream_ticks": tick.source == "stream",
         "seed": protocol.session.seed,
-        "max_ticks": max(round(protocol.session.duration_s / tick_s), 1) if protocol.session.duration_s else 0,
+        "max_ticks": math.ceil((protocol.session.duration_s or 0.0) / tick_s - 1e-6),  # the last tick is made whole
         "max_trials": protocol.session.trials or 0,
         "smoothing": Smoothing[decoder.smoothing.upper()],
         "smoothing_ticks": max(ticks_of(protocol, decoder.smoothing_ms), 1),

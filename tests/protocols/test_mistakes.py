@@ -248,11 +248,6 @@ CASES = {
     "hold": (spoil("hold_ms = 300", "hold_ms = 305"), "task.hold_ms", "(tick.period_ms is 10); nearest: 300 or 310"),
     "short hold": (spoil("hold_ms = 300", "hold_ms = 5"), "task.hold_ms", "nearest: 0 or 10"),
     "short reward": (spoil("hold_ms", "reward_ms = 5\nhold_ms"), "task.reward_ms", "nearest: 10"),
-    "session": (
-        spoil("[units]", "[session]\nduration_s = 1.005\n\n[units]"),
-        "session.duration_s",
-        "nearest: 1 or 1.01",
-    ),
     "block": (spoil("duration_s = 5", "duration_s = 5.005"), "blocks.0.duration_s", "nearest: 5 or 5.01"),
     "samples": (MORE + "[learning]\nsample_ms = 15\n", "learning.sample_ms", "nearest: 10 or 20"),
     "sample within a tick": (MORE + "[learning]\nsample_ms = 1\n", "learning.sample_ms", "nearest: 10"),

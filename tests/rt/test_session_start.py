@@ -54,3 +54,8 @@ def test_a_source_with_another_clock_is_heard_and_shows_as_late(core: Core) -> N
     watchdog_s = float(core.config[0]["watchdog_s"])
     assert make_tick(core, (-90.0, watchdog_s / 2), (-89.0, watchdog_s + 0.1))[3] == 1
     assert core.state[0]["late_spikes"] == 1
+
+
+@pytest.mark.parametrize(("duration_s", "n_ticks"), [(0.004, 1), (0.3, 30), (1.005, 101), (3600, 360_000)])
+def test_a_session_lasts_whole_ticks_and_at_least_one(duration_s: float, n_ticks: int) -> None:
+    assert build(load("center_out", [f"session.duration_s={duration_s}"])).config[0]["max_ticks"] == n_ticks

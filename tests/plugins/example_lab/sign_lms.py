@@ -31,9 +31,14 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     if features.shape[0] == 0 or rate == 0.0:
         return NOTHING
     for t in range(features.shape[0]):
-        power = 1.0
+        power = 0.0
         for u in range(weights.shape[1]):
-            power += features[t, u] * features[t, u]
+            drives = 0.0
+            for a in range(weights.shape[0]):
+                drives = max(drives, mask[a, u])
+            power += drives * features[t, u] * features[t, u]  # control units have no say in the length of a step
+        if power == 0.0:
+            continue  # silence says nothing
         for a in range(weights.shape[0]):
             error = intent[t, a] - bias[a]
             for u in range(weights.shape[1]):
