@@ -36,6 +36,7 @@ _LEAD_S = 0.05  # until the loop runs
 _LOOK_S = 0.1  # how often the loop is looked after
 _CONNECT_S = 1.0
 _FORGET_S = 1.0  # a session that does not answer for so long is no longer offered
+_GONE_S = 5.0  # and one that was not offered for so long has gone without a word; an answer may be late
 _OFFSET_S, _OFFSET_WAIT_S = 5.0, 0.25  # how often the session's clock is measured, and how long that may take
 _LINGER_S = 0.2  # destroying an outlet drops what its sender thread has not yet written
 _BUFFERED_S, _MEAN_HZ = 10.0, 50.0  # what the outlet keeps for a session that is held up
@@ -221,7 +222,7 @@ class _Sight:
         self._session = ""
         self._uid = ""
         self._gone: set[str] = set()  # the resolver still offers these for a while
-        self._measured_s = -math.inf
+        self._measured_s = self._offered_s = -math.inf
 
     def look(self) -> str:
         """Follow a session to its end, then the newest; return its name, empty without one."""
@@ -229,8 +230,10 @@ class _Sight:
             self._gone.add(self._uid)
             self._detach()
         offered = [stream for stream in self._resolver.results() if self._can_be_seen(stream)]
-        uids = [stream.uid() for stream in offered]
-        if self._uid not in uids and offered:  # one that is still offered is not left for a newer one
+        if self._uid in [stream.uid() for stream in offered]:
+            self._offered_s = now_s()
+        is_gone = self._inlet is None or now_s() > self._offered_s + _GONE_S
+        if offered and is_gone:  # one that lasts is not left for a newer one
             self._detach()
             self._attach(max(offered, key=pylsl.StreamInfo.created_at))
         if self._inlet is not None and now_s() > self._measured_s + _OFFSET_S:
@@ -262,7 +265,7 @@ class _Sight:
             return
         self._inlet, self._uid = inlet, stream.uid()
         self._session = _name_of(stream)
-        self._measured_s = -math.inf
+        self._measured_s, self._offered_s = -math.inf, now_s()
         self.sessions.append(self._session)
         write_cell_f8(self._ctl, rig_loop.OFFSET, 0.0)
         write_cell(self._ctl, rig_loop.INLET, handle_of(inlet))
