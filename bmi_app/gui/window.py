@@ -19,6 +19,7 @@ from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.notice_strip import NoticeStrip
 from bmi_app.gui.rescue import Rescue
 from bmi_app.gui.result_card import summary_text
+from bmi_app.gui.reward_sound import RewardSound
 from bmi_app.gui.session_panels import GRID, TABS, SessionPanels
 from bmi_app.gui.session_source import LiveSource
 from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDialog, bind
@@ -66,6 +67,7 @@ class OperatorWindow(QMainWindow):
         self.log = LogPanel()
         self.live = SessionPanels(self.source, self._last_figures, self)
         self.subject: SubjectWindow | None = None
+        self._reward_sound = RewardSound()
         self.hand = HandSender(attachment, self) if takes_hand(attachment.protocol) else None
         self.rescue = Rescue(attachment.folder, self)
         self._closes_next = False
@@ -92,7 +94,7 @@ class OperatorWindow(QMainWindow):
         if self.subject is not None:
             self.subject.take(fresh.frames)
         if self.sound.isChecked() and np.any(fresh.frames["flags"] & Flag.REWARDED):
-            QApplication.beep()
+            self._reward_sound.play()
         self.live.take(fresh)
         self.docks.take(fresh)
         state = int(fresh.frames[-1]["state"]) if len(fresh.frames) else self._state
@@ -324,9 +326,7 @@ class OperatorWindow(QMainWindow):
         self.sound = QAction("Sound at reward", self)
         self.sound.setCheckable(True)
         view.setToolTipsVisible(True)
-        self.sound.setToolTip(
-            "The desktop's alert, which may be silent there; a sound that is exact in time is an output"
-        )
+        self.sound.setToolTip("A tone when the window shows the reward; a sound that is exact in time is an output")
         view.addAction(self.sound)
         keys.addAction("Keys (?)", self.show_keys)
 

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QApplication
 
 from bmi_app.gui.docks import is_seen
 from bmi_app.gui.feed import Feed
+from bmi_app.gui.reward_sound import RewardSound
 from bmi_app.gui.session_source import LiveSource
 from bmi_app.gui.shortcuts import SHORTCUTS
 from bmi_app.gui.trials import Trials, smoothed
@@ -197,7 +198,7 @@ def test_every_dock_comes_back_at_its_size(stepped: Any, qtbot: Any) -> None:
     first.resizeDocks([spikes, tuning], [spikes.height() + 60, tuning.height() - 40], Qt.Orientation.Vertical)
     QApplication.processEvents()
     arranged = sizes(first)
-    qtbot.waitUntil(lambda: not first.docks._saving.isActive(), timeout=10_000)
+    qtbot.waitUntil(lambda: not first.docks._saving.isActive(), timeout=60_000)
     second = show()  # the first was not closed: it may as well have been killed
     assert sizes(second) == arranged
 
@@ -207,7 +208,7 @@ def test_the_subject_sees_the_task_and_the_photodiode_each_target(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     beeps: list[bool] = []
-    monkeypatch.setattr(QApplication, "beep", lambda: beeps.append(True))
+    monkeypatch.setattr(RewardSound, "play", lambda sound: beeps.append(True))
     session = stepped("center_out", "blocks.0.duration_s=1")
     session.step(50)
     shown = window(session.folder)
@@ -237,7 +238,7 @@ def test_the_subject_sees_the_task_and_the_photodiode_each_target(
     assert not subject.isFullScreen()
     subject.close()
     assert shown.subject is None
-    monkeypatch.setattr(QApplication, "beep", lambda: beeps.append(True))
+    monkeypatch.setattr(RewardSound, "play", lambda sound: beeps.append(True))
     session.step_until(lambda frame: frame["state"] == TaskState.REWARD)
     shown.refresh()
     assert len(beeps) == n_beeps + 1  # the sound does not need the subject's window
