@@ -57,12 +57,12 @@ class LearningPanel(QWidget):
         self.follow = QCheckBox("as the block says")
         self.gains = {letter: _number() for letter, _ in source.protocol.axes.items()}
         self.updates = QTreeWidget()
-        self.updates.setHeaderLabels(["tick", "trial", "cause", "change", "error (cm/s)"])
+        self.updates.setHeaderLabels(["tick", "trial", "cause", "change", "error"])
         self.updates.setRootIsDecorated(False)
         self.updates.setIndentation(0)
         self.updates.setToolTip(
-            "What changed the weights, and by how much (Frobenius norm; ✕: refused), and the error of the decoded velocity"
-            " before and after, on what was taught"
+            "What changed the weights, and by how much (Frobenius norm; ✕: refused), and the error on what was taught, before"
+            " and after: of the decoded velocity (cm/s), or of the features where the rule adapts a decoder's model"
         )
         self.updates.setUniformRowHeights(True)
         self.updates.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -283,14 +283,14 @@ def _number() -> NumberField:
 def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
     size = f"{'✕ ' if change.is_rejected else ''}{change.norm:.3g}"
     trial = f"{change.trial + 1}" if change.trial >= 0 else "–"
-    errors = f"{change.error_before_cm_s:.2f} → {change.error_after_cm_s:.2f}"
-    if not math.isfinite(change.error_before_cm_s + change.error_after_cm_s):
+    errors = f"{change.error_before:.2f} → {change.error_after:.2f}"
+    if not math.isfinite(change.error_before + change.error_after):
         errors = ""
     row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size, errors])
     row.setData(0, _TICK, change.tick)
     told = [f"tick {change.tick:,}: {change.cause.replace('↶', 'back to')}"]
     told += [verdict_words(change.verdict)] if change.verdict >= 0 else []
-    told += [f"error {errors} cm/s"] if errors else []
+    told += [f"error {errors}"] if errors else []
     for column in range(row.columnCount()):
         row.setToolTip(column, "\n".join(told))
     if change.is_rejected or change.cause == "start":  # nothing there that could be undone

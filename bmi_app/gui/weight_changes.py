@@ -43,8 +43,9 @@ class WeightChange:
     ----------
     norm : float
         Frobenius norm of the difference, of the weights only.
-    error_before_cm_s, error_after_cm_s : float
-        Root mean square of readout - intention on what was taught, before the update and after; NaN where not known.
+    error_before, error_after : float
+        Root mean square error on what was taught, before the update and after; NaN where not known. Of the readout
+        (cm/s), or, where the rule adapts a decoder's model, of the features that the model predicts.
     verdict : int
         UpdateVerdict, or -1 where the audit has nothing of it.
     back_to_tick : int or None
@@ -56,8 +57,8 @@ class WeightChange:
     cause: str
     norm: float
     is_rejected: bool = False
-    error_before_cm_s: float = math.nan
-    error_after_cm_s: float = math.nan
+    error_before: float = math.nan
+    error_after: float = math.nan
     verdict: int = -1
     back_to_tick: int | None = None
 

@@ -25,7 +25,7 @@ def _not_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
 def running(engine: Any, window: Callable[..., OperatorWindow], qtbot: Any) -> OperatorWindow:
     _, folder = engine(*LEARNS)
     shown = window(folder)
-    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=60_000)
     return shown
 
 
@@ -71,7 +71,7 @@ def test_learning_is_steered_undone_and_saved(
     shown, attachment, learning = running, running._attachment, running.live.learning
     state = attachment.arrays["state"]
     show(shown, "Learning")
-    qtbot.waitUntil(lambda: learning.updates.topLevelItemCount() >= 3, timeout=20_000)  # start and two trials
+    qtbot.waitUntil(lambda: learning.updates.topLevelItemCount() >= 3, timeout=60_000)  # start and two trials
     learning.learning.click()
     qtbot.waitUntil(lambda: state[0]["learning_on"] == 0)
     qtbot.waitUntil(lambda: "learning off, frozen · tick " in shown.log.toPlainText())
@@ -127,7 +127,7 @@ def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: Operat
     qtbot.mouseClick(shown.controls.plain["reward"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: CommandKind.REWARD in done["kind"][done["id"] > 0])
     qtbot.waitUntil(lambda: "reward by the operator · tick " in shown.log.toPlainText())
-    qtbot.waitUntil(lambda: int(attachment.latest()["state"]) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: int(attachment.latest()["state"]) == 2, timeout=60_000)
     qtbot.keyClick(shown, Qt.Key.Key_K)
     qtbot.waitUntil(lambda: any(trial.outcome == Outcome.OPERATOR for trial in shown.live.trials.ended))
     qtbot.keyClick(shown, Qt.Key.Key_N)
@@ -140,7 +140,7 @@ def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: Operat
     qtbot.waitUntil(lambda: "skipped" in reasons(shown))
     qtbot.mouseClick(shown.controls.plain["next_block"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "next block · tick " in shown.log.toPlainText())
-    qtbot.waitUntil(lambda: shown.phase == Phase.ENDED, timeout=15_000)  # it was the last
+    qtbot.waitUntil(lambda: shown.phase == Phase.ENDED, timeout=60_000)  # it was the last
     learning = shown.live.learning
     knobs = (learning.rate, learning.assist, learning.follow, learning.undo, learning.save, learning.load)
     assert not any(knob.isEnabled() for knob in (*knobs, learning.learning, *learning.gains.values()))
@@ -258,13 +258,13 @@ def test_a_fit_at_one_click_is_told_of_whatever_came_of_it(engine: Any, window: 
     _, folder = engine("decoder.kind=linear", "learning.history_s=60", "decoder.scramble=0.3", "blocks.0.duration_s=3")
     shown = window(folder)
     qtbot.mouseClick(shown.live.learning.fit, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "no fit: " in shown.log.toPlainText(), timeout=30_000)  # nothing to fit to yet
+    qtbot.waitUntil(lambda: "no fit: " in shown.log.toPlainText(), timeout=60_000)  # nothing to fit to yet
     before = shown.source.model().weights
     qtbot.waitUntil(lambda: len(shown.source.trials.ended) > 1, timeout=60_000)
     qtbot.mouseClick(shown.live.learning.fit, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "fitted decoder adopted · tick " in shown.log.toPlainText(), timeout=30_000)
-    qtbot.waitUntil(lambda: "fit" in [change.cause for change in shown.source.changes.listed], timeout=10_000)
+    qtbot.waitUntil(lambda: "fitted decoder adopted · tick " in shown.log.toPlainText(), timeout=60_000)
+    qtbot.waitUntil(lambda: "fit" in [change.cause for change in shown.source.changes.listed], timeout=60_000)
     fit = next(change for change in shown.source.changes.listed if change.cause == "fit")
-    assert fit.error_after_cm_s < fit.error_before_cm_s
+    assert fit.error_after < fit.error_before
     assert not np.array_equal(shown.source.model().weights, before)
     shown.leave()

@@ -50,14 +50,14 @@ def check(widget: Any, name: str, keep_picture: Callable[[Any, str], Path]) -> N
 
 
 def test_the_start_page(main: MainWindow, qtbot: Any, appearance: str, keep_picture: Any) -> None:
-    qtbot.waitUntil(lambda: main.start_page.reasons.text().startswith("✔"), timeout=15_000)
+    qtbot.waitUntil(lambda: main.start_page.reasons.text().startswith("✔"), timeout=60_000)
     check(main, f"start_{appearance}", keep_picture)
 
 
 def test_the_sessions_page(main: MainWindow, qtbot: Any, appearance: str, keep_picture: Any) -> None:
     page = main.sessions_page
     main.pages.setCurrentWidget(page)
-    qtbot.waitUntil(lambda: page.table.rowCount() == 2, timeout=15_000)
+    qtbot.waitUntil(lambda: page.table.rowCount() == 2, timeout=60_000)
     page.table.selectRow(0)
     check(main, f"sessions_{appearance}", keep_picture)
 
@@ -78,7 +78,7 @@ def test_the_replay_page(
     main.pages.setCurrentWidget(page)
     check(main, f"replay_empty_{appearance}", keep_picture)
     page.open(min(sessions_folder.iterdir()))
-    qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.raster), timeout=20_000)
+    qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.raster), timeout=60_000)
     page.seek(60.0)
     for title in ("Spikes", "Tuning", "Trials", "Timing", "Decoder", "Learning", "Curves", "Trajectories"):
         page.docks.docks[title].raise_()

@@ -48,7 +48,7 @@ def page(qtbot: Any, folder: Path) -> Iterator[Callable[[], ReplayPage]]:
         page.show()
         qtbot.waitExposed(page)
         page.open(folder)
-        qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.raster), timeout=20_000)
+        qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.raster), timeout=60_000)
         return page
 
     yield show
@@ -267,7 +267,7 @@ def test_a_second_session_takes_the_place_of_the_first(page: Any, qtbot: Any, se
     other = record(sessions_folder, "units.count=40", "populations.vertical='32-36'", "session.duration_s=20")
     first = shown.session
     shown.open(other)
-    qtbot.waitUntil(lambda: shown.session is not first, timeout=10_000)
+    qtbot.waitUntil(lambda: shown.session is not first, timeout=60_000)
     assert len(shown.playback.unit_population) == 40
     assert shown.what_if.isVisible()
     assert shown.clock.text() == "00:05 of 00:20"

@@ -106,7 +106,7 @@ def test_an_interrupted_session_is_recovered(page: Any, engine: Any, qtbot: Any,
     keep_picture(shown, "sessions_interrupted")
     qtbot.mouseClick(shown.buttons["Recover"], Qt.MouseButton.LeftButton)
     assert not shown.buttons["Recover"].isEnabled()  # once is enough
-    qtbot.waitUntil(lambda: shown.verdict.text().startswith("✔ Recovered"), timeout=20_000)
+    qtbot.waitUntil(lambda: shown.verdict.text().startswith("✔ Recovered"), timeout=60_000)
     qtbot.waitUntil(shown.buttons["Verify"].isEnabled)
 
 
@@ -165,7 +165,7 @@ def test_a_running_session_is_stopped_after_a_question(page: Any, engine: Any, q
     assert process.poll() is None
     qtbot.mouseClick(shown.buttons["Stop…"], Qt.MouseButton.LeftButton)
     next(button for button in shown.acts.question.buttons() if button.text() == "&Stop the session").click()
-    qtbot.waitUntil(lambda: shown.verdict.text() == "✔ Stopped", timeout=20_000)
+    qtbot.waitUntil(lambda: shown.verdict.text() == "✔ Stopped", timeout=60_000)
     assert process.wait(10) == 0
     assert read_summary(folder)["stop_reason"] == "OPERATOR"
     qtbot.waitUntil(shown.buttons["Export NWB…"].isEnabled)

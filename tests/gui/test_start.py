@@ -74,7 +74,7 @@ def test_three_sessions_in_one_run_each_verified(main: Any, qtbot: Any, keep_pic
         form.seed.setValue(seed)
         folders.append(start(qtbot, shown))
         engine = shown._engines[-1]
-        qtbot.waitUntil(lambda: shown.live is None and shown.isVisible(), timeout=20_000)
+        qtbot.waitUntil(lambda: shown.live is None and shown.isVisible(), timeout=60_000)
         assert page.result.folder == folders[-1]
         assert "3.0 s, ended by: duration" in page.result.text.text()
         qtbot.mouseClick(page.result.verify, Qt.MouseButton.LeftButton)
@@ -83,7 +83,7 @@ def test_three_sessions_in_one_run_each_verified(main: Any, qtbot: Any, keep_pic
         engine.wait(10)
     keep_picture(shown, "start_after_session")
     qtbot.mouseClick(page.result.replay, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: shown.replay_page.session is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: shown.replay_page.session is not None, timeout=60_000)
     assert shown.pages.currentWidget() is shown.replay_page
     assert shown.replay_page.session.folder == folders[-1]
     assert len(set(folders)) == 3
@@ -169,7 +169,7 @@ def test_a_running_session_is_attached_to_and_left(main: Any, engine: Any, qtbot
     qtbot.waitUntil(lambda: page.result.recover.isVisible())
     keep_picture(shown, "start_died")
     qtbot.mouseClick(page.result.recover, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.result.verify.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: page.result.verify.isVisible(), timeout=60_000)
 
 
 def test_the_session_that_has_just_ended_is_shown_at_the_beginning(
@@ -259,7 +259,7 @@ def test_an_edited_protocol_is_run_and_played_back(
     assert page.form.protocol.currentText() == "my_center_out   (yours)"
     page.form.duration_s.setValue(2)
     folder = start(qtbot, shown)
-    qtbot.waitUntil(lambda: shown.live is None and shown.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: shown.live is None and shown.isVisible(), timeout=60_000)
     assert "target_radius_cm = 3" in (folder / "protocol.toml").read_text()
     shown.pages.setCurrentWidget(shown.sessions_page)
     qtbot.waitUntil(lambda: shown.sessions_page.table.rowCount() == 1)
@@ -315,7 +315,7 @@ def test_a_session_whose_engine_died_is_recovered_and_its_result_shown(main: Any
     process.wait()
     qtbot.waitUntil(live.notice.recover.isVisible)
     qtbot.mouseClick(live.notice.recover, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: shown.isVisible() and shown.start_page.result.verify.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: shown.isVisible() and shown.start_page.result.verify.isVisible(), timeout=60_000)
     assert shown.live is None
     assert "ended by: killed" in shown.start_page.result.text.text()
     assert folder.parent in shown.folders.all()

@@ -111,7 +111,7 @@ def test_the_death_of_the_engine_is_said_within_a_second(
 ) -> None:
     process, folder = engine("session.duration_s=60")
     shown = window(folder, close_at_end=True)
-    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=60_000)
     process.kill()
     died_s = time.monotonic()
     process.wait()
@@ -180,7 +180,7 @@ def test_a_window_is_not_closed_while_it_recovers(
 ) -> None:
     process, folder = engine("session.duration_s=60")
     shown = window(folder)
-    qtbot.waitUntil(lambda: shown._attachment.head > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: shown._attachment.head > 0, timeout=60_000)
     process.kill()
     process.wait()
     qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
@@ -249,7 +249,7 @@ def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(
 ) -> None:
     process, folder = engine("session.duration_s=60")
     shown = window(folder)
-    qtbot.waitUntil(lambda: shown._attachment.head > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: shown._attachment.head > 0, timeout=60_000)
 
     def fail() -> None:
         raise ValueError("nonsense")
@@ -264,9 +264,9 @@ def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(
     assert "(×2)" in text
     assert "Traceback" in capsys.readouterr().err
     at = shown._attachment.head
-    qtbot.waitUntil(lambda: int(shown.task_view._frame["tick"]) > at, timeout=10_000)
+    qtbot.waitUntil(lambda: int(shown.task_view._frame["tick"]) > at, timeout=60_000)
     qtbot.mouseClick(shown.controls.pause, Qt.MouseButton.LeftButton)  # and still commands
-    qtbot.waitUntil(lambda: shown.phase == Phase.PAUSED, timeout=10_000)
+    qtbot.waitUntil(lambda: shown.phase == Phase.PAUSED, timeout=60_000)
     assert process.poll() is None
 
 
