@@ -25,6 +25,7 @@ run: setup
 # Tests of timing need the processor for themselves, so they run last and one at a time.
 test:
 	@sh tools/setup.sh tests
+	$(BIN)/python tools/compile_kernels.py
 	$(BIN)/python -m pytest -n 2 -m "not realtime"
 	$(BIN)/python -m pytest -m realtime
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -20,6 +21,10 @@ _lsl_config.write_text(
     f"[multicast]\nResolveScope = machine\n[lab]\nSessionID = bmi-test-{os.getpid()}\n[log]\nlevel = -2\n"
 )
 os.environ["LSLAPICFG"] = str(_lsl_config)
+
+# Whoever runs the tests in the background of a script has Ctrl-C ignored, and so would every process that they start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The time of one example depends on what else the machine does, and CI must fail for the same reason twice.
 hypothesis.settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)

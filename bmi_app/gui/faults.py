@@ -12,16 +12,20 @@ from types import TracebackType
 def shown_faults(show: Callable[[str], object], interrupted: Callable[[], object]) -> Iterator[None]:
     """Show exceptions that no slot caught, write them to standard error, and go on.
 
+    What is no `Exception` (Ctrl-C, an exit) is no fault: it is raised again at the end.
+
     Parameters
     ----------
     show : callable
         Given one line: what, and where.
     interrupted : callable
-        Called at Ctrl-C in the terminal, which is no fault.
+        Called at Ctrl-C in the terminal: it has to bring the event loop to its end.
     """
+    ends: list[BaseException] = []
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
+        if not issubclass(kind, Exception):
+            ends.append(error)
             interrupted()
             return
         traceback.print_exception(kind, error, trace)
@@ -35,3 +39,5 @@ def shown_faults(show: Callable[[str], object], interrupted: Callable[[], object
         yield
     finally:
         sys.excepthook = before
+    if ends:
+        raise ends[0]

@@ -308,18 +308,10 @@ def run(attach: Path | None = None) -> int:
     widget_map.install(window)
     if sys.platform == "linux":  # elsewhere a process is lowered as a whole, and its engines with it
         lower_view()
-    interrupted = []
-
-    def interrupt() -> None:
-        interrupted.append(True)
-        window.leave()
-
-    with shown_faults(window.say_fault, interrupt):
+    with shown_faults(window.say_fault, window.leave):
         if attachment is None:
             window.show()
         else:
             window.show_live(attachment)
         application.exec()
-    if interrupted:
-        raise KeyboardInterrupt
     return 0

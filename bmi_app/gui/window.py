@@ -46,10 +46,11 @@ class OperatorWindow(QMainWindow):
         Whether the window closes by itself once the session is complete. It stays when the session failed or the
         engine has died.
 
-    Signals: `recovered(Path)`, a session whose engine had died.
+    Signals: `recovered(Path)`, a session whose engine had died; `closed()`.
     """
 
     recovered = pyqtSignal(Path)
+    closed = pyqtSignal()
 
     def __init__(self, attachment: Attachment, close_at_end: bool) -> None:
         super().__init__()
@@ -174,6 +175,7 @@ class OperatorWindow(QMainWindow):
             if self.subject is not None:
                 self.subject.close()
             event.accept()
+            self.closed.emit()
             return
         event.ignore()
         box = self._ask("Close the window?", "The session is still recording. It can go on without a window.")
@@ -360,15 +362,9 @@ def run(folder: Path, close_at_end: bool) -> int:
     application = QApplication.instance() or QApplication(["bmi"])
     appearance.begin()
     window = OperatorWindow(attachment, close_at_end)
-    interrupted = []
-
-    def interrupt() -> None:
-        interrupted.append(True)
-        window.leave()
-
-    with shown_faults(window.log.say, interrupt):
+    # Said in words, because the application may be told to outlive its last window, and other windows may stand open.
+    window.closed.connect(application.quit)
+    with shown_faults(window.log.say, window.leave):
         window.show()
         application.exec()
-    if interrupted:
-        raise KeyboardInterrupt
     return 1 if window.phase == Phase.DIED else 0

@@ -44,15 +44,29 @@ def _end_of_trial(place, first, last):
 
 
 @part
-def _hand_over(rule, core, model, trial, logs):
-    """Teach the next slice of what is due; after the last one the update is over, and what waits behind it begins."""
+def _run_of_rows(place, blocks, first, last, learning):
+    """Return the row behind those from `first` on whose blocks have learning, or have none."""
+    row = first
+    while row < last and (blocks[place[row].block - 1].learning != 0) == learning:
+        row += 1
+    return row
+
+
+@part
+def _hand_over(rule, core, model, trial, blocks, logs):
+    """Teach the next slice of what is due; after the last one the update is over, and what waits behind it begins.
+
+    Trials of blocks without learning may lie between the others: they are passed over.
+    """
     config, state = core[1][0], core[2][0]
-    place, first = trial[6], state.learn_from
-    last = min(first + config.slice_samples, state.hand_until)
+    place, until = trial[6], state.hand_until
+    first = _run_of_rows(place, blocks, state.learn_from, until, False)
+    last = _run_of_rows(place, blocks, first, min(first + config.slice_samples, until), True)
     if not config.learn_in_order:
-        last = _end_of_trial(place, first, state.hand_until)
+        last = _end_of_trial(place, first, until)
     if last > first and (config.learn_in_order or not math.isnan(place[first].reward)):
         call_rule(rule, core, model, trial, logs, first, last, state.hand_cause, place[first].reward)
+    last = _run_of_rows(place, blocks, last, until, False)
     state.learn_from = last
     if last >= state.hand_until:
         close_update(core, model, trial, logs, last, state.hand_cause)
@@ -149,10 +163,10 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
         note_reward(state, trial)
     if state.handing and not state.learning_on:
         _drop_hand_over(core, model, trial, logs)
-    untaught = state.block >= 0 and not blocks[state.block].learning
-    untaught = untaught or (block_ended and not blocks[before].learning)
-    if untaught and state.handing == 0:
-        state.learn_from = state.sample_row  # a block without learning teaches nothing later either
+    sampled_in = before if block_ended else state.block
+    untaught = sampled_in >= 0 and not blocks[sampled_in].learning
+    if untaught and state.handing == 0 and state.learn_from == first:
+        state.learn_from = state.sample_row  # nothing waits before: no room for what is never taught
     active = config.learn_when != _OFF and state.learning_on and state.block >= 0 and not state.held
     active = active and state.probation == 0
     if active and blocks[state.block].learning and not config.learn_staged:
@@ -161,14 +175,14 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
             call_rule(rule, core, model, trial, logs, state.trial_first, state.trial_first, _CAUSE_REST, 0.0)
     if config.learn_at_rest and block_ended and blocks[before].kind == _REST:
         close_update(core, model, trial, logs, state.trial_first, _CAUSE_REST)
-    if active and blocks[before if block_ended else state.block].learning and _is_due(config, state, block_ended):
+    if active and blocks[sampled_in].learning and _is_due(config, state, block_ended):
         if config.learn_staged:
             state.refit_tick = state.tick
             state.refits_due += 1
         else:
             _begin_hand_over(state, _CAUSE_BLOCK if config.learn_when == _BLOCK else _CAUSE_SECONDS)
     if state.handing and not state.held:
-        _hand_over(rule, core, model, trial, logs)
+        _hand_over(rule, core, model, trial, blocks, logs)
     # Each reward's change is listed and can be undone, the operator's rewards too.
     if config.learn_when == _TICK and (ended or state.reward > 0.0):
         close_update(core, model, trial, logs, state.trial_first + state.n_samples, _CAUSE_TICK)

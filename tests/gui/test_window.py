@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtWidgets import QApplication, QLabel, QMessageBox
+from PyQt6.QtWidgets import QApplication, QLabel, QMessageBox, QWidget
 
 from bmi_app.gui import command_sender
 from bmi_app.gui import window as window_module
@@ -358,7 +358,16 @@ def test_a_question_that_is_open_goes_when_the_session_ends(stepped: Any, window
     assert not shown.isVisible()
 
 
-@pytest.mark.usefixtures("qapp")
+@pytest.fixture
+def another_window(qtbot: Any) -> QWidget:
+    """A window of somebody else in this process: Qt itself would wait for that one, too, before it quits."""
+    other = QWidget()
+    qtbot.addWidget(other)
+    other.show()
+    return other
+
+
+@pytest.mark.usefixtures("another_window")
 def test_run_returns_when_the_session_is_complete(stepped: Any) -> None:
     session = stepped()
     session.step(10)
@@ -366,14 +375,14 @@ def test_run_returns_when_the_session_is_complete(stepped: Any) -> None:
     assert window_module.run(session.folder, close_at_end=True) == 0
 
 
-@pytest.mark.usefixtures("qapp")
-def test_ctrl_c_closes_the_window_and_leaves_the_decision_to_the_caller(stepped: Any) -> None:
+def test_ctrl_c_closes_the_window_and_leaves_the_decision_to_the_caller(stepped: Any, another_window: QWidget) -> None:
     session = stepped()
     session.step(10)
     QTimer.singleShot(100, lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         window_module.run(session.folder, close_at_end=True)
-    assert not any(widget.isVisible() for widget in QApplication.topLevelWidgets())
+    visible = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+    assert visible == [another_window]
 
 
 def test_a_session_that_does_not_run_is_refused(stepped: Any) -> None:

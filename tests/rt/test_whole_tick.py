@@ -188,6 +188,22 @@ def test_by_block_and_by_time_every_trial_is_taught_with_its_own_reward(
     compare(protocol, seed, commands, losses, hand_from)
 
 
+@pytest.mark.parametrize(("rule", "when", "exploration"), LATER)
+def test_a_block_without_learning_takes_nothing_from_the_one_before(rule: str, when: str, exploration: float) -> None:
+    taught, untaught = ('{kind="closed_loop",duration_s=0.5}', '{kind="closed_loop",duration_s=0.5,learning=false}')
+    overrides = [
+        f"units.count={N_UNITS}",
+        *POPULATIONS,
+        *AXES_2D,
+        TARGETS[1],
+        "tick.period_ms=10",
+        f'learning={{rule="{rule}",when="{when}",every_s=0.2,max_step=0,on_divergence="off",sample_ms=20,'
+        f"weight_min=-10,weight_max=10,exploration_cm_s={exploration}}}",
+        f"blocks=[{taught},{untaught},{taught},{untaught},{untaught},{taught}]",
+    ]
+    compare(load("center_out", overrides), 3, {}, [], N_TICKS)
+
+
 @pytest.mark.parametrize("n_units", [1, 2048])
 def test_any_number_of_units(n_units: int) -> None:
     overrides = [
