@@ -362,8 +362,8 @@ def run(folder: Path, close_at_end: bool) -> int:
     application = QApplication.instance() or QApplication(["bmi"])
     appearance.begin()
     window = OperatorWindow(attachment, close_at_end)
-    # Said in words, because the application may be told to outlive its last window, and other windows may stand open.
-    window.closed.connect(application.quit)
+    # Not left to the last window that closes: others may stand open. Not `quit`, which would close those.
+    window.closed.connect(lambda: application.exit())
     with shown_faults(window.log.say, window.leave):
         window.show()
         application.exec()

@@ -25,6 +25,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import stats
 
+from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import CHANGED, NOTHING, REFUSED, learn_signature
 from bmi_app.rt.jit import kernel, part
 
@@ -57,7 +58,8 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
     """Return the named parts of the rule's memory.
 
     `samples`, `squares` f8[axis]: number of samples and their residual sum of squares. `left` f8[axis, unit]: the weights
-    as the rule left them, NaN outside the mask. `fading`, `spread` f8[unit]: f and g. `covariance` f8[axis or 1, unit, unit]: P.
+    as the rule left them, NaN outside the mask. `fading`, `seen`, `spread` f8[unit]: f, F x and g. `covariance` f8[axis or 1, unit, unit]: P,
+    on and below its diagonal; it is symmetric, and at many units the time goes into memory.
     """
     return {
         "forgetting": (1,),
@@ -67,6 +69,7 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
         "squares": (n_axes,),
         "left": (n_axes, n_units),
         "fading": (n_units,),
+        "seen": (n_units,),
         "spread": (n_units,),
         "covariance": (1 if settings.shared else n_axes, n_units, n_units),
     }
@@ -108,7 +111,8 @@ def _parts(memory, n_axes, n_units):
     squares_at = _HEAD + n_axes
     left_at = squares_at + n_axes
     fading_at = left_at + n_axes * n_units
-    spread_at = fading_at + n_units
+    seen_at = fading_at + n_units
+    spread_at = seen_at + n_units
     first = spread_at + n_units
     n_covariances = 1 if memory[_SHARED] != 0.0 else n_axes
     end = first + n_covariances * n_units * n_units
@@ -116,7 +120,8 @@ def _parts(memory, n_axes, n_units):
         memory[_HEAD:squares_at],
         memory[squares_at:left_at],
         memory[left_at:fading_at].reshape(n_axes, n_units),
-        memory[fading_at:spread_at],
+        memory[fading_at:seen_at],
+        memory[seen_at:spread_at],
         memory[spread_at:first],
         memory[first:end].reshape(n_covariances, n_units, n_units),
     )
@@ -125,9 +130,10 @@ def _parts(memory, n_axes, n_units):
 @part
 def _forget(covariance, unit):
     """Forget what is known of a unit and its relation to others."""
-    for v in range(covariance.shape[0]):
+    for v in range(unit + 1):
         covariance[unit, v] = 0.0
-        covariance[v, unit] = 0.0
+    for u in range(unit + 1, covariance.shape[0]):
+        covariance[u, unit] = 0.0
 
 
 @part
@@ -163,28 +169,23 @@ def _fade(covariance, forgetting, ridge, fading):
 
 
 @part
-def _weight(mask, features, fading, unit):
-    """Return what a unit's row of P counts for in P F x: 0 outside the mask, and behind the last unit."""
-    return features[unit] * fading[unit] if unit < fading.shape[0] and mask[unit] != 0.0 else 0.0
+def _spread(covariance, mask, features, fading, seen, spread):
+    """Write g = F P F x of the units in the mask into `spread`, f8[unit]; return x^T g. `seen` is used up.
 
-
-@part
-def _spread(covariance, mask, features, fading, spread):
-    """Write g = F P F x of the units in the mask into `spread`, f8[unit]; return x^T g.
-
-    P is symmetric: its rows instead of its columns; four at once, because at many units the time goes into memory.
+    A row of the triangle is read once, for what it gives to its own unit and to those before it.
     """
     n = spread.shape[0]
-    for v in range(n):
-        spread[v] = 0.0
-    for first in range(0, n, 4):
-        x0, x1 = _weight(mask, features, fading, first), _weight(mask, features, fading, first + 1)
-        x2, x3 = _weight(mask, features, fading, first + 2), _weight(mask, features, fading, first + 3)
-        if x0 != 0.0 or x1 != 0.0 or x2 != 0.0 or x3 != 0.0:
-            row0, row1 = covariance[first], covariance[min(first + 1, n - 1)]
-            row2, row3 = covariance[min(first + 2, n - 1)], covariance[min(first + 3, n - 1)]
-            for v in range(n):
-                spread[v] = (((spread[v] + x0 * row0[v]) + x1 * row1[v]) + x2 * row2[v]) + x3 * row3[v]
+    for u in range(n):
+        spread[u] = 0.0
+        seen[u] = features[u] * fading[u] if mask[u] != 0.0 else 0.0
+    for u in range(n):
+        if mask[u] == 0.0:
+            continue
+        row, own = covariance[u], seen[u]
+        if own != 0.0:
+            for v in range(u):
+                spread[v] += own * row[v]
+        spread[u] = dot(row[:u], seen[:u]) + own * row[u]
     total = 0.0
     for u in range(n):
         spread[u] *= fading[u]
@@ -195,10 +196,7 @@ def _spread(covariance, mask, features, fading, spread):
 
 @part
 def _narrow(covariance, mask, spread, divisor, fading, fades):
-    """Let P fade, and take off what a sample has said; `spread` is used up.
-
-    A product does not depend on its order: P stays symmetric to the last bit.
-    """
+    """Let P fade, and take off what a sample has said; `spread` is used up."""
     scale = 1.0 / math.sqrt(divisor)
     for u in range(spread.shape[0]):
         spread[u] *= scale
@@ -207,10 +205,10 @@ def _narrow(covariance, mask, spread, divisor, fading, fades):
             continue
         row, wider = spread[u], fading[u]
         if fades:
-            for v in range(spread.shape[0]):
+            for v in range(u + 1):
                 covariance[u, v] = covariance[u, v] * (wider * fading[v]) - row * spread[v]
         else:
-            for v in range(spread.shape[0]):
+            for v in range(u + 1):
                 covariance[u, v] -= row * spread[v]
 
 
@@ -231,7 +229,7 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
         return NOTHING
     n_axes, n_units = weights.shape
     forgetting, ridge, shared = memory[_FORGETTING], memory[_RIDGE], memory[_SHARED] != 0.0
-    samples, squares, left, fading, spread, covariance = _parts(memory, n_axes, n_units)
+    samples, squares, left, fading, seen, spread, covariance = _parts(memory, n_axes, n_units)
     if shared and not _same_masks(mask):
         return REFUSED
     _follow_outside_changes(weights, mask, left, covariance, ridge)
@@ -242,7 +240,7 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
             own = covariance[0 if shared else a]
             if a == 0 or not shared:
                 _fade(own, forgetting, ridge, fading)
-                total = _spread(own, mask[a], features[t], fading, spread)
+                total = _spread(own, mask[a], features[t], fading, seen, spread)
             if not (total > 0.0 and math.isfinite(total)):  # silence says nothing, and nothing fades
                 continue
             divisor = 1.0 + total

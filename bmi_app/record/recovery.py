@@ -2,13 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from bmi_app.record import blobs, session_folder
 from bmi_app.record.batches import Batch, BatchFile, empty_batch
@@ -21,6 +23,8 @@ from bmi_app.record.summary import Tally
 from bmi_app.record.survey import Finding, common_tick, survey, survey_all
 from bmi_app.record.tail import Tail, merge_journaled, tail_after
 from bmi_app.rt.records import CommandKind, EventKind, StopReason
+
+LOCK = ".recovering"
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
     Raises
     ------
     JournalError
-        If the session is still running, or lacks a file that cannot be made anew, or cannot be written.
+        If the session is still running, or lacks a file that cannot be made anew, or cannot be written, or if another
+        process is recovering it.
     """
     state = session_folder.status(folder)
     if state == "running":
@@ -81,10 +86,33 @@ def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
     if state == "unreadable":
         reasons = "; ".join(str(damage) for damage in verify(folder))
         raise JournalError(f"{folder}: cannot be recovered: {reasons}")
+    with _alone(folder):
+        return _recover(folder, tail)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a session against every other process: the system lets go of it when this one dies, whatever it dies of."""
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise JournalError(f"{folder}: is being recovered by another process; look again when that is done") from None
+    except OSError as error:
+        raise JournalError(f"{folder}: cannot be recovered: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):  # the next one holds it already, and has nothing left to do
+            (folder / LOCK).unlink(missing_ok=True)
+
+
+def _recover(folder: Path, tail: Tail | None) -> RecoveryReport:
     findings = survey_all(folder)
     damage = [finding.damage for finding in findings.values() if finding.damage is not None]
     last_tick = common_tick(findings)
-    old_summary = session_folder.read_summary(folder) if state == "complete" else None
+    old_summary = session_folder.read_summary(folder) if session_folder.status(folder) == "complete" else None
     if old_summary is not None and all(finding.ended for finding in findings.values()):
         return RecoveryReport(folder, False, last_tick, damage, {}, 0, [], old_summary)
 

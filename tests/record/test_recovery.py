@@ -279,3 +279,19 @@ def test_kill_minus_nine_loses_only_what_was_not_flushed(new_folder, content):
         assert_whole(folder, made, report.last_tick)
         reached.append(report.last_tick)
     assert len(set(reached)) > 1
+
+
+def test_what_another_process_recovers_is_left_alone_until_that_dies(recorded) -> None:
+    folder, made = recorded(60, 8, close=False)
+    holds = f"from pathlib import Path\nfrom bmi_app.record.recovery import _alone\nwith _alone(Path({str(folder)!r})):\n    print(1, flush=True)\n    input()"
+    with subprocess.Popen([sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        with pytest.raises(JournalError, match="is being recovered by another process"):
+            recover(folder)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+        other.kill()
+    assert recover(folder).changed
+    assert_whole(folder, made, 59)
+    assert not (folder / recovery.LOCK).exists()

@@ -197,8 +197,10 @@ def test_a_block_without_learning_takes_nothing_from_the_one_before(rule: str, w
         *AXES_2D,
         TARGETS[1],
         "tick.period_ms=10",
-        f'learning={{rule="{rule}",when="{when}",every_s=0.2,max_step=0,on_divergence="off",sample_ms=20,'
-        f"weight_min=-10,weight_max=10,exploration_cm_s={exploration}}}",
+        (
+            f'learning={{rule="{rule}",when="{when}",every_s=0.2,max_step=0,on_divergence="off",sample_ms=20,'
+            f"weight_min=-10,weight_max=10,exploration_cm_s={exploration}}}"
+        ),
         f"blocks=[{taught},{untaught},{taught},{untaught},{untaught},{taught}]",
     ]
     compare(load("center_out", overrides), 3, {}, [], N_TICKS)
