@@ -363,7 +363,7 @@ def run(folder: Path, close_at_end: bool) -> int:
     appearance.begin()
     window = OperatorWindow(attachment, close_at_end)
     # Not left to the last window that closes: others may stand open. Not `quit`, which would close those.
-    window.closed.connect(lambda: application.exit())
+    window.closed.connect(application.exit)
     with shown_faults(window.log.say, window.leave):
         window.show()
         application.exec()
