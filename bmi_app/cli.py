@@ -303,7 +303,9 @@ def _need_display() -> None:
     """Refuse a window where there is no display: Qt would abort the process."""
     named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in named):
-        fail("there is no display for a window; leave out --gui for the terminal, or set DISPLAY")
+        fail(
+            "there is no display for a window; set DISPLAY, or stay in the terminal (`bmi run` without --gui, `bmi attach`)"
+        )
 
 
 def _print_summary(summary: dict[str, Any], as_json: bool) -> None:

@@ -23,11 +23,14 @@ from tests.gui.real_screen import SIZE, Operator, Screen  # noqa: E402  (the fol
 
 BMI = [sys.executable, "-m", "bmi_app.cli"]
 LEARNS = ("learning.when=trial", "decoder.scramble=0.35", "session.duration_s=150")
-NAMES = ("monkey J", "monkey J", "monkey L")
+N_SESSIONS = 3
 
 
 def save(screen: Screen, path: Path) -> None:
-    """Save what is on the screen, once it has settled."""
+    """Have the window fill the screen, move the mouse out of the way, and save what is seen once that has settled."""
+    for window in screen.xdotool("search", "--onlyvisible", "--name", "^bmi$|center_out").split():
+        screen.xdotool("windowmove", window, "0", "0", "windowsize", window, *map(str, SIZE))
+    screen.xdotool("mousemove", *map(str, SIZE))
     time.sleep(2.0)
     picture = np.ascontiguousarray(screen.picture())
     QImage(picture.data, *SIZE, 3 * SIZE[0], QImage.Format.Format_RGB888).save(str(path))
@@ -36,9 +39,9 @@ def save(screen: Screen, path: Path) -> None:
 
 def record_some(folder: Path) -> None:
     """Record the sessions that the browser lists."""
-    for seed, subject in enumerate(NAMES):
-        words = [word for key in LEARNS for word in ("--set", key)]
-        run = [*BMI, "run", "center_out", "--speed", "max", "--seed", str(seed + 1), "--subject", subject, *words]
+    words = [word for key in LEARNS for word in ("--set", key)]
+    for seed in range(1, N_SESSIONS + 1):
+        run = [*BMI, "run", "center_out", "--speed", "max", "--seed", str(seed), *words]
         subprocess.run([*run, "--out", str(folder), "--json"], check=True, stdout=subprocess.DEVNULL)
         time.sleep(1.1)  # folders are named by the second
 
@@ -59,8 +62,13 @@ def photograph(operator: Operator, screen: Screen, into: Path) -> None:
     operator.click(text="&Stop the session")
     operator.wait_for(text="Last session: ")
     operator.click(kind="tab", text="Protocol")
-    operator.wait_for(text="✔ No mistake found")
+    operator.choose("center_out", kind="QComboBox")
+    operator.click(kind="tab", text="Task")
+    operator.click(name="task.target_radius_cm", at=(0.3, 0.5))
+    operator.write("2")
+    operator.press("Return")
     operator.click(kind="tab", text="Units")
+    operator.wait_for(text="✔ No mistake found. Not saved yet.")
     save(screen, into / "protocol_editor.png")
     photograph_replay(operator, screen, into, ("sessions.png", "replay.png"))
 
@@ -74,7 +82,6 @@ def photograph_replay(operator: Operator, screen: Screen, into: Path, names: tup
     save(screen, into / names[0])
     operator.click(kind="QPushButton", text="Replay")
     operator.wait_for(text="▶ Play")
-    operator.click(kind="tab", text="What-if")
     operator.choose("regression", name="what-if: rule")
     operator.click(kind="QPushButton", text="What if")
     operator.wait_for(text="Orange, and dashed")
@@ -97,13 +104,12 @@ def with_program(screen: Screen, folder: Path, act: Callable[[Operator], None]) 
 def main() -> None:
     """Record, photograph in the light, then the last page in the dark."""
     into = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(prefix="lab_") as name:
         folder = Path(name)
-        screen = Screen(folder)
         home = {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "data")}
         os.environ |= home | {"BMI_SESSIONS": str(folder / "sessions")}
-        screen.environment |= os.environ | screen.environment | home | {"BMI_SESSIONS": os.environ["BMI_SESSIONS"]}
         record_some(folder / "sessions")
+        screen = Screen(folder)
         rig = subprocess.Popen([*BMI, "rig", "center_out"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             with_program(screen, folder, lambda operator: photograph(operator, screen, into))

@@ -12,7 +12,10 @@ _COMMANDABLE = (Phase.RUNNING, Phase.PAUSED, Phase.SOURCE_LOST, Phase.STALLED)
 _PLAIN = {
     "reward": ("Reward", "Give a reward now (R)"),
     "skip_trial": ("Skip trial", "End this trial; it counts as skipped (K)"),
-    "next_block": ("Next block", "End this block, and begin the next (B)"),
+    "next_block": (
+        "Next block",
+        "End this block, and begin the next (B); in the last one: end the session, after a question",
+    ),
 }
 
 

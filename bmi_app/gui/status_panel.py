@@ -67,7 +67,8 @@ class StatusPanel(QWidget):
         """Show these figures; what is wrong becomes bold, and of the colour of failure; what nobody renews is faint."""
         is_dead = figures.phase == Phase.DIED
         self.setEnabled(not is_dead)
-        self.task.setText("Nothing runs" if is_dead else figures.task[:1].upper() + figures.task[1:])
+        task = "paused" if figures.phase == Phase.PAUSED else figures.task
+        self.task.setText("Nothing runs" if is_dead else task[:1].upper() + task[1:])
         to_target_s = figures.time_to_target_s
         self._set("Block", figures.block)
         self._set("Trial", f"{figures.trial}" if figures.trial else "")

@@ -129,10 +129,11 @@ class WhatIfPanel(QWidget):
         self._changed = found.frames
         before, after = found.recorded, found.changed
         updates = f"{found.weight_updates:,} update{'' if found.weight_updates == 1 else 's'}"
+        as_recorded = f" As recorded: {'; '.join(found.as_recorded)}." if found.as_recorded else ""
         self.score.setText(
             f"Orange, and dashed in the workspace: with {', '.join(changes) or 'nothing changed'}. Error of the velocity "
             f"{before['rmse_cm_s']:.2f} → {after['rmse_cm_s']:.2f} cm/s, of its direction {before['angle_deg']:.0f}° → "
-            f"{after['angle_deg']:.0f}°; {updates}. The subject's spikes do not react to the change."
+            f"{after['angle_deg']:.0f}°; {updates}.{as_recorded} The subject's spikes do not react to the change."
         )
         self.compute.setEnabled(True)
         self.show_frame(self._at)

@@ -213,6 +213,14 @@ class OperatorWindow(QMainWindow):
     def _pause(self, pause: bool) -> None:
         self._send({"do": "pause" if pause else "resume"})
 
+    def _command(self, request: dict[str, Any]) -> None:
+        """Send what a button or key asks for; behind the last block there is only the session's end, and that is asked for."""
+        frame, blocks = self._figures.frame, self._attachment.protocol.blocks
+        if request["do"] == "next_block" and frame is not None and int(frame["block"]) == len(blocks) - 1:
+            self.ask_to_stop()
+        else:
+            self._send(request)
+
     def _send(self, request: dict[str, Any]) -> None:
         self.commands.send(request)
 
@@ -261,7 +269,7 @@ class OperatorWindow(QMainWindow):
         self.rescue.recovered.connect(self._tell_recovered)
         self.controls.pause_asked.connect(self._pause)
         self.controls.stop_asked.connect(self.ask_to_stop)
-        self.controls.command_asked.connect(self._send)
+        self.controls.command_asked.connect(self._command)
         self.live.command_asked.connect(self._send)
         self.commands.failed.connect(self._tell_failure)
         self.commands.answered.connect(self._tell_answer)

@@ -18,7 +18,7 @@ from bmi_app.record.process_id import process_start
 from bmi_app.rt import livefile
 from bmi_app.rt.arrays import allocate
 from bmi_app.rt.clock import now_s
-from bmi_app.session import inputs, priority, provenance
+from bmi_app.session import compilation, inputs, priority, provenance
 from bmi_app.session.build import BuildError, Core, build
 from bmi_app.session.firing import Wired
 from drivers.contract import SourceError, SourceInfo
@@ -82,6 +82,7 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
     """
     real = request["speed"] == "real"
     try:
+        is_cold = compilation.is_due()
         protocol = load(request["protocol"], request["overrides"])
     except ProtocolError as error:
         raise PrepareError([str(problem) for problem in error.problems]) from error
@@ -103,6 +104,7 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
             priority.lower_thread()
     for note in source.notes:
         say(f"note: {note}")
+    say(compilation.SAID if is_cold else "making the session")
     try:
         return _make(request, protocol, driver, driver_module.POLL, source, real)
     except (BuildError, JournalError, livefile.LiveFileError, OutputError, OSError) as error:

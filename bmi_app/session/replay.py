@@ -13,7 +13,7 @@ from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
 from bmi_app.rt.records import CommandKind, EventKind, StopReason, TaskState
-from bmi_app.session import inputs, provenance
+from bmi_app.session import inputs, overruling, provenance
 from bmi_app.session.build import BuildError, Core, build
 from protocols.load import parse
 from protocols.schema import Protocol
@@ -102,7 +102,8 @@ class WhatIf:
 
     Each score has `rmse_cm_s` (decoded against the intention modelled from the recorded cursor and target),
     `angle_deg` (mean angle between the two) and `progress_cm_s` (decoded speed toward the target), over the ticks in
-    which a target was to be reached; None where there was no movement.
+    which a target was to be reached; None where there was no movement. `as_recorded` says which of the operator's commands
+    act on the changed decoder, too.
     """
 
     ticks: int
@@ -110,11 +111,14 @@ class WhatIf:
     changed: dict[str, float | None]
     weight_updates: int
     learning_off: bool
+    as_recorded: list[str]
     frames: np.ndarray
 
 
 def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None = None) -> WhatIf:
     """Decode and learn a recording under a changed protocol; targets, cursor and rewards stay as recorded.
+
+    So do the operator's commands, but for those that set what is changed: a rate, the gain of an axis.
 
     Parameters
     ----------
@@ -145,6 +149,8 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
         others = recording.commands["kind"] != CommandKind.MOVE_UNIT
         kept = others | ~np.isin(recording.commands["index"], list(moved))
         recording = replace(recording, commands=recording.commands[kept])
+    commands = overruling.kept(recording.commands, overrides, [letter for letter, _ in protocol.axes.items()])
+    recording = replace(recording, commands=commands)
     core = build(protocol, frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     made = []
     for first, last in _chunks(core, recording):
@@ -158,7 +164,8 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
         changed=_score(frames[moving], frames[moving]),
         weight_updates=int(np.count_nonzero(frames["update_norm"] > 0)),
         learning_off=protocol.learning.when == "off"
-        and any(override.startswith("learning.") for override in overrides),
+        and any(override.startswith("learning.") and "when" not in override for override in overrides),
+        as_recorded=overruling.as_recorded(commands, protocol.tick.period_ms / 1e3),
         frames=frames,
     )
 

@@ -75,6 +75,7 @@ def what_if(folder: Path, overrides: list[str]) -> dict[str, Any]:
         "what_if": found.changed,
         "weight_updates": found.weight_updates,
         "note": f"targets, cursor and rewards are held as recorded; {CAUTION}{_IDLE if found.learning_off else ''}",
+        "commands_as_recorded": found.as_recorded,
     }
 
 

@@ -22,7 +22,7 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
         print(json.dumps({"root": str(root), "sessions": rows}))
         return
     if not entries:
-        print(f"no sessions in {root}")
+        print(f"no sessions in {root}" if root.is_dir() else f"no sessions: there is no folder {root}")
         return
     from rich.console import Console
     from rich.table import Table
@@ -187,6 +187,8 @@ def what_if(found: dict[str, Any]) -> None:
         else:
             table.add_row(name, f"{recorded:.2f}", f"{changed:.2f}", f"{changed - recorded:+.2f}", meaning)
     Console().print(table)
+    for words in found["commands_as_recorded"]:
+        print(f"as recorded: {words}")
     print(found["note"])
 
 

@@ -119,10 +119,10 @@ def _has_frames(prepared: Any) -> bool:
 
 
 def _announce_compilation() -> None:
-    from bmi_app.rt.jit import cache_folder
+    from bmi_app.session import compilation
 
-    if not any(cache_folder(("bmi_app/rt",)).rglob("*.nbi")):
-        _tell("compiling the kernels: once on this machine, about a minute")
+    if compilation.is_due():
+        _tell(compilation.SAID)
 
 
 def _hand_over(folder: Path, log: Any) -> None:

@@ -139,13 +139,36 @@ def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: Operat
     show(shown, "Trials")
     qtbot.waitUntil(lambda: "skipped" in reasons(shown))
     qtbot.mouseClick(shown.controls.plain["next_block"], Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "next block · tick " in shown.log.toPlainText())
-    qtbot.waitUntil(lambda: shown.phase == Phase.ENDED, timeout=60_000)  # it was the last
+    question = shown.question
+    assert question is not None  # it is the last block: what is left is the session's end
+    yes = next(button for button in question.buttons() if button.text() == "&Stop the session")
+    qtbot.mouseClick(yes, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown.phase == Phase.ENDED, timeout=60_000)
+    assert CommandKind.NEXT_BLOCK not in done["kind"][done["id"] > 0]
     learning = shown.live.learning
     knobs = (learning.rate, learning.assist, learning.follow, learning.undo, learning.save, learning.load)
     assert not any(knob.isEnabled() for knob in (*knobs, learning.learning, *learning.gains.values()))
     assert learning.updates.isEnabled()  # it can still be read
     assert not shown.controls.plain["reward"].isEnabled()
+
+
+def test_the_next_block_begins_at_once_and_the_last_one_ends_after_a_question(
+    stepped: Any, window: Callable[..., OperatorWindow], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = stepped("center_out", "blocks.0.duration_s=1")
+    session.step(20)
+    shown = window(session.folder)
+    shown._timer.stop()
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(shown.commands, "send", sent.append)
+    qtbot.keyClick(shown, Qt.Key.Key_B)
+    assert sent == [{"do": "next_block"}]
+    session.step(200)
+    shown.refresh()
+    shown._refresh_figures()
+    qtbot.keyClick(shown, Qt.Key.Key_B)
+    assert sent == [{"do": "next_block"}]
+    assert shown.question is not None
 
 
 def reasons(shown: OperatorWindow) -> list[str]:
