@@ -36,7 +36,11 @@ def sessions_show(
     if updates:
         showing.updates(find_session(session), as_json)
         return
-    print_facts(showing.session(find_session(session)), as_json)
+    found = showing.session(find_session(session))
+    if found["summary"] is not None and not as_json:
+        showing.summary({"session": found["session"], **found["summary"]})
+        print()
+    print_facts(found, as_json)
 
 
 @sessions_app.command("verify")

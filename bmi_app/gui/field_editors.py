@@ -10,10 +10,11 @@ from typing import Any, Literal, get_args, get_origin
 import tomlkit
 from pydantic.fields import FieldInfo
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QWheelEvent
+from PyQt6.QtGui import QValidator, QWheelEvent
 from PyQt6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QWidget
 
 from bmi_app import plugins
+from bmi_app.gui.number_field import explain_refusal, range_text
 from bmi_app.gui.path_editor import PathEditor, path_kind
 from bmi_app.gui.protocol_document import ABSENT
 from protocols.rig import PLUGIN_CHOICES
@@ -35,10 +36,10 @@ class NumberEditor(QDoubleSpinBox):
         inner, _ = inner_type(info.annotation)
         self._is_whole = inner is int
         self._none = info.default is None
-        least, most = _bound(info, "ge", "gt"), _bound(info, "le", "lt")
-        low = least if least is not None else -_FARTHEST
+        low, most = _range(info)
+        self._allowed = range_text(low, most)
         self.setDecimals(0 if self._is_whole else 9)
-        self.setRange(low - 1 if self._none else low, min(most if most is not None else _FARTHEST, 2.0**53))
+        self.setRange(low - 1 if self._none else low, min(most, 2.0**53))
         if self._none:
             self.setSpecialValueText(_unset(info))
         if not self._is_whole:
@@ -67,6 +68,12 @@ class NumberEditor(QDoubleSpinBox):
     def textFromValue(self, v: float) -> str:
         """Write no needless zeros."""
         return f"{v:.12g}"
+
+    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
+        """Say what is taken, when something else is typed."""
+        found: tuple[QValidator.State, str, int] = super().validate(text, pos)
+        explain_refusal(self, found[0], self._allowed)
+        return found
 
     def wheelEvent(self, e: QWheelEvent | None) -> None:
         """Scroll the form, unless this very field is being edited."""
@@ -173,6 +180,11 @@ class TextEditor(QLineEdit):
                 self.edited.emit(text)  # a text where none is allowed: the check says what is
         else:
             self.edited.emit(text)
+
+
+def _range(info: FieldInfo) -> tuple[float, float]:
+    least, most = _bound(info, "ge", "gt"), _bound(info, "le", "lt")
+    return (-_FARTHEST if least is None else least), (_FARTHEST if most is None else most)
 
 
 def _bound(info: FieldInfo, *names: str) -> float | None:

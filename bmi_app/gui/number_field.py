@@ -1,11 +1,29 @@
-"""Take a number by keyboard or wheel, and leave the keys of the window to the window."""
+"""Take a number by keyboard or wheel, say of what is refused why, and leave the keys of the window to the window."""
 
 from PyQt6.QtCore import QEvent, Qt
-from PyQt6.QtGui import QKeyEvent
-from PyQt6.QtWidgets import QDoubleSpinBox
+from PyQt6.QtGui import QKeyEvent, QValidator
+from PyQt6.QtWidgets import QDoubleSpinBox, QToolTip
 
 _CLAIM = QEvent.Type.ShortcutOverride
 _OF_NUMBERS = set("0123456789.,+-eE\b\x7f")  # backspace and delete are texts, too
+
+
+_NO_BOUND = 1e6  # a greater one is only the field's own
+
+
+def range_text(least: float, most: float) -> str:
+    """Say which numbers a field takes."""
+    if abs(least) >= _NO_BOUND and most >= _NO_BOUND:
+        return "a number"
+    if most >= _NO_BOUND:
+        return f"a number, {least:g} or more"
+    return f"a number from {least:g} to {most:g}" if abs(least) < _NO_BOUND else f"a number, {most:g} or less"
+
+
+def explain_refusal(field: QDoubleSpinBox, state: QValidator.State, allowed: str) -> None:
+    """Tell under a field what it takes, when a key was refused: Qt only swallows it."""
+    if state == QValidator.State.Invalid and field.hasFocus():
+        QToolTip.showText(field.mapToGlobal(field.rect().bottomLeft()), allowed, field)
 
 
 class NumberField(QDoubleSpinBox):
@@ -39,6 +57,12 @@ class NumberField(QDoubleSpinBox):
             self.clearFocus()
             return
         super().keyPressEvent(event)
+
+    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
+        """Say what is taken, when something else is typed."""
+        found: tuple[QValidator.State, str, int] = super().validate(text, pos)
+        explain_refusal(self, found[0], range_text(self.minimum(), self.maximum()))
+        return found
 
     def textFromValue(self, v: float) -> str:
         """Write a number."""

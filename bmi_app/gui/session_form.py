@@ -151,7 +151,9 @@ class SessionForm(QWidget):
 
     def show_free(self, free_bytes: int | None) -> None:
         """Say how much more can be written."""
-        self.free.setText("" if free_bytes is None else f"{free_bytes / 1e9:,.1f} GB free")
+        is_new = not Path(self.request()["out"]).expanduser().exists()
+        made = " · the folder will be made" if is_new else ""
+        self.free.setText("" if free_bytes is None else f"{free_bytes / 1e9:,.1f} GB free{made}")
 
     def choose_source(self, key: str, value: str) -> None:
         """Take the stream that this key of the protocol's `driver` table means; any, where it is empty."""

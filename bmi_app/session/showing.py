@@ -28,7 +28,8 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in ("session", "status", "protocol", "length", "trials", "success"):
+    table.add_column("session", min_width=max(len(entry.folder.name) for entry in entries))  # to be copied from here
+    for name in ("status", "protocol", "length", "trials", "success"):
         table.add_column(name, justify="right" if name in ("length", "trials", "success") else "left")
     colours = {"running": "green", "interrupted": "yellow", "unreadable": "red", "complete": ""}
     for entry in entries:
