@@ -21,7 +21,7 @@ from bmi_app.session.attach import Attachment
 from bmi_app.session.observe import Phase
 from bmi_app.session.run_fast import run_fast
 
-RESOLVE_MS = 15_000
+RESOLVE_MS = 60_000  # only a failing test waits so long
 
 
 @pytest.fixture
