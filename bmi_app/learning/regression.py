@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import stats
+from scipy.special import stdtrit
 
 from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import CHANGED, NOTHING, REFUSED, learn_signature
@@ -101,7 +101,7 @@ def confidence(memory: dict[str, np.ndarray], level: float = 0.95) -> np.ndarray
         return np.full((n_axes, n_units), np.inf)
     variances = np.broadcast_to(np.einsum("auu->au", memory["covariance"]), (n_axes, n_units))
     errors = np.sqrt((memory["squares"] / samples)[:, None] * variances)
-    quantiles = np.asarray(stats.t.ppf(0.5 + level / 2, samples))
+    quantiles = np.asarray(stdtrit(samples, 0.5 + level / 2))
     return np.asarray(quantiles[:, None] * errors)
 
 

@@ -124,12 +124,13 @@ class BatchFile:
         return layout
 
     def _decode_into(self, batch: Batch, arrow_batch: Any) -> None:
+        # `to_numpy` would import pandas, which takes half a second.
         for name in batch.records.dtype.names or ():
-            batch.records[name] = arrow_batch.column(name).to_numpy()
+            batch.records[name] = np.from_dlpack(arrow_batch.column(name))
         first = 0
         assert self.layout is not None, "the schema comes first"
         for name, width in self.layout.lists(self.kind).items():
-            numbers = arrow_batch.column(name).flatten().to_numpy()
+            numbers = np.from_dlpack(arrow_batch.column(name).flatten())
             batch.rows[:, first : first + width] = numbers.reshape(len(batch.records), width)
             first += width
         if self.kind in NAMED:

@@ -62,7 +62,7 @@ class StreamFile:
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._pieces, "w"), self._schema, options=options)
         if kind in NAMED:
-            self._names = pa.array(_names(NAMED[kind]))
+            self._names = _wrap_texts(_names(NAMED[kind]))
             self._writer.write_batch(self._with_texts(self._batch.slice(0, 0)))
         else:
             self._writer.write_batch(self._batch.slice(0, 0))
@@ -143,9 +143,8 @@ class StreamFile:
 
     def _with_texts(self, batch: Any) -> Any:
         codes, last = self._columns["kind"][: len(batch)], len(self._names) - 1
-        names = self._names.take(pa.array(np.where((codes < 0) | (codes > last), last, codes)))
-        # What comes from outside may hold half a surrogate pair, which no file in UTF-8 can.
-        texts = pa.array([text.encode(errors="replace").decode() for text in self._texts], pa.utf8())
+        names = self._names.take(_wrap(np.where((codes < 0) | (codes > last), last, codes)))
+        texts = _wrap_texts(self._texts)
         return pa.RecordBatch.from_arrays([*batch.columns, names, texts], schema=self._schema)
 
     def _write(self, parts: list[Any]) -> None:
@@ -195,6 +194,16 @@ class _Pieces:
 def _wrap(column: np.ndarray) -> Any:
     """Wrap a contiguous column as an Arrow array over the same memory."""
     return pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), len(column), [None, pa.py_buffer(column)])
+
+
+def _wrap_texts(texts: Sequence[str]) -> Any:
+    """Return texts as an Arrow array. `pa.array` would import pandas, which takes half a second, to ask whether it is given some.
+
+    What comes from outside may hold half a surrogate pair, which no file in UTF-8 can.
+    """
+    encoded = [text.encode(errors="replace") for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
 def _names(codes: type[IntEnum]) -> list[str]:

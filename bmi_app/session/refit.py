@@ -7,7 +7,6 @@ and adopted by a command. At full speed the loop stops at the tick that asks, so
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError, Fitted, Refit, Samples
@@ -165,7 +164,9 @@ class Refitter:
 
         if not beyond(1.0) > 0.0:  # a step that is not finite is refused by the tick
             return fitted
-        return at(float(scipy.optimize.brentq(beyond, 0.0, 1.0, xtol=_EXACT, rtol=_EXACT)))
+        from scipy.optimize import brentq  # takes a third of a second to import, and most sessions fit nothing
+
+        return at(float(brentq(beyond, 0.0, 1.0, xtol=_EXACT, rtol=_EXACT)))
 
     def _from_model(self, model: dict[str, np.ndarray], job: Refit) -> Fitted:
         rest: Fitted = self._decoder.from_model(self._decoder_settings, job.parts | model, job.mask, job.samples.dt_s)

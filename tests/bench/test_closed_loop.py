@@ -1,10 +1,13 @@
 """The closed-loop bench calibrates, runs every pair that fits, and tells of the second half."""
 
+import pytest
+
 from bmi_app import plugins
 from bmi_app.bench import closed_loop
 
 
-def test_a_short_bench_of_two_decoders() -> None:
+def test_a_short_bench_of_two_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closed_loop, "_SMOOTHBATCH_MIN", 1.0)
     two = ("kalman", "refit_kalman")
     report = closed_loop.measure(1, 0.5, (), lambda _: None, (*two, *(f"{kind}{closed_loop.RAW}" for kind in two)))
     rows = {(row["decoder"], row["start"], row["rule"]): row for row in report["cases"]}

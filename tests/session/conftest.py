@@ -89,7 +89,9 @@ def start_source(source_id: str) -> Iterator[Callable[..., Source]]:
 
     def start(code: str, first: str, *rest: Any, source_id: str = source_id) -> Source:
         arguments = json.dumps([first, source_id, *rest])
-        process = subprocess.Popen([sys.executable, "-c", code, arguments], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         running.append(Source(source_id, process))
         return running[-1]
 

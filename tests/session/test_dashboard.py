@@ -225,8 +225,8 @@ def test_watching_notices_the_death_of_the_engine(still: Any, pretended: Any, te
     pretended.kill()
     killed_s = time.monotonic()
     pretended.wait()
-    watching.join(5)
-    assert ended_s[0] - killed_s < 1.0
+    watching.join(30)
+    assert ended_s[0] - killed_s < 5.0  # it looks eight times a second; a busy machine may keep it waiting
     text = " ".join(file.getvalue().split())
     assert "engine died" in text
     assert f"bmi sessions recover {session.folder.name}" in text

@@ -15,6 +15,8 @@ from .conftest import Live, request
 
 pytestmark = pytest.mark.realtime
 
+MOST_SESSIONS = 10
+
 
 def test_a_learning_subject_leaves_its_log_in_a_live_session(engine: Callable[..., Live]) -> None:
     live = engine(
@@ -39,18 +41,23 @@ def test_a_learning_subject_leaves_its_log_in_a_live_session(engine: Callable[..
 
 
 def test_live_and_at_full_speed_one_seed_is_one_session(engine: Callable[..., Live], tmp_path: Path) -> None:
-    overrides = ("subject.learner=regression", "session.duration_s=20")
-    live = engine(*overrides, protocol="learning_subject")
-    live.end()
+    overrides = ("subject.learner=regression", "session.duration_s=8")
     again = {**request(*overrides, protocol="learning_subject", speed="max", out=tmp_path), "source_timeout_s": 1.0}
     fast = read(Path(run_fast(again, lambda _: None, lambda _: None)["session"]))
-    recording = live.recording()
-    # On a slow machine a spike may come too late for its bin, or a frame too late to be seen after 100 ms: up to a second
-    # before the first tick that tells of it nothing may differ.
-    frames, health = recording.frames, recording.health
-    slow = (health["late_spikes"] > 0) | (health["missed_ticks"] > 0)
-    n = int(np.argmax(slow)) - 100 if slow.any() else len(frames)
-    assert n > 300
-    np.testing.assert_array_equal(recording.counts[:n], fast.counts[:n])
-    for axis in "xy":
-        np.testing.assert_array_equal(frames[f"cursor_{axis}_cm"][:n], fast.frames[f"cursor_{axis}_cm"][:n])
+    n_same = 0
+    for _ in range(MOST_SESSIONS):
+        live = engine(*overrides, protocol="learning_subject")
+        live.end()
+        recording = live.recording()
+        # Where the machine stalls, a spike comes too late for its bin, or a frame too late to be seen after 100 ms: up to a
+        # second before the first tick that tells of it nothing may differ.
+        frames, health = recording.frames, recording.health
+        slow = (health["late_spikes"] > 0) | (health["missed_ticks"] > 0)
+        n = max(int(np.argmax(slow)) - 100, 0) if slow.any() else len(frames)
+        np.testing.assert_array_equal(recording.counts[:n], fast.counts[:n])
+        for axis in "xy":
+            np.testing.assert_array_equal(frames[f"cursor_{axis}_cm"][:n], fast.frames[f"cursor_{axis}_cm"][:n])
+        n_same += n
+        if n_same > 500:
+            return
+    pytest.fail(f"this machine stalls: only {n_same} ticks of {MOST_SESSIONS} sessions could be compared")
