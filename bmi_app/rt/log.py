@@ -32,9 +32,13 @@ def log_event_at(core, logs, tick, kind, code, value):
 
 @part
 def _absorb(digest, array):
-    """Continue a 64-bit FNV-1a hash, a word at a time (Fowler, Noll and Vo), over a vector of float64."""
+    """Continue a 64-bit hash over a vector of float64: FNV-1a (Fowler, Noll and Vo) a word at a time, folded after each.
+
+    Multiplying carries upward only: without folding, the signs of two weights could change and nothing would be seen.
+    """
     for i in range(array.shape[0]):
         digest = (digest ^ np.uint64(bits_of(array[i]))) * np.uint64(0x100000001B3)
+        digest ^= digest >> np.uint64(32)
     return digest
 
 

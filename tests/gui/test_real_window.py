@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +9,7 @@ import pytest
 from bmi_app.rt.records import Flag
 from bmi_app.session.attach import Attachment
 
-from .real_screen import MISSING, WHY_SKIPPED, Screen
+from .real_screen import MISSING, WHY_SKIPPED, Program, Screen
 
 pytestmark = [
     pytest.mark.realtime,
@@ -23,8 +21,15 @@ from pathlib import Path
 from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QApplication
-from bmi_app.gui.window import run
+from bmi_app.gui import widget_map
+from bmi_app.gui.window import OperatorWindow, run
+
+def tell_what_is_seen():
+    (window,) = [widget for widget in application.topLevelWidgets() if isinstance(widget, OperatorWindow)]
+    widget_map.install(window)
+
 application = QApplication(["bmi"])
+QTimer.singleShot(0, tell_what_is_seen)
 QTimer.singleShot(5000, lambda: QGuiApplication.primaryScreen().grabWindow(0).save(sys.argv[2]))
 sys.exit(run(Path(sys.argv[1]), close_at_end=True))
 """
@@ -39,7 +44,7 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     screen.close()
 
 
-def wait_for(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
+def wait_for(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
     give_up_s = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < give_up_s
@@ -52,12 +57,7 @@ def test_an_operator_pauses_resumes_and_stops_with_real_keys(engine: Any, screen
     screenshots = Path(os.environ.get("BMI_SCREENSHOTS", tmp_path))
     (screenshots / "real_window.png").unlink(missing_ok=True)  # of an earlier run
     xdotool = screen.xdotool
-    window = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(folder), str(screenshots / "real_window.png")],
-        env=screen.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    program = Program(tmp_path, screen.environment, "-c", RUN, str(folder), str(screenshots / "real_window.png"))
 
     def is_paused() -> bool:
         frame = attachment.latest()
@@ -70,7 +70,7 @@ def test_an_operator_pauses_resumes_and_stops_with_real_keys(engine: Any, screen
         wait_for(lambda: (screenshots / "real_window.png").exists())
         xdotool("key", "space")
         wait_for(is_paused)
-        time.sleep(0.5)  # Space means what the button says, and that follows the session
+        program.wait_for(text="Resume")  # Space means what the button says
         xdotool("key", "space")
         wait_for(lambda: not is_paused())
         xdotool("key", "ctrl+q")
@@ -78,10 +78,10 @@ def test_an_operator_pauses_resumes_and_stops_with_real_keys(engine: Any, screen
         asked = xdotool("search", "--onlyvisible", "--name", "^bmi$").splitlines()[0]
         xdotool("windowfocus", "--sync", asked)
         xdotool("key", "alt+s")
-        assert window.wait(15) == 0
-        assert process.wait(15) == 0
+        assert program.process.wait(60) == 0
+        assert process.wait(60) == 0
         assert attachment.has_ended()
     finally:
-        window.kill()
-        _, complaints = window.communicate()
+        program.process.kill()
+        _, complaints = program.process.communicate()
     assert "Traceback" not in complaints

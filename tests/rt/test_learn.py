@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bmi_app.rt.contracts import CHANGED, NOTHING, REFUSED, learn_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.rt.log import hash_weights
 from bmi_app.rt.records import CommandKind, EventKind, Flag, Outcome, TaskState, UpdateCause
 from tests.rt.ticker import QUICK, Ticker, ticker
 
@@ -43,10 +46,11 @@ class Scripted(Ticker):
         return tuple(self.arrays[name].tobytes() for name in ("weights", "bias", "gain"))
 
 
-def fnv1a(values: np.ndarray) -> int:
+def folded_fnv1a(values: np.ndarray) -> int:
     digest = 0xCBF29CE484222325
     for bits in values.view(np.uint64).tolist():
         digest = ((digest ^ bits) * 0x100000001B3) & _WORD
+        digest ^= digest >> 32
     return digest
 
 
@@ -107,13 +111,29 @@ def test_a_rule_that_changes_nothing_leaves_no_trace() -> None:
     assert not made.tick()["flags"] & (Flag.UPDATED | Flag.REJECTED)
 
 
-def test_the_hash_is_fnv1a_over_weights_bias_and_gain() -> None:
+def test_the_hash_is_folded_fnv1a_over_weights_bias_and_gain() -> None:
     made = Scripted("tick")
     for weight in (0.5, 0.5, -0.75):
         made.say(weight, CHANGED, bias=weight / 3)
         frame = made.tick()
         values = np.concatenate([made.arrays[name].ravel() for name in ("weights", "bias", "gain")])
-        assert int(frame["weights_hash"]) == fnv1a(values)
+        assert int(frame["weights_hash"]) == folded_fnv1a(values)
+
+
+@given(
+    units=st.lists(st.integers(0, 11), min_size=1, max_size=4, unique=True),
+    bits=st.lists(st.integers(0, 63), min_size=4, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+)
+@example(units=[3, 4], bits=[63, 63, 0, 0], seed=0)  # the signs of two weights
+def test_the_hash_sees_a_few_bits_wherever_they_are(units: list[int], bits: list[int], seed: int) -> None:
+    weights = np.random.default_rng(seed).normal(0, 1, (2, 6))
+    rest = (np.zeros(2), np.ones(2), *(np.zeros((0, 0)),) * 4)  # bias, gain, and what is not looked at
+    before = hash_weights((weights, *rest, weights))
+    changed = weights.copy()
+    for unit, bit in zip(units, bits, strict=False):
+        changed.ravel().view(np.uint64)[unit] ^= np.uint64(1) << np.uint64(bit)
+    assert hash_weights((changed, *rest, changed)) != before
 
 
 def test_the_hash_changes_with_any_bit_and_with_nothing_else() -> None:
