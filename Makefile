@@ -22,12 +22,13 @@ run: setup
 		echo "next: $(BIN)/bmi gui opens the program (choose or edit a protocol, run it, replay it)" >&2; \
 	fi
 
-# Tests of timing need the processor for themselves, so they run last and one at a time.
+# Tests of sessions in real time run last, so that those that compute do not take the processor from them; they wait more than
+# they compute, so two run at once.
 test:
 	@sh tools/setup.sh tests
 	$(BIN)/python tools/compile_kernels.py
 	$(BIN)/python -m pytest -n 2 -m "not realtime"
-	$(BIN)/python -m pytest -m realtime
+	$(BIN)/python -m pytest -n 2 -m realtime
 
 check: setup
 	$(BIN)/ruff format --check .

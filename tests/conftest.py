@@ -62,12 +62,12 @@ def live_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(sessions_folder: Path, live_folder: Path) -> Iterator[None]:
-    threads_before = set(threading.enumerate())
+    threads_before, processes_before = set(threading.enumerate()), set(_process_numbers())
     yield
     give_up_at = time.monotonic() + _PATIENCE_S
     while left := [
         *(f"thread {thread.name}" for thread in set(threading.enumerate()) - threads_before if not thread.daemon),
-        *_processes_of(sessions_folder),
+        *_processes_of(sessions_folder, set(_process_numbers()) - processes_before),
         *(f"shared memory {path}" for path in live_folder.glob("bmi-*")),
     ]:
         if time.monotonic() > give_up_at:
@@ -85,15 +85,17 @@ def real_data() -> Path:
     return folder
 
 
-def _processes_of(sessions_folder: Path) -> Iterator[str]:
+def _process_numbers() -> list[str]:
+    return [name for name in os.listdir(_PROCESSES) if name.isdigit()] if _PROCESSES.is_dir() else []
+
+
+def _processes_of(sessions_folder: Path, numbers: set[str]) -> Iterator[str]:
     """Name the processes that this test started: our children, and whatever inherited its session folder.
 
     The second catches an engine whose parent has ended. Python's own resource tracker lives as long as we do.
     """
     inherited = f"BMI_SESSIONS={sessions_folder}\0".encode()
-    for folder in _PROCESSES.glob("[0-9]*"):
-        if folder.name == str(os.getpid()):
-            continue
+    for folder in (_PROCESSES / number for number in numbers):
         try:
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
             ours = int(parent) == os.getpid() or inherited in (folder / "environ").read_bytes() + b"\0"

@@ -56,7 +56,8 @@ def keep(screen: Screen, tmp_path: Path) -> Callable[[str], None]:
     folder = Path(os.environ.get("BMI_SCREENSHOTS", tmp_path))
 
     def keep(name: str) -> None:
-        time.sleep(1.0)  # for people: panels are redrawn a few times a second, and a list takes its time to close
+        if "BMI_SCREENSHOTS" in os.environ:
+            time.sleep(1.0)  # for people: panels are redrawn a few times a second, and a list takes its time to close
         picture = np.ascontiguousarray(screen.picture())
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20, "nothing is shown"
         image = QImage(picture.data, *SIZE, 3 * SIZE[0], QImage.Format.Format_RGB888)

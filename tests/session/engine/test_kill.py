@@ -22,7 +22,7 @@ from bmi_app.session.replay import verify
 
 from .conftest import PATIENCE_S, Live, bmi, children, facts, request, traces, wait_until
 
-N_KILLS = 21
+N_KILLS = 15
 N_AT_ONCE = 3
 MOST_LOST_MS = 150.0
 N_STALLED = 1  # kills before which the machine itself may have held the journal up
