@@ -20,7 +20,7 @@ _SCHED_OTHER = 0
 _SLICE_NS = 100_000
 _PR_SET_TIMERSLACK = 29
 _MCL_CURRENT_FUTURE_ONFAULT = 7  # without `onfault` all that libraries reserve would be filled, too
-_NICE_OF_VIEWS = 19
+_NICE_OF_VIEWS = 10  # at 19 a window stands still for minutes where other programs take all processors
 
 # Acquisition goes before decode: a spike that waits is late, a tick that waits is not yet due.
 ACQUISITION, DECODE, PUBLISHER = 30, 20, 10

@@ -7,13 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bmi_app.rt.jit import cache_folder
+
 _PACKAGES = ("bmi_app", "numpy", "numba", "llvmlite", "pylsl", "pyarrow", "pydantic")
 
 
 def versions() -> dict[str, str]:
-    """Return what a bit-exact replay depends on, and the rest of the software."""
+    """Return what a bit-exact replay depends on, and the rest of the software; `kernels` is a hash of their sources."""
     found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.release()}"}
-    return found | {name: version(name.replace("_", "-")) for name in _PACKAGES}
+    return found | {"kernels": cache_folder().name} | {name: version(name.replace("_", "-")) for name in _PACKAGES}
 
 
 def processor() -> str:

@@ -355,10 +355,10 @@ def _made_by_ticks(recorded: np.ndarray) -> np.ndarray:
 
 
 def _foreign(session: dict[str, Any]) -> list[str]:
-    """Name what differs between the recording's machine and this one, and may change the last bits."""
+    """Name what differs between what made the recording and what is here, and may change the last bits."""
     here = {"processor": provenance.processor(), **provenance.versions()}
     there = {"processor": session.get("processor"), **session.get("versions", {})}
-    matters = ("processor", "numba", "llvmlite", "numpy")
+    matters = ("processor", "kernels", "numba", "llvmlite", "numpy")
     return [f"{name}: {there.get(name)} there, {here[name]} here" for name in matters if there.get(name) != here[name]]
 
 

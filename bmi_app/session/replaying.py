@@ -21,7 +21,7 @@ class ReplayError(Exception):
 def verify(folder: Path) -> dict[str, Any]:
     """Recompute a session and say whether every bit is the same (`exact`).
 
-    On another processor type or other versions a difference is reported, but not as `failed`.
+    On another processor type, by other kernels or with other versions a difference is reported, but not as `failed`.
 
     Raises
     ------

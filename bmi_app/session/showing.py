@@ -154,7 +154,7 @@ def summary(found: dict[str, Any]) -> None:
         exact = f"verified: {replay.get('ticks')} ticks recomputed, every bit the same"
         lines["replay"] = replay.get("difference", exact)
         if "recorded_elsewhere" in replay:
-            lines["replay"] += "; recorded on another machine"
+            lines["replay"] += "; recorded by another machine or state of the program"
     if "error" in found:
         lines["error"] = found["error"]
     for key, text in lines.items():

@@ -109,17 +109,21 @@ def test_a_real_session_is_paused_resumed_and_stopped(engine: Any, window: Show,
 def test_the_death_of_the_engine_is_said_within_a_second(
     engine: Any, window: Show, qtbot: Any, keep_picture: Callable[[Any, str], Path]
 ) -> None:
-    took_s: list[float] = []
-    while not took_s or took_s[-1] >= 1.0:  # where the machine stalls, another engine is killed
-        assert len(took_s) < 3, took_s
+    def kill_one() -> tuple[Any, float]:
         process, folder = engine("session.duration_s=60")
         shown = window(folder, close_at_end=True)
         qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=60_000)
         process.kill()
         died_s = time.monotonic()
         process.wait()
-        qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
-        took_s.append(time.monotonic() - died_s)
+        qtbot.waitUntil(lambda: shown.phase == Phase.DIED, timeout=60_000)
+        return shown, time.monotonic() - died_s
+
+    for _ in range(3):  # where the machine stalls, another engine is killed
+        shown, took_s = kill_one()
+        if took_s < 1.0:
+            break
+    assert took_s < 1.0
     assert shown.notice.message.text() == "The engine has died. What it recorded is safe: press Recover."
     assert shown.notice.recover.isVisible()
     assert not shown.status.isEnabled()  # nothing there lives

@@ -73,7 +73,8 @@ def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start
         assert np.count_nonzero(late) == summary["late_spikes"]
         due_s = recording.health["due_s"][bins[late].astype(int)]
         unexcused = spikes["arrival_s"][late] <= due_s - PUSHING_S
-        assert np.count_nonzero(unexcused) <= 0.01 * np.count_nonzero(counted)  # its thread lost the processor meanwhile
+        # An arrival that was stamped in time may wait with its thread for the processor.
+        assert np.count_nonzero(unexcused) <= 0.01 * np.count_nonzero(counted)
         # Nothing was lost on the way: the session has what another receiver has.
         sent_s = listen()
         margin_s = 0.1  # what arrives at the very end may miss the last tick

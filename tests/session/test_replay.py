@@ -146,13 +146,18 @@ def test_a_session_without_movement_is_scored_with_none_and_not_with_nan(run: Ca
     showing.what_if(found)
 
 
-def test_a_recording_of_another_machine_is_compared_but_not_failed(run: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("what", ["processor", "kernels"])
+def test_a_recording_of_another_machine_or_program_is_compared_but_not_failed(
+    what: str, run: Callable[..., Path]
+) -> None:
     folder = run("center_out", "session.duration_s=2")
     path = folder / "session.toml"
-    path.write_text(re.sub(r'(?m)^processor = ".*"$', 'processor = "another"', path.read_text()))
+    text, n_lines = re.subn(rf'(?m)^{what} = ".*"$', f'{what} = "another"', path.read_text())
+    assert n_lines == 1
+    path.write_text(text)
     facts = replaying.verify(folder)
     assert facts["exact"] is True
-    assert facts["recorded_elsewhere"][0].startswith("processor: another there, ")
+    assert facts["recorded_elsewhere"][0].startswith(f"{what}: another there, ")
     text = path.with_name("protocol.toml").read_text()
     path.with_name("protocol.toml").write_text(text.replace("gain = 0.08", "gain = 0.09"))
     facts = replaying.verify(folder)
