@@ -6,33 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from bmi_app.gui.feed import Fresh
+from bmi_app.record.audit import cause_words
 from bmi_app.rt.records import EventKind, UpdateCause, UpdateVerdict
 
-_CAUSES = {
-    UpdateCause.START: "start",
-    UpdateCause.TICK: "learning",
-    UpdateCause.TRIAL: "trial",
-    UpdateCause.REWARD: "reward",
-    UpdateCause.ADOPTED: "undo or load",
-    UpdateCause.UNIT_MOVED: "unit moved",
-    UpdateCause.GAIN: "gain",
-    UpdateCause.BLOCK: "block",
-    UpdateCause.SECONDS: "time",
-    UpdateCause.REST: "rest",
-    UpdateCause.STAGED: "staged",
-    UpdateCause.FIT: "fit",
-    UpdateCause.GUARD: "guard",
-}
 _REFUSALS = (
     UpdateVerdict.REFUSED,
     UpdateVerdict.NOT_FINITE,
     UpdateVerdict.OUTSIDE_LIMITS,
     UpdateVerdict.LEARNING_OFF,
 )
-
-
-# Those of which the audit tells more.
-_AUDITED = frozenset(_CAUSES) - {UpdateCause.START, UpdateCause.UNIT_MOVED, UpdateCause.GAIN}
+# Of these the audit tells nothing.
+_UNAUDITED = (UpdateCause.START, UpdateCause.STOP, UpdateCause.UNIT_MOVED, UpdateCause.GAIN)
 
 
 @dataclass(frozen=True)
@@ -96,7 +80,7 @@ class WeightChanges:
         for at, (entry, norm, back_to_tick) in enumerate(found):
             cause = UpdateCause(int(entry["cause"]))
             update = updates.pop((int(entry["tick"]), int(cause)), None)
-            if update is None and at >= n_old and cause in _AUDITED:
+            if update is None and at >= n_old and cause not in _UNAUDITED:
                 self._waiting.append((entry, norm, back_to_tick))
             elif cause != UpdateCause.STOP:
                 changes.append(self._change(entry, cause, norm, update, back_to_tick))
@@ -116,7 +100,7 @@ class WeightChanges:
     def _change(
         self, entry: np.void, cause: UpdateCause, norm: float, update: np.void | None, back_to_tick: int | None = None
     ) -> WeightChange:
-        tick, name = int(entry["tick"]), _CAUSES[cause]
+        tick, name = int(entry["tick"]), cause_words(cause)
         if back_to_tick is not None:
             first = next(
                 (change for change in self.listed if change.tick > back_to_tick and not change.is_rejected), None

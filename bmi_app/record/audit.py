@@ -9,7 +9,7 @@ import numpy as np
 from bmi_app.rt.records import UpdateCause, UpdateVerdict
 
 _CAUSES = {
-    UpdateCause.TICK: "trial, tick by tick",
+    UpdateCause.TICK: "tick by tick",
     UpdateCause.TRIAL: "trial",
     UpdateCause.REWARD: "reward",
     UpdateCause.BLOCK: "block",
@@ -18,6 +18,7 @@ _CAUSES = {
     UpdateCause.STAGED: "staged",
     UpdateCause.FIT: "fit",
     UpdateCause.ADOPTED: "undo or load",
+    UpdateCause.UNIT_MOVED: "unit moved",
     UpdateCause.GUARD: "guard",
 }
 _VERDICTS = {

@@ -343,4 +343,4 @@ def test_each_reward_s_change_is_listed_when_learning_each_tick(stepped: Any) ->
     assert all(change.norm > 0 for change in rewards)
     failed = [trial.end_tick for trial in source.trials.ended if not trial.is_success]
     listed = {change.tick: change.cause for change in source.changes.listed}
-    assert all(listed[tick] == "learning" for tick in failed if tick in listed)
+    assert all(listed[tick] == "tick by tick" for tick in failed if tick in listed)

@@ -17,7 +17,7 @@ import pytest
 from bmi_app.record.reading import Recording, read
 from bmi_app.session.launch import launch
 
-PATIENCE_S = 30.0  # only a failing test waits so long
+PATIENCE_S = 60.0  # only a failing test waits so long
 
 RIG = """
 import dataclasses, json, sys
