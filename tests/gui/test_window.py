@@ -119,11 +119,9 @@ def test_the_death_of_the_engine_is_said_within_a_second(
         qtbot.waitUntil(lambda: shown.phase == Phase.DIED, timeout=60_000)
         return shown, time.monotonic() - died_s
 
-    for _ in range(3):  # where the machine stalls, another engine is killed
-        shown, took_s = kill_one()
-        if took_s < 1.0:
-            break
-    assert took_s < 1.0
+    tries = (kill_one() for _ in range(3))  # where the machine stalls, another engine is killed
+    shown = next((shown for shown, took_s in tries if took_s < 1.0), None)
+    assert shown is not None
     assert shown.notice.message.text() == "The engine has died. What it recorded is safe: press Recover."
     assert shown.notice.recover.isVisible()
     assert not shown.status.isEnabled()  # nothing there lives

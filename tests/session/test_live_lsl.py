@@ -56,7 +56,7 @@ def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start
         sessions.append(session.folder.name)
         assert summary["stop_reason"] == reason.name
         assert summary["trials"] >= 1
-        assert summary["success_rate"] >= 0.5  # a trial may fail where the machine stalls; by chance all do
+        assert summary["success_rate"] >= 0.9
         for counter in ("dropped_spikes", "future_spikes", "bad_values", "unmapped_spikes"):
             assert summary[counter] == 0
 
@@ -74,7 +74,7 @@ def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start
         due_s = recording.health["due_s"][bins[late].astype(int)]
         unexcused = spikes["arrival_s"][late] <= due_s - PUSHING_S
         # An arrival that was stamped in time may wait with its thread for the processor.
-        assert np.count_nonzero(unexcused) <= 0.01 * np.count_nonzero(counted)
+        assert np.count_nonzero(unexcused) <= 0.001 * np.count_nonzero(counted)
         # Nothing was lost on the way: the session has what another receiver has.
         sent_s = listen()
         margin_s = 0.1  # what arrives at the very end may miss the last tick

@@ -214,7 +214,7 @@ def test_no_view_disturbs_another_or_the_session(engine: Start) -> None:
         other.close()
     assert summary["stop_reason"] == "OPERATOR"
     assert "error" not in summary
-    assert summary["missed_ticks"] <= summary["ticks"] // 4  # one that waited for a view would miss most
+    assert summary["missed_ticks"] <= summary["ticks"] // 20
     recording = live.recording()
     assert "\ufffd" in recording.event_texts or "?" in recording.event_texts
     assert verify(live.folder).is_exact

@@ -22,10 +22,9 @@ from bmi_app.session.replay import verify
 
 from .conftest import PATIENCE_S, Live, bmi, children, facts, request, traces, wait_until
 
-N_KILLS = 15
+N_KILLS = 21
 N_AT_ONCE = 3
 MOST_LOST_MS = 150.0
-N_STALLED = 1  # kills before which the machine itself may have held the journal up
 TICK_MS = 10.0
 KINDS_OF_SESSION = (
     (),
@@ -99,8 +98,7 @@ def test_a_kill_at_any_moment_loses_at_most_150_ms_and_nothing_with_the_live_fil
         assert found.ticks == n_kept
     print(f"lost without the live file: median {statistics.median(lost_ms):.0f} ms, most {max(lost_ms):.0f} ms")
     record_property("lost_ms", lost_ms)
-    assert sorted(lost_ms)[-1 - N_STALLED] <= MOST_LOST_MS
-    assert max(lost_ms) < 10 * MOST_LOST_MS
+    assert max(lost_ms) <= MOST_LOST_MS
     assert not any(traces(session.pid) for session in killed)
 
 
