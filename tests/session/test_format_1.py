@@ -1,0 +1,39 @@
+"""Sessions recorded before format 2 still read, and are recomputed to the last bit."""
+
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bmi_app.record.reading import read
+from bmi_app.record.recovery import verify as verify_files
+from bmi_app.rt.records import CommandKind, Flag
+from bmi_app.session.replay import verify
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
+NAMES = sorted(path.name.removesuffix(".tar.xz") for path in FIXTURES.glob("*.tar.xz"))
+
+
+def unpacked(name: str, into: Path) -> Path:
+    with tarfile.open(FIXTURES / f"{name}.tar.xz") as archive:
+        archive.extractall(into, filter="data")
+    return into / name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_session_of_format_1_is_read_and_recomputed_to_the_last_bit(name: str, tmp_path: Path) -> None:
+    folder = unpacked(name, tmp_path)
+    assert verify_files(folder) == []
+    found = verify(folder)
+    assert found.is_exact, found.difference
+    assert found.ticks == len(read(folder).frames)
+
+
+def test_the_fixtures_hold_what_they_are_kept_for(tmp_path: Path) -> None:
+    assert len(NAMES) == 47
+    commands = read(unpacked("live-commands", tmp_path)).commands["kind"].tolist()
+    assert {CommandKind.MOVE_UNIT, CommandKind.ADOPT, CommandKind.PAUSE, CommandKind.SKIP_TRIAL} <= set(commands)
+    for name in ("live-counts-clock-lost", "live-counts-stream-lost"):
+        lost = read(unpacked(name, tmp_path)).frames["flags"] & Flag.SOURCE_LOST
+        assert np.count_nonzero(lost) > 10
