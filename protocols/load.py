@@ -15,7 +15,7 @@ from protocols.durations import fit_defaults
 from protocols.overrides import apply_overrides
 from protocols.plugin_checks import check_plugins
 from protocols.problems import OVERRIDE_FILE, Finding, Problem, ProtocolError, covers, nearest
-from protocols.schema import Protocol
+from protocols.schema import Protocol, of_first_version
 from protocols.toml_lines import find_key_lines, line_of
 from protocols.wording import Place, describe_errors, locate
 
@@ -64,7 +64,9 @@ def load(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Protocol:
     return parse(text, str(path), overrides, path.parent)
 
 
-def parse(text: str, file: str, overrides: Sequence[str] = (), folder: Path | None = None) -> Protocol:
+def parse(
+    text: str, file: str, overrides: Sequence[str] = (), folder: Path | None = None, *, recorded: bool = False
+) -> Protocol:
     """Read a protocol from text.
 
     Parameters
@@ -78,6 +80,9 @@ def parse(text: str, file: str, overrides: Sequence[str] = (), folder: Path | No
     folder
         Where relative paths in the text begin; those in overrides begin in the working folder. Without it the files
         that a protocol names are not looked for.
+    recorded
+        The text is the resolved protocol of a session, to be recomputed by the rules of its own `model_version`; without
+        one, by the first.
 
     Raises
     ------
@@ -93,6 +98,7 @@ def parse(text: str, file: str, overrides: Sequence[str] = (), folder: Path | No
         hint = "; is a quote or a bracket not closed?" if "Illegal character" in said or where is None else ""
         message = f"is not valid TOML: {said}{hint}; nothing else is checked before it is"
         raise ProtocolError([Problem(file, "", line, message)]) from None
+    document = of_first_version(document) if recorded else document
     overridden, problems = apply_overrides(document, overrides)
 
     def folder_of(key: str) -> Path | None:

@@ -4,7 +4,8 @@
 itself only, and is for text that was a valid protocol before.
 """
 
-from typing import Annotated, Any, Literal
+import tomllib
+from typing import Annotated, Any, Literal, Self
 
 import tomlkit
 from pydantic import BeforeValidator, Field
@@ -16,6 +17,9 @@ from protocols.signal import Axes, Decoder, Learning, Tick, Units, Workspace
 from protocols.task import Block, Task
 from protocols.units import PopulationSpec, resolve_populations
 
+# 1: sessions from before protocols said so. 2: skipped trials are counted apart, a skip between trials does nothing.
+MODEL_VERSION = 2
+FIRST_MODEL_VERSION = 1
 POPULATION_FORMS = '"0-31", "0-3,8,10-12", a list of unit indices, or "rest"'
 
 
@@ -36,6 +40,13 @@ class Protocol(Section):
     """Hold a protocol, resolved: with every default filled in."""
 
     format: Literal[1] = Field(description="Version of this format.", examples=[1])
+    model_version: int = Field(
+        MODEL_VERSION,
+        ge=FIRST_MODEL_VERSION,
+        le=MODEL_VERSION,
+        description="Version of the rules and equations by which a session runs. A session records it, so that a replay "
+        "takes the same ones; one that was recorded before this key has 1. Leave it out: new sessions take the newest.",
+    )
     name: str = Field(min_length=1, description="Short name; session folders carry it.", examples=["center_out"])
     title: str = Field("", description="What it is, in a line.")
     description: str = Field("", description="What it is for.")
@@ -90,6 +101,11 @@ class Protocol(Section):
     )
     safety: Safety = Field(Safety(), description="Limits that hold whatever the decoder says.")
 
+    @classmethod
+    def of_session(cls, text: str) -> Self:
+        """Return the resolved protocol that a session folder holds, given its text; without a version it is the first."""
+        return cls.model_validate(of_first_version(tomllib.loads(text)))
+
     @property
     def n_axes(self) -> int:
         """Return the number of axes along which the cursor moves."""
@@ -110,3 +126,8 @@ class Protocol(Section):
     def to_toml(self) -> str:
         """Write the protocol as TOML text that loads back equal."""
         return tomlkit.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def of_first_version(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded protocol's document with its `model_version`: where it says none, the first."""
+    return {"model_version": FIRST_MODEL_VERSION} | document

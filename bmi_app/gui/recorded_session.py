@@ -1,6 +1,5 @@
 """Hold a recorded session for playback: its rows by tick, its trials, its rewards, and what changed its weights."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +102,7 @@ def read_session(folder: Path) -> RecordedSession:
     recording = reading.read(folder, kinds=("frames", "health", "events", "commands", "weights", "updates"))
     if not len(recording.frames):
         raise ValueError(f"{folder.name} holds no frame")
-    protocol = Protocol.model_validate(tomllib.loads(recording.protocol_text))
+    protocol = Protocol.of_session(recording.protocol_text)
     dt_s = protocol.tick.period_ms / 1e3
     frames = recording.frames
     events = recording.events[np.argsort(recording.events["tick"], kind="stable")]  # notes come a little later

@@ -16,7 +16,7 @@ from bmi_app.gui.theme import theme_of
 from protocols.section import Section
 from protocols.wording import describe_allowed, inner_type
 
-_ELSEWHERE = ("format", "populations", "settings")  # keys that no row of a form is made for
+_ELSEWHERE = ("format", "model_version", "populations", "settings")  # keys that no row of a form is made for
 
 
 class SectionForm(QGroupBox):

@@ -15,7 +15,6 @@ What stands where in the file; all times are seconds since the beginning of bin 
 import json
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,7 +113,7 @@ def _path(folder: Path, to: Path | None, file: Any) -> Path:
 
 def _contents(recording: Recording, subject: Subject) -> Any:
     """Return the NWB file's content, in memory."""
-    protocol = Protocol.model_validate(tomllib.loads(recording.protocol_text))
+    protocol = Protocol.of_session(recording.protocol_text)
     file = _new_file(recording, protocol, subject)
     source = recording.session.get("source", {})
     file.create_device(

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import time
-import tomllib
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,7 +44,7 @@ class Attachment:
         self.folder = folder
         try:
             self.session, text = read_texts(folder)
-            self.protocol = Protocol.model_validate(tomllib.loads(text))
+            self.protocol = Protocol.of_session(text)
             self.arrays = livefile.attach(Path(self.session["engine"]["live_file"]))
         except (livefile.LiveFileError, KeyError) as error:
             raise AttachError(why_not(folder)) from error

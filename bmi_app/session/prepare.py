@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,4 +179,4 @@ def _labelled(request: dict[str, Any]) -> dict[str, Any]:
 
 def recorded_protocol(text: str) -> Protocol:
     """Return the protocol that a session folder holds."""
-    return Protocol.model_validate(tomllib.loads(text))
+    return Protocol.of_session(text)

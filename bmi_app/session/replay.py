@@ -233,7 +233,7 @@ def _moved(protocol: Protocol, moved: Mapping[int, str]) -> Protocol:
 def _protocol(recording: Recording, overrides: Sequence[str] = ()) -> Protocol:
     exchanged = any(override.startswith("decoder.kind=") for override in overrides)
     kept = [] if exchanged else inputs.overrides(recording.folder)
-    return parse(recording.protocol_text, str(recording.folder / "protocol.toml"), [*kept, *overrides])
+    return parse(recording.protocol_text, str(recording.folder / "protocol.toml"), [*kept, *overrides], recorded=True)
 
 
 def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:

@@ -23,5 +23,13 @@ def test_every_key_is_explained_and_says_what_it_allows():
 
 def test_every_table_of_the_schema_has_a_heading():
     text = generate()
-    for name in set(Protocol.model_fields) - {"format", "name", "title", "description", "populations", "axes"}:
+    for name in set(Protocol.model_fields) - {
+        "format",
+        "model_version",
+        "name",
+        "title",
+        "description",
+        "populations",
+        "axes",
+    }:
         assert f"## `[{name}]`" in text or f"## `[[{name}]]`" in text

@@ -10,12 +10,15 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from protocols.durations import whole_ticks
-from protocols.load import load, parse
-from protocols.schema import Protocol
+from protocols.load import SHIPPED_FOLDER, load, parse
+from protocols.problems import ProtocolError
+from protocols.schema import MODEL_VERSION, Protocol
 from protocols.signal import Units
 from protocols.toml_lines import find_key_lines
 from protocols.units import format_units, parse_population, resolve_populations
 from protocols.wording import inner_type
+
+SHIPPED_TEXT = (SHIPPED_FOLDER / "center_out.toml").read_text()
 
 # The stand-ins for plugins are the same for every example.
 same_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
@@ -205,3 +208,26 @@ def test_every_key_of_a_written_protocol_has_its_line(document):
         last = key.split(".")[-1]
         assert last.isdecimal() or last in lines[line - 1]
     assert {f"task.{key}" for key in document["task"]} <= set(find_key_lines(text))
+
+
+# The version of the model
+
+
+def test_a_new_protocol_has_the_newest_model_and_a_recorded_one_its_own():
+    text = SHIPPED_TEXT
+    assert "model_version" not in text
+    assert parse(text, "p.toml").model_version == MODEL_VERSION == 2
+    assert load("center_out").model_version == MODEL_VERSION
+    resolved = load("center_out").to_toml()
+    assert Protocol.of_session(resolved).model_version == MODEL_VERSION
+    assert parse(resolved, "p.toml", recorded=True).model_version == MODEL_VERSION
+    of_before = "\n".join(line for line in resolved.splitlines() if not line.startswith("model_version"))
+    assert Protocol.of_session(of_before).model_version == 1
+    assert parse(of_before, "p.toml", recorded=True).model_version == 1
+    assert parse(of_before, "p.toml").model_version == MODEL_VERSION  # a new session by an old one's protocol
+
+
+@pytest.mark.parametrize("version", [0, MODEL_VERSION + 1])
+def test_a_model_that_this_program_does_not_know_is_refused(version):
+    with pytest.raises(ProtocolError, match="model_version"):
+        parse(f"model_version = {version}\n{SHIPPED_TEXT}", "p.toml")
