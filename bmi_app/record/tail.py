@@ -28,8 +28,10 @@ def tail_after(tail: Tail, last_tick: int, layout: Layout, n_journaled: Mapping[
     Returns
     -------
     dict of Kind to Batch
-        For every kind; all are empty where the tail does not continue the journal.
+        For every kind; all are empty where the tail does not continue the journal, or is not of its sizes.
     """
+    if not _fits(tail, layout):
+        tail = {}
     end = min(_reach(tail, kind, last_tick) for kind in ("frames", "health"))
     found: dict[Kind, Batch] = {}
     for kind in KINDS:
@@ -43,6 +45,16 @@ def tail_after(tail: Tail, last_tick: int, layout: Layout, n_journaled: Mapping[
         texts = [""] * int(np.count_nonzero(keep)) if kind in NAMED else []
         found[kind] = Batch(records[keep], kept_rows[keep], texts, {})
     return found
+
+
+def _fits(tail: Tail, layout: Layout) -> bool:
+    """Tell whether the rows of a tail are as long as those of the journal: a live file may be of another session."""
+    return all(
+        layout.row_shape(kind, len(records)) == (len(records), 0)
+        if rows is None
+        else rows.shape == layout.row_shape(kind, len(records))
+        for kind, (records, rows) in tail.items()
+    )
 
 
 def merge_journaled(more: Batch, journaled: Batch) -> Batch:

@@ -9,6 +9,7 @@ Only numpy is imported here, so that a view starts quickly.
 """
 
 import json
+import math
 import mmap
 import os
 import sys
@@ -20,8 +21,15 @@ import numpy as np
 
 from bmi_app.rt.arrays import Sizes, describe
 
-_MAGIC = b"BMILIVE1"
+MAGIC = b"BMILIVE1"
 _ALIGNMENT = 64
+_DESCRIPTION_BYTES = 1 << 15  # room for it, with what stands before; it is shorter
+_ANY_SIZES = Sizes(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2, 2)
+_RINGS = (
+    "spikes", "frames", "counts", "health", "events", "commands_done", "weights_log", "weights_rows", "updates", "words",
+    "queue",
+)  # fmt: skip
+_BESIDE = {"counts": "frames", "health": "frames", "weights_rows": "weights_log"}  # share a head
 
 
 class LiveFileError(Exception):
@@ -63,7 +71,7 @@ def create(path: Path, sizes: Sizes) -> dict[str, np.ndarray]:
         os.close(descriptor)
     memory[8:16] = len(described).to_bytes(8, "little")
     memory[16 : 16 + len(described)] = described
-    memory[0:8] = _MAGIC
+    memory[0:8] = MAGIC
     return _views(memory, arrays)
 
 
@@ -73,35 +81,70 @@ def attach(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     LiveFileError
-        If it is not there (the session has ended), or is no live file.
+        If it is not there (the session has ended), or is no live file of this version of the program.
     """
     try:
         with path.open("rb") as file:
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         raise LiveFileError(f"{path}: cannot be read; its session has probably ended ({error})") from error
-    if memory[0:8] != _MAGIC:
+    if memory[0:8] != MAGIC:
         raise LiveFileError(f"{path}: is no live file of this version")
+    try:
+        return _views(memory, _described(memory))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise LiveFileError(f"{path}: is no live file of this version: {error}") from error
+
+
+def _described(memory: mmap.mmap) -> dict[str, Any]:
+    """Return where the arrays lie, as the file says it, once nothing of that can lead anywhere else.
+
+    Whoever can write into the folder can write a live file: types are the program's own, and places and sizes are
+    believed only within the file.
+    """
     n = int.from_bytes(memory[8:16], "little")
-    return _views(memory, json.loads(memory[16 : 16 + n])["arrays"])
+    if n > _DESCRIPTION_BYTES:
+        raise ValueError(f"a description of {n} bytes")
+    arrays = json.loads(memory[16 : 16 + n])["arrays"]
+    for name, (dtype, n_dimensions) in _own_types().items():
+        place = arrays[name]
+        shape, offset = place["shape"], place["offset"]
+        if place["dtype"] != json.loads(json.dumps(_type_text(dtype))):
+            raise ValueError(f"{name} is of another type")
+        if len(shape) != n_dimensions or not all(type(size) is int and size >= 0 for size in (*shape, offset)):
+            raise ValueError(f"{name} has another shape")
+        if offset % _ALIGNMENT or offset + math.prod(shape) * dtype.itemsize > len(memory):
+            raise ValueError(f"{name} lies outside of the file")
+        if name in _RINGS and shape[0] & (shape[0] - 1) | (shape[0] == 0):
+            raise ValueError(f"{name} is no ring: {shape[0]} slots")
+    if arrays["ctl"]["shape"] != list(describe(_ANY_SIZES)["ctl"][1]) or any(
+        arrays[name]["shape"][0] != arrays[ring]["shape"][0] for name, ring in _BESIDE.items()
+    ):
+        raise ValueError("its arrays do not belong together")
+    return {name: arrays[name] for name in _own_types()}
+
+
+def _own_types() -> dict[str, tuple[np.dtype, int]]:
+    """Return the type and the number of dimensions of each array: they do not depend on a session's sizes."""
+    return {name: (dtype, len(shape)) for name, (dtype, shape) in describe(_ANY_SIZES).items()}
 
 
 def _places(sizes: Sizes) -> tuple[dict[str, Any], int]:
-    """Lay the arrays one after the other behind the description, which is shorter than the first 32 kB."""
-    arrays, at = {}, 1 << 15
+    """Lay the arrays one after the other behind the description."""
+    arrays, at = {}, _DESCRIPTION_BYTES
     for name, (dtype, shape) in describe(sizes).items():
-        kind: Any = dtype.descr if dtype.names else dtype.str
-        arrays[name] = {"dtype": kind, "shape": shape, "offset": at}
+        arrays[name] = {"dtype": _type_text(dtype), "shape": shape, "offset": at}
         at += -(-int(np.prod(shape)) * dtype.itemsize // _ALIGNMENT) * _ALIGNMENT
     return arrays, at
 
 
 def _views(memory: mmap.mmap, arrays: dict[str, Any]) -> dict[str, np.ndarray]:
+    types = _own_types()
     return {
-        name: np.ndarray(tuple(place["shape"]), _dtype(place["dtype"]), memory, place["offset"])
+        name: np.ndarray(tuple(place["shape"]), types[name][0], memory, place["offset"])
         for name, place in arrays.items()
     }
 
 
-def _dtype(kind: Any) -> np.dtype:
-    return np.dtype(kind) if isinstance(kind, str) else np.dtype([tuple(field) for field in kind])
+def _type_text(dtype: np.dtype) -> Any:
+    return dtype.descr if dtype.names else dtype.str

@@ -98,6 +98,7 @@ class EventKind(IntEnum):
     OUTPUT_FAILED = 37  # code: output index; text: why
     JOURNAL_SYNCED = 38  # the journal is safe on the disk; code: how long that took (ms); value: its size (bytes)
     NO_FIT = 39  # text: why a fit or a staged update came to nothing
+    ALARM = 40  # text: what threatens the session or its recording, for every view at once
 
 
 class UpdateCause(IntEnum):

@@ -15,7 +15,7 @@ from bmi_app.record.recovery import RecoveryReport
 from bmi_app.record.session_folder import Status
 from bmi_app.record.tail import Tail
 from bmi_app.rt import cells, livefile
-from bmi_app.session import recoveries
+from bmi_app.session import recoveries, traces
 
 
 class CatalogueError(Exception):
@@ -62,10 +62,9 @@ def recover(folder: Path) -> RecoveryReport:
             raise CatalogueError(
                 f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it"
             )
-        live = session.get("engine", {}).get("live_file")
-        live_path = Path(live) if live else None
+        live_path = traces.live_file(session)
         report = recovery.recover(folder, _tail_of(live_path) if live_path else None)
-        _remove_traces(session)
+        traces.remove(session)
         return report
 
 
@@ -80,15 +79,8 @@ def remove(folder: Path) -> None:
     if session_folder.status(folder) == "running":
         raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it")
     with contextlib.suppress(JournalError):
-        _remove_traces(read_texts(folder)[0])
+        traces.remove(read_texts(folder)[0])
     shutil.rmtree(folder)
-
-
-def _remove_traces(session: dict[str, Any]) -> None:
-    """Remove what a dead engine has left outside of its session's folder: the live file and the socket."""
-    for name in ("live_file", "socket"):
-        if path := session.get("engine", {}).get(name):
-            Path(path).unlink(missing_ok=True)
 
 
 def _tail_of(path: Path) -> Tail | None:

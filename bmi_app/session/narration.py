@@ -21,6 +21,7 @@ _WORDS = {
     EventKind.NOTE: "note: {}",
     EventKind.NO_FIT: "no fit: {}",
     EventKind.OUTPUT_FAILED: "OUTPUT FAILED: {}",
+    EventKind.ALARM: "ALARM: {}",
 }
 _VALUED = (CommandKind.ASSIST, CommandKind.LEARNING_RATE)
 

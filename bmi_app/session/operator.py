@@ -25,7 +25,7 @@ from bmi_app.session.build import Core
 from bmi_app.session.commands import CommandError
 from bmi_app.session.refit import Refitter, Staged
 
-_TOLD = (EventKind.NOTE, EventKind.NO_FIT, EventKind.OUTPUT_FAILED)  # to every view
+_TOLD = (EventKind.NOTE, EventKind.NO_FIT, EventKind.OUTPUT_FAILED, EventKind.ALARM)  # to every view
 _MOST_UNSAVED = 64  # the smallest ring that commands write to holds 256 records
 
 
