@@ -46,9 +46,9 @@ def sessions_show(
 @sessions_app.command("verify")
 def sessions_verify(session: SessionName, as_json: Json = False) -> None:
     """Check every byte of a session's journal."""
-    from bmi_app.record import recovery
+    from bmi_app.record import integrity
 
-    damage = [str(found) for found in recovery.verify(find_session(session))]
+    damage = [str(found) for found in integrity.verify(find_session(session))]
     print_facts({"session": str(find_session(session)), "intact": not damage, "damage": damage}, as_json)
     raise typer.Exit(1 if damage else 0)
 

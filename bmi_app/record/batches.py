@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app.record import identity
 from bmi_app.record.damage import Damage
-from bmi_app.record.kinds import NAMED, Kind, Layout, file_name, row_dtype
+from bmi_app.record.kinds import ADDED, FORMAT_1, NAMED, Kind, Layout, file_name, row_dtype
 from bmi_app.record.message import Message, MessageFile
 from bmi_app.rt.records import RECORDS
 
@@ -39,13 +40,15 @@ class BatchFile:
     """Walk through the batches of one kind up to the end of its file or the first damage.
 
     After the walk `layout` (None when the schema is lost), `metadata`, `damage`, `closed` and `good_bytes` are known;
-    they mean what they mean for `MessageFile`.
+    they mean what they mean for `MessageFile`. A file that belongs to another session than `session.toml` is damaged from
+    its beginning.
     """
 
     def __init__(self, folder: Path, kind: Kind) -> None:
         self.kind = kind
         self.layout: Layout | None = None
         self.metadata: dict[str, str] = {}
+        self._folder = folder
         self._messages = MessageFile(folder / file_name(kind))
         self._damage: Damage | None = None
         self._last_tick = -1
@@ -109,6 +112,8 @@ class BatchFile:
             except (pa.ArrowException, KeyError, ValueError, OSError) as error:
                 # The bytes are as they were written, so it was another program, or another version of this one.
                 what = f"not what this version of the program writes: {error}".splitlines()[0]
+                if isinstance(error, _ForeignError):
+                    what = str(error)
                 self._damage = Damage(file_name(self.kind), message.batch, message.offset, what)
                 return
             yield message, batch, layout
@@ -118,25 +123,58 @@ class BatchFile:
 
         self.metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
         layout = Layout(*(int(self.metadata.get(size, 0)) for size in ("n_units", "n_axes", "model_rows")))
-        if not schema.equals(expected_schema(self.kind, layout, {})):
+        expected = expected_schema(self.kind, layout, {})
+        if self.metadata.get("format") == FORMAT_1:
+            expected = _of_format_1(self.kind, schema, expected)
+        if not schema.equals(expected):
             raise ValueError(f"its columns are other ones, or have other types ({self.metadata.get('format')})")
+        foreign = identity.foreign(self.metadata.get(identity.KEY, ""), identity.expected_id(self._folder))
+        if foreign:
+            raise _ForeignError(foreign)
         self.layout = layout
         return layout
 
     def _decode_into(self, batch: Batch, arrow_batch: Any) -> None:
         # `to_numpy` would import pandas, which takes half a second.
+        there = set(arrow_batch.schema.names)
         for name in batch.records.dtype.names or ():
-            batch.records[name] = np.from_dlpack(arrow_batch.column(name))
+            batch.records[name] = np.from_dlpack(arrow_batch.column(name)) if name in there else ADDED[self.kind, name]
         first = 0
         assert self.layout is not None, "the schema comes first"
         for name, width in self.layout.lists(self.kind).items():
-            numbers = np.from_dlpack(arrow_batch.column(name).flatten())
-            batch.rows[:, first : first + width] = numbers.reshape(len(batch.records), width)
+            n_there = arrow_batch.schema.field(name).type.list_size if name in there else 0
+            if n_there:
+                numbers = np.from_dlpack(arrow_batch.column(name).flatten())
+                batch.rows[:, first : first + n_there] = numbers.reshape(len(batch.records), n_there)
+            if n_there < width:
+                batch.rows[:, first + n_there : first + width] = ADDED[self.kind, name]
             first += width
         if self.kind in NAMED:
             batch.texts.extend(arrow_batch.column("text").to_pylist())
         if len(batch.records) > 0:
             self._last_tick = int(batch.records["tick"].max())
+
+
+class _ForeignError(ValueError):
+    """Say that a file belongs to another session."""
+
+
+def _of_format_1(kind: Kind, schema: Any, expected: Any) -> Any:
+    """Return the schema that a file of format 1 must have: without, or with shorter, columns that were added since."""
+    import pyarrow as pa
+
+    fields = []
+    for wanted in expected:
+        field = wanted
+        if (kind, field.name) in ADDED:
+            if schema.get_field_index(field.name) < 0:
+                continue
+            found = schema.field(field.name)
+            shorter = pa.types.is_fixed_size_list(field.type) and pa.types.is_fixed_size_list(found.type)
+            if shorter and found.type.list_size < field.type.list_size:
+                field = field.with_type(pa.list_(field.type.value_field, found.type.list_size))
+        fields.append(field)
+    return pa.schema(fields)
 
 
 def empty_batch(kind: Kind, layout: Layout, n_records: int) -> Batch:

@@ -1,23 +1,27 @@
 """Keep the arrays of adoptions: one ``.npz`` file each, which `numpy.load` reads.
 
-The comment at the end of the zip archive is ``crc32=1a2b3c4d``: zlib's CRC32 over the whole file with these eight
-digits as zeros.
+The comment at the end of the zip archive is ``session=ID blob=000001 crc32=1a2b3c4d``: the session's id, the number of the
+blob, and zlib's CRC32 over the whole file with its eight digits as zeros. In format 1 it is the CRC32 alone.
 """
 
+import hashlib
 import io
 import re
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from bmi_app.record import identity
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file
 
 FOLDER = "blobs"
 _BLANK = b"crc32=00000000"
+_OWNER = re.compile(rb"session=([0-9a-f]{32}) blob=([0-9]{6,}) \Z")
 _NAME = re.compile(r"([0-9]{6,})\.npz")
 
 
@@ -34,8 +38,10 @@ def ids(folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def write(folder: Path, blob_id: int, arrays: Mapping[str, np.ndarray]) -> tuple[Path, int]:
-    """Write a blob so that it is there whole or not at all; return its path and size.
+def write(
+    folder: Path, blob_id: int, arrays: Mapping[str, np.ndarray], session_id: str = ""
+) -> tuple[Path, dict[str, Any]]:
+    """Write a blob so that it is there whole or not at all; return its path, and its size and SHA-256 (`seal`).
 
     Raises
     ------
@@ -48,7 +54,8 @@ def write(folder: Path, blob_id: int, arrays: Mapping[str, np.ndarray]) -> tuple
     archive = io.BytesIO()
     np.savez(archive, allow_pickle=False, **arrays)
     with zipfile.ZipFile(archive, "a") as directory:
-        directory.comment = _BLANK
+        owner = b"session=%s blob=%06d " % (session_id.encode(), blob_id) if session_id else b""
+        directory.comment = owner + _BLANK
     content = archive.getvalue()
     content = content[: -len(_BLANK)] + b"crc32=%08x" % zlib.crc32(content)
     try:
@@ -56,7 +63,7 @@ def write(folder: Path, blob_id: int, arrays: Mapping[str, np.ndarray]) -> tuple
     except OSError as error:
         raise JournalError(f"{path.parent}: cannot be created: {error.strerror}") from error
     replace_file(path, content)
-    return path, len(content)
+    return path, {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def read(folder: Path, blob_id: int) -> dict[str, np.ndarray]:
@@ -65,7 +72,7 @@ def read(folder: Path, blob_id: int) -> dict[str, np.ndarray]:
     Raises
     ------
     JournalError
-        If it is missing or damaged.
+        If it is missing or damaged, or belongs to another session.
     """
     path = path_of(folder, blob_id)
     try:
@@ -75,5 +82,11 @@ def read(folder: Path, blob_id: int) -> dict[str, np.ndarray]:
     body = content[: -len(_BLANK)]
     if content[-len(_BLANK) :] != b"crc32=%08x" % zlib.crc32(body + _BLANK):
         raise JournalError(f"{path}: its CRC32 is wrong: bytes were changed, or it is cut off")
+    owner = _OWNER.search(body[-80:])
+    foreign = identity.foreign(owner[1].decode() if owner else "", identity.expected_id(folder))
+    if foreign:
+        raise JournalError(f"{path}: {foreign}")
+    if owner and int(owner[2]) != blob_id:
+        raise JournalError(f"{path}: is blob {int(owner[2])}, under another name")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return dict(arrays)

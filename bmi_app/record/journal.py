@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
-from bmi_app.record import blobs
+from bmi_app.record import blobs, identity
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file, sync_folder
 from bmi_app.record.kinds import KINDS, ROOM, ROOM_BYTES, Kind, Layout, file_name
@@ -32,7 +33,7 @@ class Journal:
     n_units, n_axes, model_rows : int
         Lengths of the list columns; `model_rows` 0 where no rule adapts the decoder's model.
     metadata : mapping of str to str
-        Put into the schema of every file, for a reader who has only that file.
+        Put into the schema of every file, for a reader who has only that file, beside the id in `session.toml`.
     clock : callable
         Gives the time (s) that `last_sync_s` tells.
 
@@ -54,16 +55,18 @@ class Journal:
     ) -> None:
         self._folder = folder
         self._clock = clock
-        self._blob_bytes = 0
+        self._session_id = identity.expected_id(folder) or ""
+        self._blob_seals: dict[str, dict[str, Any]] = {}
         self._synced_bytes: dict[str, int] = {}
         self._closing = Lock()  # held by `sync` and by the last step of `close`, never by `append` or `flush`
         self._last_sync_s = 0.0
         self._files: dict[Kind, StreamFile] = {}
         layout = Layout(n_units, n_axes, model_rows)
+        about = {**(metadata or {}), **({identity.KEY: self._session_id} if self._session_id else {})}
         try:
             replace_file(folder / ROOM, bytes(ROOM_BYTES))
             for kind in KINDS:
-                self._files[kind] = StreamFile(folder / file_name(kind), kind, layout, metadata or {})
+                self._files[kind] = StreamFile(folder / file_name(kind), kind, layout, about)
         except JournalError:
             self._close_files()
             raise
@@ -72,7 +75,7 @@ class Journal:
     @property
     def bytes_written(self) -> int:
         """Return how many bytes were handed to the operating system."""
-        return sum(file.n_bytes for file in self._files.values()) + self._blob_bytes
+        return sum(file.n_bytes for file in self._files.values()) + self._blob_bytes()
 
     @property
     def last_sync_s(self) -> float:
@@ -133,9 +136,14 @@ class Journal:
 
     def write_blob(self, blob_id: int, arrays: Mapping[str, np.ndarray]) -> Path:
         """Have the arrays of an adoption on the disk before the command that adopts them is sent."""
-        path, n_bytes = blobs.write(self._folder, blob_id, arrays)
-        self._blob_bytes += n_bytes
+        path, seal = blobs.write(self._folder, blob_id, arrays, self._session_id)
+        self._blob_seals[f"{blobs.FOLDER}/{path.name}"] = seal
         return path
+
+    def seals(self) -> dict[str, dict[str, Any]]:
+        """Return size, rows and SHA-256 of each file as they were written, by its name in the folder."""
+        found = {file_name(kind): file.seal() for kind, file in self._files.items()}
+        return {name: seal for name, seal in found.items() if seal is not None} | self._blob_seals
 
     def close(self) -> None:
         """Flush, end every stream, sync, and close the files.
@@ -155,6 +163,9 @@ class Journal:
         finally:
             room.unlink(missing_ok=True)
             self._close_files()
+
+    def _blob_bytes(self) -> int:
+        return sum(seal["bytes"] for seal in list(self._blob_seals.values()))
 
     def _make_room(self, file: StreamFile) -> None:
         if file.kind == "frames":

@@ -31,7 +31,11 @@ Kind = Literal["spikes", "health", "events", "commands", "weights", "updates", "
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OPTIONAL: frozenset[Kind] = frozenset({"subject", "updates"})  # sessions from before a kind was recorded lack its file
 
-FORMAT = "bmi-journal 1"
+FORMAT = "bmi-journal 2"
+FORMAT_1 = "bmi-journal 1"  # is still read
+
+# What a file of format 1 has not, and what a reader puts there instead: columns, and what list columns are shorter by.
+ADDED: dict[tuple[Kind, str], int | float] = {}
 
 # Kinds with the columns `name` and `text`, and what gives the name of a `kind`.
 NAMED: dict[Kind, type[IntEnum]] = {"events": EventKind, "commands": CommandKind}

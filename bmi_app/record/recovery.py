@@ -1,28 +1,28 @@
-"""Make a complete session of one that was cut off, and check sessions."""
+"""Make a complete session of one that was cut off."""
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from bmi_app.record import blobs, session_folder
+from bmi_app.record import session_folder
 from bmi_app.record.batches import Batch, BatchFile, empty_batch
 from bmi_app.record.damage import Damage, JournalError
 from bmi_app.record.durable import sync_folder
-from bmi_app.record.kinds import KINDS, NAMED, ROOM, Kind, Layout, file_name
-from bmi_app.record.message import CHECK, CUT_OFF, END_MARK
+from bmi_app.record.integrity import verify
+from bmi_app.record.kinds import NAMED, ROOM, Kind, Layout, file_name
+from bmi_app.record.message import CHECK, END_MARK
 from bmi_app.record.reading import read_texts
 from bmi_app.record.summary import Tally
-from bmi_app.record.survey import Finding, common_tick, survey, survey_all
+from bmi_app.record.survey import Finding, common_tick, survey_all
 from bmi_app.record.tail import Tail, merge_journaled, tail_after
-from bmi_app.rt.records import CommandKind, EventKind, StopReason
+from bmi_app.rt.records import EventKind, StopReason
 
 LOCK = ".recovering"
 
@@ -152,43 +152,6 @@ def _recover(folder: Path, tail: Tail | None) -> RecoveryReport:
     )
 
 
-def verify(folder: Path) -> list[Damage]:
-    """Check everything in a session folder that can be checked; an empty list says that all is well.
-
-    Of a session that is running, the batch that is just being written is not held against it.
-    """
-    found: list[Damage] = []
-
-    def note(file: str, call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except JournalError as error:
-            found.append(Damage(file, -1, 0, str(error)))
-            return None
-
-    note("session.toml", partial(read_texts, folder))
-    summary = note("summary.json", partial(session_folder.read_summary, folder))
-    changed = note("summary.json", partial(session_folder.changed_texts, folder, summary or {})) or ()
-    found += [
-        Damage(name, -1, 0, "it is not what it was when the session ended (crc32 in summary.json)") for name in changed
-    ]
-    running = session_folder.status(folder) == "running"
-    for kind in KINDS:
-        finding = survey(folder, kind)
-        if finding.damage is not None:
-            if not (running and finding.damage.what.startswith(CUT_OFF)):
-                found.append(finding.damage)
-        elif summary is not None and not finding.ended:
-            what = "the end of the stream is missing"
-            found.append(Damage(file_name(kind), -1, finding.good_bytes, what, finding.last_tick))
-        elif summary is not None and kind == "frames" and finding.n_records != summary.get("ticks"):
-            what = f"{finding.n_records} frames where the summary says {summary.get('ticks')}"
-            found.append(Damage(file_name(kind), -1, finding.good_bytes, what, finding.last_tick))
-    for blob_id in sorted({*blobs.ids(folder), *_adopted(folder)}):
-        note(f"{blobs.FOLDER}/{blobs.path_of(folder, blob_id).name}", partial(blobs.read, folder, blob_id))
-    return found
-
-
 def _layout(findings: Mapping[Kind, Finding], session: Mapping[str, Any]) -> Layout:
     for finding in findings.values():
         if finding.layout is not None:
@@ -310,12 +273,3 @@ def summarise_folder(
     dt_s = float(session.get("dt_s", 0.0))
     n_keys = int(session.get("n_keys", 0))
     return tally.summary(folder, str(session.get("protocol", "")), dt_s, reason, recovered, n_keys)
-
-
-def _adopted(folder: Path) -> set[int]:
-    """Return the blobs that replay will ask for."""
-    found: set[int] = set()
-    for batch in BatchFile(folder, "commands"):
-        adoptions = batch.records[batch.records["kind"] == CommandKind.ADOPT]
-        found.update(adoptions["aux"].tolist())
-    return found

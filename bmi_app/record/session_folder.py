@@ -4,6 +4,7 @@
 were matched). These keys are used here and by `recovery` and `summary`:
 
 =====================  =======================================================================================
+``id``                 random, and in every file of the session: see `identity`
 ``protocol``           name of the protocol
 ``dt_s``               length of a tick (s)
 ``n_units, n_axes``    sizes
@@ -16,19 +17,18 @@ import json
 import os
 import re
 import shutil
-import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from bmi_app.record import seal
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file, sync_folder
 from bmi_app.record.kinds import file_name
 from bmi_app.record.process_id import process_start
 from bmi_app.record.reading import has_journal, read_texts
 
-TEXTS = ("session.toml", "protocol.toml")
 Status = Literal["complete", "running", "interrupted", "unreadable"]
 
 
@@ -103,34 +103,40 @@ def write_session(folder: Path, session: Mapping[str, Any]) -> None:
     replace_file(folder / "session.toml", tomlkit.dumps(session).encode())
 
 
-def write_summary(folder: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Write `summary.json`, whole or not at all; return what was written, to which the texts' checksums are added.
+def write_summary(
+    folder: Path, summary: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Write `summary.json`, whole or not at all; return what was written.
 
-    With it the session is complete.
+    To the summary are added ``files``, the size, rows and SHA-256 of every file of the session, and ``sha256``, the
+    checksum of the summary itself. With it the session is complete.
+
+    Parameters
+    ----------
+    folder : Path
+        The session folder.
+    summary : mapping
+        Ready for JSON.
+    known : mapping, optional
+        Seals of files that were hashed while they were written (`Journal.seals`); the others are read.
 
     Raises
     ------
     JournalError
         If it cannot be written.
     """
-    whole = {**summary, "crc32": {name: _crc32(folder / name) for name in TEXTS if (folder / name).is_file()}}
+    whole = sealed(folder, summary, known)
     replace_file(folder / "summary.json", (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
     return whole
 
 
-def changed_texts(folder: Path, summary: Mapping[str, Any]) -> list[str]:
-    """Name those of a complete session's texts that are not what they were when it ended."""
-    crcs = summary.get("crc32")
-    if not isinstance(crcs, Mapping):
-        return []
-    return [name for name in TEXTS if name in crcs and crcs[name] != _crc32(folder / name)]
-
-
-def _crc32(path: Path) -> str:
-    try:
-        return f"{zlib.crc32(path.read_bytes()):08x}"
-    except OSError as error:
-        raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
+def sealed(
+    folder: Path, summary: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Return a summary with the seals of the session's files and its own checksum; see `write_summary`."""
+    whole = {key: value for key, value in summary.items() if key not in ("crc32", seal.CHECKSUM)}
+    whole["files"] = seal.seals(folder, known)
+    return whole | {seal.CHECKSUM: seal.checksum(whole)}
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
@@ -139,7 +145,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     Raises
     ------
     JournalError
-        If it is damaged.
+        If it is damaged, or is not what was written at the session's end.
     """
     path = folder / "summary.json"
     try:
@@ -148,10 +154,14 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JournalError(f"{path}: is damaged: {error}") from error
     if not isinstance(summary, dict):
         raise JournalError(f"{path}: is damaged: not an object")
+    if seal.CHECKSUM in summary and summary[seal.CHECKSUM] != seal.checksum(summary):
+        raise JournalError(
+            f"{path}: is damaged: its checksum is wrong, it is not what was written at the session's end"
+        )
     return summary
 
 
@@ -163,7 +173,7 @@ def status(folder: Path) -> Status:
     Status
         ``complete``: it was ended, and says so in `summary.json`. ``running``: its process is alive.
         ``interrupted``: it ended without a (readable) word, and can be recovered. ``unreadable``: there is no session here, or
-        a file of it is missing or damaged; `recovery.verify` says which.
+        a file of it is missing or damaged; `integrity.verify` says which.
     """
     try:
         session, _ = read_texts(folder)

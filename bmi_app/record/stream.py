@@ -1,5 +1,6 @@
 """Write one kind of record as an Arrow IPC stream."""
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from enum import IntEnum, IntFlag
@@ -51,6 +52,8 @@ class StreamFile:
         self.pending = 0  # records that wait in the columns
         self.n_records = 0  # records that are in the file
         self.n_bytes = 0
+        self._sha256 = hashlib.sha256()  # of the bytes that are in the file
+        self._is_cut = True  # after a failed write: nothing of it is left in the file
         self._n_batches = 0
         self._texts: list[str] = []
         self._columns = {name: np.zeros(self.capacity, RECORDS[kind][name]) for name in RECORDS[kind].names or ()}
@@ -77,6 +80,12 @@ class StreamFile:
     def descriptor(self) -> int:
         """Return the file descriptor."""
         return self._descriptor
+
+    def seal(self) -> dict[str, Any] | None:
+        """Return size, rows and SHA-256 of what was written; None where the file may hold more than that."""
+        if not self._is_cut:
+            return None
+        return {"bytes": self.n_bytes, "sha256": self._sha256.hexdigest(), "rows": self.n_records}
 
     def add(self, records: np.ndarray, rows: np.ndarray | None, texts: Sequence[str] | None) -> int:
         """Copy as many records as there is room for into the columns; return their number."""
@@ -159,13 +168,15 @@ class StreamFile:
             self._cut_back()
             raise JournalError(f"{self.path}: cannot be written: {error.strerror}") from error
         self.n_bytes += n_bytes
+        for part in parts:
+            self._sha256.update(part)
 
     def _cut_back(self) -> None:
         """Take back half a batch, which may also free the room to say why the session ended."""
         try:
             os.ftruncate(self._descriptor, self.n_bytes)
         except OSError:
-            return  # the reader finds the cut as well
+            self._is_cut = False  # the reader finds the cut as well
 
 
 class _Pieces:

@@ -102,6 +102,10 @@ class Engine:
         """Stop as an operator would; may be called from a signal handler."""
         self._control.ask_to_stop()
 
+    def seals(self) -> dict[str, dict[str, Any]]:
+        """Return size, rows and SHA-256 of the journal's files, for the summary."""
+        return self._journal.seals()
+
     def close(self) -> None:
         """Leave no socket behind; may be called after `run`, and without it."""
         self._control.close()

@@ -13,6 +13,7 @@ from bmi_app import plugins
 from bmi_app.outputs.contract import OutputError
 from bmi_app.record import session_folder
 from bmi_app.record.damage import JournalError
+from bmi_app.record.identity import new_id
 from bmi_app.record.process_id import process_start
 from bmi_app.rt import livefile
 from bmi_app.rt.arrays import allocate
@@ -26,7 +27,7 @@ from protocols.load import load
 from protocols.problems import ProtocolError
 from protocols.schema import Protocol
 
-FORMAT = 1
+FORMAT = 2
 _FAST_FRAMES, _FAST_SPIKES = 1 << 12, 1 << 18  # small rings stay in the cache; they are drained between chunks
 
 
@@ -138,7 +139,10 @@ def _make(
         session = _describe(protocol, source, live_path, real) | _labelled(request)
         folder = session_folder.create(root, protocol.name, session, protocol.to_toml())
         undoing.callback(shutil.rmtree, folder, ignore_errors=True)
-        inputs.keep(protocol, folder)
+        kept = inputs.keep(protocol, folder)
+        if kept:
+            session["inputs"] = kept
+            session_folder.write_session(folder, session)
         undoing.pop_all()
     return Prepared(core, driver, poll, source, folder, session, live_path, outputs)
 
@@ -155,6 +159,7 @@ def _describe(protocol: Protocol, source: SourceInfo, live_path: Path, real: boo
         engine["live_file"] = str(live_path)
     return {
         "format": FORMAT,
+        "id": new_id(),
         "protocol": protocol.name,
         "seed": protocol.session.seed,
         "dt_s": protocol.tick.period_ms / 1e3,

@@ -91,8 +91,7 @@ def _run(prepared: Prepared, on_progress: Callable[[int], object], asked_to_stop
         reason = StopReason(int(core.state[0]["stop_reason"]))
         tick_s, n_keys = protocol.tick.period_ms / 1e3, protocol.task.n_keys
         summary = tally.summary(folder, protocol.name, tick_s, reason, n_keys=n_keys)
-    write_summary(folder, summary)
-    return summary
+    return write_summary(folder, summary, journal.seals())
 
 
 @contextlib.contextmanager

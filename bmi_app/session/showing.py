@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bmi_app.record import audit, recovery
+from bmi_app.record import audit, integrity
 from bmi_app.record.reading import read, read_texts
 from bmi_app.record.session_folder import read_summary, status
 from bmi_app.rt.records import RECORDS
@@ -60,7 +60,7 @@ def session(folder: Path) -> dict[str, Any]:
         "summary": read_summary(folder),
         "updates": audit.counts(read(folder, kinds=("updates",)).updates),
         **_learnt(folder),
-        "damage": [str(found) for found in recovery.verify(folder)],
+        "damage": [str(found) for found in integrity.verify(folder)],
     }
 
 

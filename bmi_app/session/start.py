@@ -103,7 +103,7 @@ def _run_engine(prepared: Any, signals: _Signals, log: Any) -> int:
         summary = engine.run(lambda: _hand_over(prepared.folder, log))
     finally:
         engine.close()
-    write_summary(prepared.folder, summary)
+    write_summary(prepared.folder, summary, engine.seals())
     return 1 if "error" in summary else 0
 
 

@@ -11,9 +11,9 @@ def arrays():
 
 
 def test_a_blob_comes_back_and_numpy_reads_it(tmp_path, arrays):
-    path, n_bytes = blobs.write(tmp_path, 7, arrays)
+    path, seal = blobs.write(tmp_path, 7, arrays)
     assert path.name == "000007.npz"
-    assert path.stat().st_size == n_bytes
+    assert path.stat().st_size == seal["bytes"]
     assert blobs.ids(tmp_path) == [7]
     with np.load(path) as opened:
         for found in (blobs.read(tmp_path, 7), opened):

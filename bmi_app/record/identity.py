@@ -1,0 +1,33 @@
+"""Bind the files of a session to it by a random id, which stands in `session.toml` and in every file that follows.
+
+Sessions of format 1 have none: their files are bound by their row counts only.
+"""
+
+import tomllib
+import uuid
+from pathlib import Path
+
+KEY = "session_id"  # in the metadata of an Arrow schema
+FOREIGN = "belongs to another session"
+
+
+def new_id() -> str:
+    """Return a random id for a new session."""
+    return uuid.uuid4().hex
+
+
+def expected_id(folder: Path) -> str | None:
+    """Return the id that the files of a session must have: empty for one without; None where `session.toml` cannot be read."""
+    try:
+        session = tomllib.loads((folder / "session.toml").read_bytes().decode())
+    except (OSError, ValueError, RecursionError):
+        return None
+    found = session.get("id", "")
+    return found if isinstance(found, str) else None
+
+
+def foreign(found: str, expected: str | None) -> str:
+    """Say that a file with the id `found` is not of the session with the id `expected`; an empty text where it may be."""
+    if expected is None or found == expected:
+        return ""
+    return f"{FOREIGN}: its session id is {found[:8] or 'none'}, that of session.toml is {expected[:8] or 'none'}"
