@@ -1,7 +1,9 @@
 """Read recorded spikes from any file that is known, told apart by what is in it and not by its name."""
 
+import os
 from pathlib import Path
 
+from bmi_app import small_files
 from bmi_app.record import session_folder
 from bmi_app.record.formats.source import (
     CountsSource,
@@ -52,7 +54,7 @@ def open_recording(
     """
     if as_ not in (None, "counts", "events"):
         raise RecordingError(f"--as {as_}: must be `counts` or `events`")
-    path = _found(Path(path).expanduser())
+    path = _found(path)
     kind = _kind_of(path)
     for option, value, owner in (("stream", stream, "xdf"), ("epoch", epoch, "golub")):
         if value is not None and kind != owner:
@@ -73,7 +75,7 @@ def recognise(path: str | Path) -> Path:
     RecordingError
         If there is nothing of the kind; one line, with the remedy.
     """
-    found = _found(Path(path).expanduser())
+    found = _found(path)
     _kind_of(found)
     return found
 
@@ -100,9 +102,13 @@ def _read(path: Path, kind: str, stream: str | int | None, epoch: str | None, as
     return mc_maze.read(path)
 
 
-def _found(path: Path) -> Path:
+def _found(named: str | Path) -> Path:
     """Return the path of what is named: a bare name that is no file here is one of a session."""
-    if path.exists() or path.name != str(path):
+    try:
+        path = small_files.user_path(named)
+    except OSError as error:
+        raise RecordingError(f"{named}: {error.strerror}") from error
+    if os.path.exists(path) or path.name != str(path):
         return path
     try:
         return session_folder.find(str(path), session_folder.sessions_root())
@@ -112,11 +118,12 @@ def _found(path: Path) -> Path:
 
 def _kind_of(path: Path) -> str:
     """Tell the format of what stands at `path`."""
-    if path.is_dir():
-        if (path / "session.toml").is_file():
+    if os.path.isdir(path):
+        if os.path.isfile(path / "session.toml"):
             return "session"
         raise RecordingError(f"{path}: a folder without session.toml, so no session; known are {_KNOWN}")
     try:
+        small_files.check_regular(path)
         with path.open("rb") as file:
             head = file.read(1 << 16)
     except FileNotFoundError as error:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import scipy.io
 
-from bmi_app.record.formats.source import CountsSource, RecordingError
+from bmi_app import small_files
+from bmi_app.record.formats import mat5
+from bmi_app.record.formats.source import CountsSource, RecordingError, plain_counts
 
 MappingName = Literal["intuitive", "perturbed"]
+_FILE_BYTES = 256 << 20
 _FIELDS = {"before": "beforeLearning", "after": "afterLearning"}
 
 
@@ -91,13 +93,15 @@ def load(path: Path) -> GolubRecording:
         If it is damaged, or another MATLAB file.
     """
     try:
-        content = scipy.io.loadmat(path, simplify_cells=True)
-    except (ValueError, TypeError, OSError, EOFError, KeyError, IndexError, MemoryError) as error:
+        content = mat5.read(small_files.read_bytes(path, _FILE_BYTES))
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (mat5.MatError, OverflowError) as error:
         raise RecordingError(f"{path}: cannot be read as a MATLAB file, it seems damaged: {error}") from error
     try:
         params = content["expParams"]
         mappings = {name: _mapping(params[f"{name}Mapping"]) for name in get_args(MappingName)}
-        return GolubRecording(
+        recording = GolubRecording(
             path=path,
             subject=str(params["monkName"]),
             date=str(params["expDate"]),
@@ -105,12 +109,31 @@ def load(path: Path) -> GolubRecording:
             mappings=mappings,
             epochs={epoch: _clouds(content[field]["clouds"]) for epoch, field in _FIELDS.items()},
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         variables = ", ".join(sorted(name for name in content if not name.startswith("__"))) or "nothing"
         raise RecordingError(
             f"{path}: a MATLAB file, but not of the known layout (expParams, beforeLearning, afterLearning); "
             f"it holds {variables}; export the counts as CSV or XDF"
         ) from error
+    _refuse_nonsense(recording)
+    return recording
+
+
+def _refuse_nonsense(recording: GolubRecording) -> None:
+    """Refuse numbers that are none of a recording: a changed byte can hide in an array that is not compressed."""
+    path = recording.path
+    if not 1e-4 <= recording.dt_s <= 10.0:  # also NaN
+        raise RecordingError(f"{path}: intuitiveMapping.dt is {recording.dt_s:g} s; allowed: 0.0001 to 10")
+    for epoch, clouds in recording.epochs.items():
+        if not plain_counts(clouds.counts):
+            raise RecordingError(f"{path}: the counts of {_FIELDS[epoch]} are not all whole numbers from 0 on")
+        if not all(np.isfinite(part).all() for part in (clouds.toward, clouds.angles_deg, *clouds.vraw_mm_s.values())):
+            raise RecordingError(f"{path}: {_FIELDS[epoch]} holds numbers that are NaN or infinite")
+        if not len(clouds.counts) == len(clouds.angles_deg) == len(clouds.toward):
+            raise RecordingError(f"{path}: the parts of {_FIELDS[epoch]} have not as many bins each")
+    for name, mapping in recording.mappings.items():
+        if not all(np.isfinite(part).all() for part in (mapping.M1, mapping.M2, mapping.m0)):
+            raise RecordingError(f"{path}: {name}Mapping holds numbers that are NaN or infinite")
 
 
 def read(path: Path, epoch: str = "both") -> CountsSource:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bmi_app.record.formats.source import CountsSource, RecordingError, plain_counts
+from bmi_app.record.formats.source import MOST_IN_A_BIN, CountsSource, RecordingError, are_counts, plain_counts
 
 _TIME = "timestamp"
 _UNIT = "unit_"
@@ -29,6 +29,9 @@ def read(path: Path) -> CountsSource:
     if len(table) < 2:
         raise RecordingError(f"{path}: holds {len(table)} rows; at least 2 are needed to know the length of a bin")
     stamps_s, counts = table[:, 0], table[:, 1:]
+    if not np.isfinite(stamps_s).all():
+        row = np.flatnonzero(~np.isfinite(stamps_s))[0]
+        raise RecordingError(f"{path}:{row + 2}: {_TIME} is {stamps_s[row]:g}; allowed are times in seconds")
     steps_s = np.diff(stamps_s)
     step_s = float(np.sort(steps_s)[(len(steps_s) - 1) // 2])  # the (lower) median, which gaps and NaN do not move
     uneven = np.flatnonzero(~(np.abs(steps_s - step_s) < 0.1 * step_s))
@@ -39,9 +42,10 @@ def read(path: Path) -> CountsSource:
             "rows are missing or out of order, complete the table"
         )
     if not plain_counts(counts):
-        row, column = np.argwhere(~((counts >= 0) & (counts == np.rint(counts))))[0]
+        row, column = np.argwhere(~are_counts(counts))[0]
         raise RecordingError(
-            f"{path}:{row + 2}: {columns[units[column]]} is {counts[row, column]:g}; allowed are counts, 0 and above"
+            f"{path}:{row + 2}: {columns[units[column]]} is {counts[row, column]:g}; allowed are counts, "
+            f"whole numbers from 0 to {MOST_IN_A_BIN:g}"
         )
     labels = tuple(columns[index] for index in units)
     # Stamps have a few digits only; the mean over all rows makes little of their rounding.

@@ -8,6 +8,10 @@ import numpy as np
 
 Kind = Literal["counts", "events"]
 
+MOST_SPIKES = 20_000_000  # as single spikes 0.3 GB; a day of 96 units at 2 Hz
+MOST_IN_A_BIN = 1e6  # of one unit
+HIGHEST_CHANNEL = 2_000_000  # protocols count from 1,000,000 at most
+
 
 class RecordingError(ValueError):
     """Tell the user in one line which file is meant, what is wrong with it, and the remedy."""
@@ -111,8 +115,14 @@ def as_events(source: SpikeSource) -> EventsSource:
     if isinstance(source, EventsSource):
         return source
     counts = source.counts
-    if not np.all((counts >= 0) & (counts == np.rint(counts)) & (counts < 2**31)):
+    if not plain_counts(counts):
         raise RecordingError(f"{source.path}: {source.name}: fractions or negative values are no spikes; keep counts")
+    n_spikes = counts.sum(dtype=np.float64)
+    if n_spikes > MOST_SPIKES:
+        raise RecordingError(
+            f"{source.path}: {source.name}: holds {n_spikes:.4g} spikes, more than {MOST_SPIKES:,} cannot be told apart one by one; "
+            "keep counts"
+        )
     bins, units = np.nonzero(counts)
     repeats = counts[bins, units].astype(np.int64)
     return EventsSource(
@@ -129,4 +139,24 @@ def as_events(source: SpikeSource) -> EventsSource:
 
 def plain_counts(counts: np.ndarray) -> bool:
     """Tell whether every value is a whole number of spikes."""
-    return bool(np.all((counts >= 0) & (counts == np.rint(counts)) & np.isfinite(counts)))
+    return bool(np.all(are_counts(counts)))
+
+
+def are_counts(values: np.ndarray) -> np.ndarray:
+    """Tell of each value whether it is a whole number of spikes."""
+    plain: np.ndarray = (values >= 0) & (values == np.rint(values)) & (values <= MOST_IN_A_BIN)
+    return plain
+
+
+def numbered_channels(path: Path, channel: np.ndarray) -> tuple[str, ...]:
+    """Name the channels from 0 to the highest that occurs.
+
+    Raises
+    ------
+    RecordingError
+        If that is no number of a channel.
+    """
+    highest = int(max(channel.max(initial=0), 0))
+    if highest > HIGHEST_CHANNEL:
+        raise RecordingError(f"{path}: holds spikes of channel {highest}; allowed: up to {HIGHEST_CHANNEL}")
+    return tuple(f"channel {index}" for index in range(highest + 1))

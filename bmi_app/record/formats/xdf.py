@@ -5,17 +5,27 @@ per sample, as over LSL. No type names spikes for certain, so a stream is taken 
 is named.
 """
 
+import io
 import logging
-import struct
+import mmap
 import threading
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bmi_app.record.formats.source import CountsSource, EventsSource, Kind, RecordingError, SpikeSource, plain_counts
+from bmi_app.record.formats import xdf_chunks
+from bmi_app.record.formats.source import (
+    CountsSource,
+    EventsSource,
+    Kind,
+    RecordingError,
+    SpikeSource,
+    are_counts,
+    numbered_channels,
+    plain_counts,
+)
 
 # Types that by custom carry spikes; one such stream is preferred to others that would do.
 _SPIKE_TYPES = frozenset({"spikeevents", "spikecounts", "spikingrates", "spikes"})
@@ -101,9 +111,12 @@ def _choose(path: Path, streams: list[_Stream], wanted: str | int | None) -> _St
 def _counts(path: Path, stream: _Stream, *, forced: bool) -> CountsSource:
     if stream.rate_hz <= 0:
         raise RecordingError(f"{path}: stream {stream} is irregular, so its samples are no bins; read it as events")
-    samples = np.ascontiguousarray(stream.samples, np.float32)
+    with np.errstate(over="ignore"):  # a value beyond float32 becomes infinite, and is refused below
+        samples = np.ascontiguousarray(stream.samples, np.float32)
+    if not np.isfinite(samples).all():
+        raise RecordingError(f"{path}: stream {stream} holds values that are NaN, infinite or beyond 3e38; repair it")
     if not forced and stream.type.lower() != "spikingrates" and not plain_counts(samples):
-        odd = samples[~((samples >= 0) & (samples == np.rint(samples)))][0]
+        odd = samples[~are_counts(samples)][0]
         raise RecordingError(
             f"{path}: stream {stream} holds {odd:g}, which is no count of spikes; "
             "choose another stream, or say --as counts to take its numbers as they are"
@@ -122,6 +135,8 @@ def _counts(path: Path, stream: _Stream, *, forced: bool) -> CountsSource:
 def _events(path: Path, stream: _Stream) -> EventsSource:
     """Take the first column for channels and the second, where there is one, for sorted units."""
     pairs = stream.samples[:, :2]
+    if not np.isfinite(stream.stamps_s).all():
+        raise RecordingError(f"{path}: stream {stream} has stamps that are no times; the file is damaged")
     if not np.all((pairs == np.rint(pairs)) & (np.abs(pairs) < 2**31)):
         raise RecordingError(
             f"{path}: stream {stream} holds fractions, which are no channels or units; choose another stream"
@@ -136,7 +151,7 @@ def _events(path: Path, stream: _Stream) -> EventsSource:
         path=path,
         name=f"{path.stem}-{stream.name}",
         description=f"stream {stream}",
-        labels=tuple(f"channel {index}" for index in range(int(max(channel.max(), 0)) + 1)),
+        labels=numbered_channels(path, channel),
         duration_s=float(stamps_s[-1]) + pause_s,
         stamps_s=stamps_s,
         channel=channel,
@@ -152,12 +167,21 @@ def _load(path: Path) -> tuple[list[_Stream], str]:
     said = _Said(threading.get_ident())
     log.addFilter(said)
     try:
-        found, _ = pyxdf.load_xdf(path)
-    except (ValueError, OSError, EOFError, KeyError, IndexError, TypeError, struct.error, ET.ParseError) as error:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            found = xdf_chunks.survey(content)
+            whole: Any = file
+            if found.damage:
+                whole = io.BytesIO(b"".join(content[begin:end] for begin, end in found.spans))
+            streams, _ = pyxdf.load_xdf(whole)
+        return [_stream(one) for one in streams], found.damage or said.damage
+    except RecordingError:
+        raise
+    except MemoryError as error:
+        raise RecordingError(f"{path}: there is not enough memory for it; choose a shorter recording") from error
+    except Exception as error:  # what pyxdf raises on damage is whatever went wrong
         raise RecordingError(f"{path}: cannot be read as XDF, it seems damaged: {error}") from error
     finally:
         log.removeFilter(said)
-    return [_stream(one) for one in found], said.damage
 
 
 class _Said(logging.Filter):
