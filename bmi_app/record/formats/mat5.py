@@ -86,7 +86,7 @@ def _matrix(element: _Element, order: str, depth: int) -> tuple[str, Any]:
         return name, _struct(parts[3:], n_items, name, order, depth)
     if class_ == _CHAR:
         codes = _numbers(_exactly(parts[3:], 1, name)[0], order) if len(parts) > 3 else np.empty(0)
-        return name, "".join(chr(code) if 0 <= code < 0xD800 else "?" for code in codes.tolist())
+        return name, "".join(chr(code) if code < 0xD800 else "?" for code in codes.astype(np.uint32).tolist())
     if not _FIRST_NUMERIC <= class_ <= _LAST_NUMERIC:
         return name, None
     numbers = _numbers(parts[3], order) if len(parts) > 3 else np.empty(0)  # an imaginary part would follow
