@@ -100,16 +100,19 @@ def sessions_export(
     as_json: Json = False,
 ) -> None:
     """Write a session as NWB: spikes, trials, cursor, decoder, commands, events."""
+    from bmi_app import small_files
     from bmi_app.record import nwb
 
+    remarks: list[str] = []
     try:
         described = nwb.Subject(subject, species, sex, age)
-        path = nwb.export(find_session(session), None if out is None else out.expanduser(), described)
+        to = None if out is None else small_files.user_path(out)
+        path = nwb.export(find_session(session), to, described, remarks.append)
     except nwb.ExportError as error:
         fail(str(error))
     if not (species and age):
         print("note: archives such as DANDI ask for the subject's species and age: --species, --age", file=sys.stderr)
-    print_facts({"file": str(path), "bytes": path.stat().st_size}, as_json)
+    print_facts({"file": str(path), "bytes": path.stat().st_size, "remarks": remarks}, as_json)
 
 
 @sessions_app.command("remove")

@@ -97,15 +97,17 @@ class SessionActions(QObject):
     def export(self, folder: Path, to: Path, described: dict[str, str]) -> None:
         """Write a session as NWB into a folder."""
 
-        def work() -> Path:
+        def work() -> str:
             from bmi_app.record import nwb
 
-            return nwb.export(folder, to, nwb.Subject(**described))
+            remarks: list[str] = []
+            path = nwb.export(folder, to, nwb.Subject(**described), remarks.append)
+            return "; ".join((str(path), *remarks))
 
         self.told.emit(folder, "Writing NWB…")
         self._computes.submit(
             work,
-            lambda path: self._tell(folder, f"✔ Exported to {path}"),
+            lambda said: self._tell(folder, f"✔ Exported to {said}"),
             lambda error: self._tell(folder, f"✕ Cannot be exported: {error}"),
         )
 

@@ -15,6 +15,7 @@ What stands where in the file; all times are seconds since the beginning of bin 
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +53,12 @@ class Subject:
     age: str = ""
 
 
-def export(folder: Path, to: Path | None = None, subject: Subject | None = None) -> Path:
+def export(
+    folder: Path,
+    to: Path | None = None,
+    subject: Subject | None = None,
+    tell: Callable[[str], object] = lambda remark: None,
+) -> Path:
     """Write a complete session as NWB; return the file.
 
     Parameters
@@ -64,6 +70,8 @@ def export(folder: Path, to: Path | None = None, subject: Subject | None = None)
         file is replaced once the new one is whole.
     subject : Subject, optional
         What the session itself does not know.
+    tell : callable, optional
+        Called with each remark on what is in the file, such as spikes whose stamps cannot be right.
 
     Raises
     ------
@@ -86,7 +94,7 @@ def export(folder: Path, to: Path | None = None, subject: Subject | None = None)
     if not len(recording.frames):
         raise ExportError(f"{folder.name}: holds no tick")
     try:
-        file = _contents(recording, subject or Subject())
+        file = _contents(recording, subject or Subject(), tell)
         path = _path(folder, to, file)
         temporary = path.with_name(f".{path.stem}.part.nwb")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +119,7 @@ def _path(folder: Path, to: Path | None, file: Any) -> Path:
     return (to or folder) / f"sub-{subject}_ses-{session}_{kinds}.nwb"
 
 
-def _contents(recording: Recording, subject: Subject) -> Any:
+def _contents(recording: Recording, subject: Subject, tell: Callable[[str], object]) -> Any:
     """Return the NWB file's content, in memory."""
     protocol = Protocol.of_session(recording.protocol_text)
     file = _new_file(recording, protocol, subject)
@@ -123,7 +131,8 @@ def _contents(recording: Recording, subject: Subject) -> Any:
     frames = recording.frames
     first_s = float(frames["edge_s"][0]) - (int(frames["tick"][0]) + 1) * dt_s  # the beginning of bin 0
     clock = nwb_series.Clock(frames["edge_s"] - first_s, first_s, dt_s)
-    nwb_series.add_units(file, recording, protocol, clock)
+    if remark := nwb_series.add_units(file, recording, protocol, clock):
+        tell(remark)
     nwb_tables.add_blocks(file, recording, protocol, clock)
     nwb_tables.add_trials(file, recording, clock)
     nwb_series.add_behaviour(file, recording, clock)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bmi_app.record.reading import Recording
+from bmi_app.record.spike_times import spike_times
 from bmi_app.rt.records import Flag, TaskState
 from protocols.schema import Protocol
 
@@ -43,31 +44,32 @@ class Clock:
         return {"timestamps": self.edges_s}
 
 
-def add_units(file: Any, recording: Recording, protocol: Protocol, clock: Clock) -> None:
-    """Add spike times, strictly ascending, where the source gave single spikes."""
+def add_units(file: Any, recording: Recording, protocol: Protocol, clock: Clock) -> str:
+    """Add spike times, strictly ascending, where the source gave single spikes; return what is to be said of them."""
     from pynwb.misc import Units
 
     spikes = recording.spikes
     if not len(spikes) or np.any(spikes["unit"] < 0):  # a stream of counts has no spike times
-        return
+        return ""
     end_s = float(clock.edges_s[-1])
-    times_s = spikes["stamp_s"] + spikes["offset_s"] - clock.start_s
-    kept = (spikes["tick"] >= 0) & (times_s >= 0) & (times_s <= end_s)
-    times_s, units = (
-        np.repeat(times_s[kept], repeats := np.maximum(spikes["count"][kept], 0).astype(np.int64)),
-        np.repeat(spikes["unit"][kept], repeats),
-    )
+    found = spike_times(recording, clock.dt_s)
+    times_s, units = found.times_s, found.unit
     population = np.full(recording.n_units, "none", dtype=object)
     for name, indices in protocol.population_indices().items():
         population[list(indices)] = name
     table = Units(
         name="units",
         description="Units as the protocol numbers them: the spikes that the decoder counted. Stamps are the source's, on the "
-        f"local clock; equal stamps of one unit are set {RESOLUTION_S:g} s apart.",
+        f"local clock; equal stamps of one unit are set {RESOLUTION_S:g} s apart."
+        + (f" {found.remark}." if found.remark else ""),
         resolution=RESOLUTION_S,
     )
     table.add_column("unit_name", "index of the unit in the protocol")
     table.add_column("population", "population at the session's start; moves are among the commands")
+    table.add_column(
+        "placed_spikes",
+        "how many spikes stand in the bin of the tick that counted them, as their stamps cannot be right",
+    )
     order = np.lexsort((times_s, units))
     bounds = np.searchsorted(units[order], np.arange(recording.n_units + 1))
     for unit in range(recording.n_units):
@@ -76,8 +78,10 @@ def add_units(file: Any, recording: Recording, protocol: Protocol, clock: Clock)
             obs_intervals=np.array([[0.0, end_s + 1.0]]),  # a tied stamp may have moved beyond the end
             unit_name=str(unit),
             population=str(population[unit]),
+            placed_spikes=int(np.count_nonzero(found.placed[units == unit])),
         )
     file.units = table
+    return found.remark
 
 
 def _ascending(times_s: np.ndarray) -> np.ndarray:

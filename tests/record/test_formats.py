@@ -279,6 +279,8 @@ def session(tmp_path: Path) -> Callable[..., Path]:
         entries = np.zeros(len(spikes), SPIKE)
         for entry, (stamp_s, offset_s, unit, count) in zip(entries, spikes, strict=True):
             entry["stamp_s"], entry["offset_s"], entry["unit"], entry["count"] = stamp_s, offset_s, unit, count
+            entry["tick"] = max(int((stamp_s + offset_s - 50.0) / DT_S + 1e-6), 0)
+            entry["arrival_s"] = 50.001
         journal.append("spikes", entries)
         journal.append("frames", frames, np.arange(40, dtype=np.float32).reshape(10, 4))
         journal.close()
@@ -292,7 +294,7 @@ SPIKES = [(1050.03, -1000.0, 2, 1.0), (50.01, 0.0, 0, 1.0), (49.0, 0.0, 1, 1.0),
 
 def test_session_of_events_gives_corrected_times(session: Callable[..., Path]) -> None:
     source = events_of(session(SPIKES))
-    np.testing.assert_allclose(source.stamps_s, [0.0, 0.01, 0.03, 0.05, 0.05], atol=1e-9)
+    np.testing.assert_allclose(source.stamps_s, [0.001, 0.01, 0.03, 0.05, 0.05], atol=1e-9)
     np.testing.assert_array_equal(source.channel, [1, 0, 2, 3, 3])
     assert source.duration_s == pytest.approx(0.1)
 

@@ -13,7 +13,15 @@ import numpy as np
 
 from bmi_app.record import reading
 from bmi_app.record.damage import JournalError
-from bmi_app.record.formats.source import CountsSource, EventsSource, Kind, RecordingError, SpikeSource
+from bmi_app.record.formats.source import (
+    CountsSource,
+    EventsSource,
+    Kind,
+    RecordingError,
+    SpikeSource,
+    numbered_channels,
+)
+from bmi_app.record.spike_times import spike_times
 
 
 def read(path: Path, as_: Kind | None = None) -> SpikeSource:
@@ -58,31 +66,32 @@ def read(path: Path, as_: Kind | None = None) -> SpikeSource:
         )
     if binned:
         raise RecordingError(f"{path}: the session's source gave counts, not single spikes; read it as counts")
-    if not np.any(recording.spikes["tick"] >= 0):
-        raise RecordingError(f"{path}: the session holds no spike; choose another")
     source = _events(recording, protocol.get("units", {}), dt_s, name)
     return replace(source, description=source.description + damaged)
 
 
 def _events(recording: reading.Recording, units: dict[str, Any], dt_s: float, name: str) -> EventsSource:
-    spikes, last = recording.spikes[recording.spikes["tick"] >= 0], recording.frames[-1]  # -1: before the session
-    start_s = float(recording.frames["edge_s"][0]) - (int(recording.frames["tick"][0]) + 1) * dt_s
-    # A stamp before the first bin or after the last tick is one that the session counted as late, or from the future.
-    duration_s = float(last["edge_s"]) - start_s
-    stamps_s = np.clip(spikes["stamp_s"] + spikes["offset_s"] - start_s, 0.0, np.nextafter(duration_s, 0.0))
-    repeats = np.maximum(spikes["count"], 0).astype(np.int64)
-    order = np.argsort(np.repeat(stamps_s, repeats), kind="stable")
-    pairs = np.array([_pair(index, units) for index in range(recording.n_units)], np.int32).reshape(-1, 2)
-    found = pairs[np.repeat(spikes["unit"], repeats)[order]]
+    spikes = spike_times(recording, dt_s)
+    if not len(spikes.times_s):
+        raise RecordingError(f"{recording.folder}: the session holds no spike; choose another")
+    try:
+        pairs = np.array([_pair(index, units) for index in range(recording.n_units)], np.int32).reshape(-1, 2)
+        found = pairs[spikes.unit]
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        raise RecordingError(
+            f"{recording.folder}: [units] of protocol.toml does not name the units that were recorded; choose another session"
+        ) from error
+    order = np.argsort(spikes.times_s, kind="stable")
+    remark = f"; {spikes.remark}" if spikes.remark else ""
     return EventsSource(
         path=recording.folder,
         name=name,
-        description=f"session {name}, {len(order)} spikes in {duration_s:g} s",
-        labels=tuple(f"channel {index}" for index in range(int(pairs[:, 0].max()) + 1)),
-        duration_s=duration_s,
-        stamps_s=np.repeat(stamps_s, repeats)[order],
-        channel=np.ascontiguousarray(found[:, 0]),
-        unit=np.ascontiguousarray(found[:, 1]),
+        description=f"session {name}, {len(order)} spikes in {spikes.duration_s:g} s{remark}",
+        labels=numbered_channels(recording.folder, pairs[:, 0]),
+        duration_s=spikes.duration_s,
+        stamps_s=np.minimum(spikes.times_s[order], np.nextafter(spikes.duration_s, 0.0)),
+        channel=np.ascontiguousarray(found[order, 0]),
+        unit=np.ascontiguousarray(found[order, 1]),
     )
 
 
