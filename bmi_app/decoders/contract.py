@@ -48,6 +48,9 @@ class Samples:
         Equal for samples that follow on each other (a trial); lags and transitions never reach from one to the next.
     dt_s : float
         Time between two samples of a piece, s.
+    from_rest : bool[t], optional
+        Whether a sample is a piece's first and followed on rest: in the same place, of velocity 0, `dt_s` before. None: of no
+        sample is this known.
     """
 
     features: np.ndarray
@@ -55,11 +58,23 @@ class Samples:
     position: np.ndarray
     piece: np.ndarray
     dt_s: float
+    from_rest: np.ndarray | None = None
 
     def follows(self) -> np.ndarray:
         """Return bool[t - 1]: whether sample t + 1 continues the piece of sample t."""
         continued: np.ndarray = self.piece[1:] == self.piece[:-1]
         return continued
+
+    def onsets(self) -> np.ndarray:
+        """Return i8[n]: the samples that began from rest. How a movement begins belongs to how velocities follow on each other."""
+        return np.flatnonzero(self.from_rest) if self.from_rest is not None else np.empty(0, np.int64)
+
+    def part(self, rows: np.ndarray) -> "Samples":
+        """Return some of the samples, by index or by a mask."""
+        from_rest = None if self.from_rest is None else self.from_rest[rows]
+        return Samples(
+            self.features[rows], self.velocity[rows], self.position[rows], self.piece[rows], self.dt_s, from_rest
+        )
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def fit(form: Form, samples: Samples, mask: np.ndarray) -> Fitted:
         raise FitError(
             f"{form.name}: {len(velocity)} samples with {np.count_nonzero(follows)} neighbours; {least} needed"
         )
-    transition, process = _kinematics(state, follows, n_axes, _is_coupled(mask))
+    before, after = _transitions(samples, state, n_axes)
+    transition, process = _kinematics(before, after, n_axes, _is_coupled(mask))
     tuning, constant, residual = _tuning(samples.features, known, mask)
     used = (mask != 0).any(axis=0) & (np.ptp(samples.features, axis=0) > 0)
     variances = np.where(used, (residual**2).mean(axis=0), 1.0)
@@ -177,10 +178,17 @@ def _same_axis(m: int, n_axes: int) -> np.ndarray:
     return np.asarray(axis[:, None] == axis, np.float64)
 
 
-def _kinematics(state: np.ndarray, follows: np.ndarray, n_axes: int, coupled: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return A and W, f8[m, m], by least squares over neighbouring samples (Wu et al. 2002, equations 6 and 7)."""
-    before, after = state[:-1][follows], state[1:][follows]
-    m = state.shape[1]
+def _transitions(samples: Samples, state: np.ndarray, n_axes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the states f8[n, m] before and after each step: of neighbouring samples, and from rest to where a movement begins."""
+    follows, onsets = samples.follows(), samples.onsets()
+    at_rest = state[onsets].copy()
+    at_rest[:, -n_axes:] = 0.0
+    return np.vstack([state[:-1][follows], at_rest]), np.vstack([state[1:][follows], state[onsets]])
+
+
+def _kinematics(before: np.ndarray, after: np.ndarray, n_axes: int, coupled: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return A and W, f8[m, m], by least squares over steps of the state (Wu et al. 2002, equations 6 and 7)."""
+    m = before.shape[1]
     transition, process = np.zeros((m, m)), np.zeros((m, m))
     groups = [np.arange(m)] if coupled else [np.arange(a, m, n_axes) for a in range(n_axes)]
     for group in groups:

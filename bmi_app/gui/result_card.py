@@ -163,9 +163,15 @@ def _movement(found: dict[str, Any]) -> list[str]:
     """Say how well the cursor was moved."""
     parts = (
         ("bit_rate_bits_s", "{:.2f} bits/s achieved"),
-        ("fitts_throughput_bits_s", "Fitts {:.2f} bits/s"),
+        ("fitts_throughput_bits_s", "Fitts {:.2f} bits/s (mean of ID/MT)"),
+        ("fitts_ratio_of_sums_bits_s", "{:.2f} (sum ID / sum MT)"),
+        ("under_cursor_at_onset", "{} targets under the cursor at onset left out"),
         ("path_efficiency", "path efficiency {:.0%}"),
         ("dial_in_time_s", "dial-in {:.2f} s"),
         ("orthogonal_error_cm", "{:.2f} cm off the straight way"),
     )
-    return [text.format(found[key]) for key, text in parts if found.get(key) is not None]
+    return [
+        text.format(found[key])
+        for key, text in parts
+        if found.get(key) is not None and (key != "under_cursor_at_onset" or found[key])
+    ]

@@ -1,6 +1,8 @@
 """Measure the movements of a session's trials: how soon, how straight, and how much was told by them.
 
 Fitts:               ID = log2(D / W + 1), throughput = ID / MT            (MacKenzie 1992; W: the target's diameter)
+                     as the mean of the trials' ratios, and as sum ID / sum MT, which quick trials do not govern; targets that lie under
+                     the cursor when they appear need no movement, and are left out of both and counted
 achieved bit rate:   log2(N - 1) max(right - wrong, 0) / time              (Nuyujukian et al. 2015; N keys)
 dial-in time:        from the first entry into the target to the beginning of the hold that succeeded (Gilja et al. 2012)
 path efficiency:     straight distance from start to end, over the way that was gone
@@ -109,6 +111,7 @@ class Movements:
             {
                 "ticks": max(trial.last_entry, 1),
                 "difficulty_bits": math.log2(distance_cm / trial.width_cm + 1) if trial.width_cm > 0 else math.nan,
+                "under_cursor": float(distance_cm <= trial.width_cm / 2),
                 "dial_in_ticks": trial.last_entry - trial.first_entry,
                 "efficiency": straight_cm / trial.path_cm if trial.path_cm > 0 else math.nan,
                 "away_cm": float(away.mean()) if len(away) else math.nan,
@@ -128,17 +131,22 @@ class Movements:
         Returns
         -------
         dict
-            Means over successes, but for the bit rate, whose time is from the first trial's start to the last selection.
+            Means over successes, but for the bit rate, whose time is from the first trial's start to the last selection, and for
+            ``fitts_ratio_of_sums_bits_s``. ``under_cursor_at_onset``: how many successes the measures of Fitts leave out.
         """
         elapsed_s = (self._last_tick - self._first_tick) * dt_s
         rate = None
         if n_keys > 2 and elapsed_s > 0:
             rate = math.log2(n_keys - 1) * max(self._right - self._wrong, 0) / elapsed_s
-        throughput = [trial["difficulty_bits"] / (trial["ticks"] * dt_s) for trial in self._done if dt_s > 0]
+        moved = [trial for trial in self._done if not trial["under_cursor"] and math.isfinite(trial["difficulty_bits"])]
+        bits, times_s = [trial["difficulty_bits"] for trial in moved], [trial["ticks"] * dt_s for trial in moved]
+        throughput = [bit / time_s for bit, time_s in zip(bits, times_s, strict=True) if dt_s > 0]
         return {
             "bit_rate_bits_s": rate,
             "wrong_selections": self._wrong,
             "fitts_throughput_bits_s": _mean(throughput),
+            "fitts_ratio_of_sums_bits_s": sum(bits) / sum(times_s) if throughput else None,
+            "under_cursor_at_onset": len(self._done) - len(moved),
             "dial_in_time_s": _mean([trial["dial_in_ticks"] * dt_s for trial in self._done]),
             "path_efficiency": _mean([trial["efficiency"] for trial in self._done]),
             "orthogonal_error_cm": _mean([trial["away_cm"] for trial in self._done]),

@@ -73,6 +73,8 @@ def of_session(folder: Path, wanted: Wanted) -> Training:
     position = _plane(frames[before], "cursor_{}_cm", n_axes)
     velocity = _velocity(frames, position, began_in, wanted, n_axes)
     breaks = np.concatenate([[0], (np.diff(rows) != 1) | (np.diff(frames["trial"][rows]) != 0)])[: len(rows)]
+    starts_trial = ~np.isin(began_in[before], (TaskState.MOVE, TaskState.HOLD))  # the tick before was the trial's start
+    from_rest = (starts_trial & (velocity[before] == 0.0).all(axis=1))[rows]
     return Training(
         samples=Samples(
             features=features[rows],
@@ -80,6 +82,7 @@ def of_session(folder: Path, wanted: Wanted) -> Training:
             position=position[rows] / gain,
             piece=np.cumsum(breaks).astype(np.int64),
             dt_s=float(core.config[0]["tick_s"]),
+            from_rest=from_rest,
         ),
         mask=arrays["mask"].copy(),
         model={name: arrays[name].copy() for name in ("gain", "feature_offset", "feature_scale")},

@@ -50,6 +50,11 @@ def fit(
     n_folds : int
         Into how many parts the samples are cut for the cross-validation.
 
+    Returns
+    -------
+    dict
+        What was fitted to what; the scores of `cross_validate`. A fit that succeeds is kept, also where it cannot be scored.
+
     Raises
     ------
     FittingError
@@ -63,7 +68,7 @@ def fit(
     try:
         training = _training(source, chosen)  # type: ignore[arg-type]
         fitted = module.fit(settings, training.samples, training.mask)
-        scores = cross_validate(module, settings, training, n_folds)
+        scores = _scores(module, settings, training, n_folds)
     except (FitError, RecordingError, JournalError, BuildError) as error:
         raise FittingError(str(error)) from error
     except ProtocolError as error:
@@ -114,6 +119,20 @@ def _training(source: Path, wanted: Wanted) -> Training:
     return fit_samples.of_recording(source)
 
 
+def _scores(module: Any, settings: BaseModel, training: Training, n_folds: int) -> dict[str, Any]:
+    """Return what the cross-validation says, or why it says nothing: what is left of few samples may not suffice for a fit."""
+    try:
+        scores = cross_validate(module, settings, training, n_folds)
+    except (FitError, np.linalg.LinAlgError) as error:
+        return _no_score(training, f"the fits without a fold failed ({error}); record longer")
+    return scores
+
+
+def _no_score(training: Training, why: str) -> dict[str, Any]:
+    letters = "xy"[: training.samples.velocity.shape[1]]
+    return {"folds": 0, "r2": dict.fromkeys(letters), "correlation": dict.fromkeys(letters), "not_scored": why}
+
+
 def cross_validate(module: Any, settings: BaseModel, training: Training, n_folds: int) -> dict[str, Any]:
     """Score the decoding of trials by fits to the other ones.
 
@@ -124,15 +143,20 @@ def cross_validate(module: Any, settings: BaseModel, training: Training, n_folds
     Returns
     -------
     dict
-        `folds`; `r2` and `correlation` of each axis, over all trials: decoded against wanted velocity. None where there are
-        fewer than two trials, or nothing moved.
+        `folds`; `r2` and `correlation` of each axis, over all trials: decoded against wanted velocity. None where nothing moved,
+        or nothing could be scored: then `not_scored` says why.
+
+    Raises
+    ------
+    FitError
+        If too few samples are left without a fold.
     """
     samples = training.samples
     pieces = np.unique(samples.piece)
     n_folds = min(n_folds, len(pieces))
     letters = "xy"[: samples.velocity.shape[1]]
     if n_folds < 2:
-        return {"folds": 0, "r2": dict.fromkeys(letters), "correlation": dict.fromkeys(letters)}
+        return _no_score(training, "fewer than two trials or folds: nothing can be held out")
     has_neighbours = bool(samples.follows().any())
     fold = np.arange(len(pieces)) * n_folds // len(pieces) if has_neighbours else np.arange(len(pieces)) % n_folds
     gap = round(_GAP_S / samples.dt_s) if has_neighbours else 0
@@ -140,15 +164,15 @@ def cross_validate(module: Any, settings: BaseModel, training: Training, n_folds
     for k in range(n_folds):
         held_out = np.isin(samples.piece, pieces[fold == k])
         near = np.convolve(held_out, np.ones(2 * gap + 1))[gap : gap + len(held_out)] > 0.5
-        fitted = module.fit(settings, _part(samples, ~near), training.mask)
+        fitted = module.fit(settings, samples.part(~near), training.mask)
         for piece in pieces[fold == k]:
             rows = np.flatnonzero(samples.piece == piece)
-            told = decode(module, settings, fitted, _part(samples, rows))
+            told = decode(module, settings, fitted, samples.part(rows))
             first = module.reach(settings) if hasattr(module, "reach") else 0
             decoded[rows[first:]] = told[first:]
     scored = np.isfinite(decoded).all(axis=1)
     if not scored.any():
-        return {"folds": 0, "r2": dict.fromkeys(letters), "correlation": dict.fromkeys(letters)}
+        return _no_score(training, "no trial is longer than what the decoder looks back over")
     decoded, wanted = decoded[scored], samples.velocity[scored]
     wrong = ((decoded - wanted) ** 2).sum(axis=0)
     spread = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
@@ -175,12 +199,6 @@ def decode(module: Any, settings: BaseModel, fitted: Fitted, samples: Samples) -
             parts["cursor"][:] = samples.position[t]
         module.DECODE(fitted.weights, fitted.bias, memory, features[t], velocity)
     return velocities
-
-
-def _part(samples: Samples, rows: np.ndarray) -> Samples:
-    return Samples(
-        samples.features[rows], samples.velocity[rows], samples.position[rows], samples.piece[rows], samples.dt_s
-    )
 
 
 def _correlation(left: np.ndarray, right: np.ndarray) -> float | None:

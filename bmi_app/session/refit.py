@@ -4,14 +4,15 @@ The tick says when one is due (`refits_due`, `fits_due`) and keeps the samples; 
 and adopted by a command. At full speed the loop stops at the tick that asks, so that the result follows from the tick alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError, Fitted, Refit, Samples
 from bmi_app.rt.memory import named_parts
-from bmi_app.rt.records import UpdateCause
+from bmi_app.rt.records import BlockKind, UpdateCause
+from bmi_app.rt.state import Intent
 from bmi_app.session.build import Core
 
 _EXACT = 1e-13  # to which the share of a shortened step is found; the tick knows it by a norm at its limit
@@ -95,8 +96,22 @@ class Refitter:
         dt_s = float(config["tick_s"] * config["sample_ticks"])
         # A pause of the session or a block's end breaks a trial's samples in two.
         spaced = np.diff(copied["tick"]) == config["sample_ticks"]
-        breaks = np.concatenate([[0], ~spaced | (np.diff(copied["trial"]) != 0)]) if len(copied) else np.empty(0)
-        return Samples(features, wanted, position, np.cumsum(breaks).astype(np.int64), dt_s)
+        new_trial = np.diff(copied["trial"], prepend=copied["trial"][:1]) != 0  # what came before the oldest is not known
+        breaks = new_trial | np.concatenate([[False], ~spaced])[: len(copied)]
+        from_rest = new_trial & self._rests_before(copied)
+        return Samples(features, wanted, position, np.cumsum(breaks).astype(np.int64), dt_s, from_rest)
+
+    def _rests_before(self, place: np.ndarray) -> np.ndarray:
+        """Tell of samples, bool[t], whether between trials what the decoder is fitted to was 0."""
+        arrays, config = self._core.arrays, self._core.config[0]
+        if self._core.protocol.decoder.fit_to != "velocity":  # nothing is intended there, but what a hand or the cursor says
+            rests = int(config["intent"]) not in (Intent.ASSISTED_BLEND, Intent.RECORDED)
+            return np.full(len(place), rests)
+        kinds = arrays["blocks"]["kind"][place["block"] - 1]
+        by_hand = np.isin(kinds, (BlockKind.ARM, BlockKind.ISOMETRIC, BlockKind.DRAWING))
+        waits_at_centre = bool(config["start_at_centre"]) & ~by_hand
+        rests_there: np.ndarray = (kinds == BlockKind.OBSERVATION) | waits_at_centre
+        return rests_there
 
     def _fit(self, samples: Samples, what: str) -> Staged:
         core = self._core
@@ -207,5 +222,4 @@ def _rescaled(samples: Samples, offset: np.ndarray, scale: np.ndarray) -> tuple[
     features = np.where(used, (samples.features - mean) / safe, 0.0)
     new_offset = np.where(used, offset + mean / np.where(used, scale, 1.0), np.nan)
     new_scale = np.where(used, scale / safe, np.nan)
-    rescaled = Samples(features, samples.velocity, samples.position, samples.piece, samples.dt_s)
-    return rescaled, new_offset, new_scale
+    return replace(samples, features=features), new_offset, new_scale

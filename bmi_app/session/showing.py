@@ -139,8 +139,12 @@ def summary(found: dict[str, Any]) -> None:
     moved = {key: value for key, value in found.get("movement", {}).items() if value is not None}
     if "fitts_throughput_bits_s" in moved:
         achieved = f", {moved['bit_rate_bits_s']:.2f} bits/s achieved" if "bit_rate_bits_s" in moved else ""
+        of_sums = moved.get("fitts_ratio_of_sums_bits_s", moved["fitts_throughput_bits_s"])  # sessions of before lack it
+        left_out = moved.get("under_cursor_at_onset", 0)
+        without = f" (without {left_out} under the cursor at onset)" if left_out else ""
         lines["movement"] = (
-            f"Fitts {moved['fitts_throughput_bits_s']:.2f} bits/s{achieved}, path efficiency {moved['path_efficiency']:.0%}, "
+            f"Fitts {moved['fitts_throughput_bits_s']:.2f} bits/s as mean of ID/MT, {of_sums:.2f} as sum ID / sum MT{without}"
+            f"{achieved}, path efficiency {moved['path_efficiency']:.0%}, "
             f"dial-in {moved['dial_in_time_s']:.2f} s, {moved['orthogonal_error_cm']:.2f} cm off the straight way"
         )
     if latency["p50"] is not None:

@@ -61,3 +61,20 @@ def test_the_bit_rate_counts_right_less_wrong_over_the_time() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert set(Movements().measures(0.01, 36).values()) == {None, 0}
+
+
+def test_a_target_that_is_under_the_cursor_says_nothing_of_throughput() -> None:
+    """Trials of 10 cm in 0.9 s and 2 cm in 0.3 s, and one whose target appears under the cursor and is entered in a tick."""
+    found = Movements()
+    for trial, (away_cm, ticks) in enumerate([(10.0, 9), (2.0, 3), (0.5, 1)]):
+        frames = np.zeros(1 + ticks + 3, FRAME)
+        frames["trial"], frames["target_x_cm"], frames["target_radius_cm"] = trial, away_cm, 1.0
+        frames["cursor_x_cm"] = np.linspace(0, away_cm, 1 + ticks).tolist() + [away_cm] * 3
+        frames["state"] = [S.MOVE] * ticks + [S.HOLD] * 3 + [S.REWARD]
+        frames["outcome"][-1] = O.SUCCESS
+        found.add_frames(frames)
+    measures = found.measures(0.1, 0)
+    far, near = math.log2(10 / 2 + 1), math.log2(2 / 2 + 1)
+    assert measures["under_cursor_at_onset"] == 1
+    assert measures["fitts_throughput_bits_s"] == pytest.approx((far / 0.9 + near / 0.3) / 2)
+    assert measures["fitts_ratio_of_sums_bits_s"] == pytest.approx((far + near) / 1.2)

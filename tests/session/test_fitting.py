@@ -155,6 +155,32 @@ def test_a_single_real_reach_is_fitted_by_every_decoder(kind: str, real_data: Pa
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_fit_that_cannot_be_scored_is_kept(kind: str, real_data: Path, tmp_path: Path) -> None:
+    """Without a fold and its neighbours, 79 of 161 samples are left; `linear` needs 100."""
+    file = tmp_path / "decoder.npz"
+    arguments = ["fit", str(real_data / "mc_maze_trials/trial_748_data.csv"), "--decoder", kind, "--out", str(file)]
+    settings = ["--set", "lags=1"] if kind == "wiener" else []
+    result = CliRunner().invoke(app, [*arguments, *settings, "--json"])
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.output)
+    assert file.is_file()
+    if kind == "linear":
+        assert report["folds"] == 0
+        assert report["r2"] == report["correlation"] == {"x": None, "y": None}
+        assert "79 samples, at least 100 are needed" in report["not_scored"]
+    else:
+        assert report["folds"] == 5
+        assert "not_scored" not in report
+
+
+def test_why_there_is_no_score_is_said_in_the_terminal(real_data: Path) -> None:
+    source = str(real_data / "mc_maze_trials/trial_748_data.csv")
+    result = CliRunner().invoke(app, ["fit", source, "--decoder", "linear"])
+    assert result.exit_code == 0
+    assert "79 samples, at least 100 are needed" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_fitted_decoder_starts_where_axes_name_no_population(kind: str, recorded: Path, tmp_path: Path) -> None:
     file = tmp_path / "decoder.npz"
     fitting.fit(recorded, kind, file, [], n_folds=1)
