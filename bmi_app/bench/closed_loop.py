@@ -120,7 +120,7 @@ def measure(
                 for start, rule, given in _cases(kind):
                     say(f"seed {seed} of {seeds}: {kind}, {start}, {rule}")
                     session = bench.run(seed, *starts[kind], *given)
-                    cases.setdefault((kind, start, rule), []).append(_second_half(session))
+                    cases.setdefault((kind, start, rule), []).append(second_half(session))
             if "kalman" in starts:
                 say(f"seed {seed} of {seeds}: SmoothBatch from half of the signs")
                 longer = Bench(bench.folder, _SMOOTHBATCH_MIN, bench.overrides)
@@ -187,7 +187,8 @@ def _cases(kind: str) -> list[tuple[str, str, tuple[str, ...]]]:
     return found
 
 
-def _second_half(session: Path) -> dict[str, float | None]:
+def second_half(session: Path) -> dict[str, float | None]:
+    """Return the success, median time to target (s), Fitts throughput and successes a minute of a session's second half."""
     recording = reading.read(session, kinds=("frames", "events"))
     dt_s, half = float(recording.session["dt_s"]), len(recording.frames) // 2
     movements = Movements()

@@ -74,7 +74,7 @@ def fit(
     except ProtocolError as error:
         raise FittingError(*(str(problem) for problem in error.problems)) from error
     if out is not None:
-        _save(out, kind, module, settings, training, fitted)
+        save(out, kind, module, settings, training, fitted)
     return {
         "decoder": kind,
         "settings": settings.model_dump(mode="json"),
@@ -205,7 +205,14 @@ def _correlation(left: np.ndarray, right: np.ndarray) -> float | None:
     return float(np.corrcoef(left, right)[0, 1]) if np.ptp(left) > 0 and np.ptp(right) > 0 else None
 
 
-def _save(out: Path, kind: str, module: Any, settings: BaseModel, training: Training, fitted: Fitted) -> None:
+def save(out: Path, kind: str, module: Any, settings: BaseModel, training: Training, fitted: Fitted) -> None:
+    """Write a fitted decoder to a file to start from.
+
+    Raises
+    ------
+    FittingError
+        If it cannot be written.
+    """
     n_axes, n_units = training.mask.shape
     layout = module.layout(settings, n_units, n_axes)
     parts = named_parts(np.zeros(length(layout)), layout)

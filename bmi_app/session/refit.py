@@ -96,7 +96,9 @@ class Refitter:
         dt_s = float(config["tick_s"] * config["sample_ticks"])
         # A pause of the session or a block's end breaks a trial's samples in two.
         spaced = np.diff(copied["tick"]) == config["sample_ticks"]
-        new_trial = np.diff(copied["trial"], prepend=copied["trial"][:1]) != 0  # what came before the oldest is not known
+        new_trial = (
+            np.diff(copied["trial"], prepend=copied["trial"][:1]) != 0
+        )  # what came before the oldest is not known
         breaks = new_trial | np.concatenate([[False], ~spaced])[: len(copied)]
         from_rest = new_trial & self._rests_before(copied)
         return Samples(features, wanted, position, np.cumsum(breaks).astype(np.int64), dt_s, from_rest)
@@ -104,7 +106,9 @@ class Refitter:
     def _rests_before(self, place: np.ndarray) -> np.ndarray:
         """Tell of samples, bool[t], whether between trials what the decoder is fitted to was 0."""
         arrays, config = self._core.arrays, self._core.config[0]
-        if self._core.protocol.decoder.fit_to != "velocity":  # nothing is intended there, but what a hand or the cursor says
+        if (
+            self._core.protocol.decoder.fit_to != "velocity"
+        ):  # nothing is intended there, but what a hand or the cursor says
             rests = int(config["intent"]) not in (Intent.ASSISTED_BLEND, Intent.RECORDED)
             return np.full(len(place), rests)
         kinds = arrays["blocks"]["kind"][place["block"] - 1]

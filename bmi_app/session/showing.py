@@ -139,7 +139,9 @@ def summary(found: dict[str, Any]) -> None:
     moved = {key: value for key, value in found.get("movement", {}).items() if value is not None}
     if "fitts_throughput_bits_s" in moved:
         achieved = f", {moved['bit_rate_bits_s']:.2f} bits/s achieved" if "bit_rate_bits_s" in moved else ""
-        of_sums = moved.get("fitts_ratio_of_sums_bits_s", moved["fitts_throughput_bits_s"])  # sessions of before lack it
+        of_sums = moved.get(
+            "fitts_ratio_of_sums_bits_s", moved["fitts_throughput_bits_s"]
+        )  # sessions of before lack it
         left_out = moved.get("under_cursor_at_onset", 0)
         without = f" (without {left_out} under the cursor at onset)" if left_out else ""
         lines["movement"] = (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError
-from tests.conformance.worlds import World, choices, run, world
+from tests.conformance.worlds import World, choices, run, steps, world
 from tests.decoders.called_decoder import Decoder
 
 # Fits that are not the same whatever the unit of each single feature; one unit for all of them changes nothing.
@@ -198,3 +198,17 @@ def test_a_fit_to_nothing_but_silence_says_always_the_same(case) -> None:
     assert np.isfinite(decoder.memory).all()
     found = run(decoder, of)
     np.testing.assert_array_equal(found, np.broadcast_to(found[0], found.shape))
+
+
+@fitted
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_movement_that_begins_at_once_is_seen_at_once(case, seed) -> None:
+    """Fitted to movements of one velocity each, from rest, a decoder follows each within ten samples of what it looks back over."""
+    of = steps(seed, 60, 2)
+    decoder = made(case, of)
+    found, begun = run(decoder, of), np.arange(len(of.samples.piece)) % 40
+    reach = decoder.module.reach(decoder.settings) if hasattr(decoder.module, "reach") else 0
+    for after in (10 + reach, 39):
+        rows = begun == after
+        error = np.abs(found[rows] - of.samples.velocity[rows]).mean()
+        assert error < 0.35 * np.abs(of.samples.velocity[rows]).mean(), after

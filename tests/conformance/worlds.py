@@ -1,6 +1,6 @@
 """Draw what decoders are fitted to and decode, and change it in ways whose effect on them is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args, get_origin
 
 import numpy as np
@@ -35,7 +35,7 @@ class World:
             np.ascontiguousarray(part[:, order]) for part in (features, self.signs, self.mask, self.weights / scale)
         ]
         given_ = self.samples
-        samples = Samples(taken[0], given_.velocity, given_.position, given_.piece, given_.dt_s)
+        samples = replace(given_, features=taken[0])
         return World(samples, *taken[1:], self.bias)
 
 
@@ -57,6 +57,21 @@ def world(seed: int, n_units: int, n_axes: int) -> World:
     signs = mask * np.where(generator.random((n_axes, n_units)) < 0.5, -1.0, 1.0)
     weights = generator.normal(0, 1, mask.shape) * mask
     return World(samples, signs, mask, weights, generator.normal(0, 1, n_axes))
+
+
+def steps(seed: int, n_units: int, n_axes: int, n_samples: int = 1200) -> World:
+    """Draw movements of one velocity each, from rest, and firing that is clearly tuned to it; all units drive all axes."""
+    generator = np.random.default_rng(seed)
+    drawn = world(seed, n_units, n_axes)
+    piece = np.arange(n_samples) // 40
+    velocity = generator.normal(0, 10, (piece[-1] + 1, n_axes))[piece]
+    tuning = generator.normal(0, 1.5, (n_axes, n_units))
+    features = velocity @ tuning + generator.normal(0, 5, n_units) + generator.normal(0, 4, (n_samples, n_units))
+    position = velocity * (np.arange(n_samples) % 40)[:, None] * 0.02
+    first = np.concatenate([[True], piece[1:] != piece[:-1]])
+    samples = Samples(features, velocity, position, piece, 0.02, first)
+    everywhere = np.ones((n_axes, n_units))
+    return World(samples, np.where(drawn.signs < 0, -1.0, 1.0), everywhere, drawn.weights, drawn.bias)
 
 
 def run(decoder: Decoder, of: World) -> np.ndarray:
