@@ -23,6 +23,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from bmi_app import own_python
+
 Status = Literal["ok", "warn", "fail"]
 
 DISTRIBUTION = "bmi-app"
@@ -247,8 +249,9 @@ def check_display() -> list[Finding]:
     program = "from PyQt6.QtWidgets import QApplication as A; print(A([]).platformName())"
     try:
         done = subprocess.run(
-            [sys.executable, "-c", program],
-            env=environment, capture_output=True, text=True, timeout=_QT_TIMEOUT_S, check=False,
+            own_python.command("-c", program),
+            env=own_python.environment(environment),
+            capture_output=True, text=True, timeout=_QT_TIMEOUT_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return [Finding("Qt", "fail", f"no window system answered within {_QT_TIMEOUT_S:.0f} s", "check DISPLAY")]

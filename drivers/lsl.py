@@ -14,13 +14,13 @@ import time
 from typing import Literal
 
 import numpy as np
-import pylsl
 from pydantic import BaseModel, ConfigDict, Field
 from pylsl.lib import fmt2string
 
 from bmi_app.rt import cells
 from bmi_app.rt.contracts import poll_signature
 from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.liblsl import pylsl
 from bmi_app.rt.lsl import handle_of, local_clock, pull_sample_d, samples_available
 from bmi_app.rt.ring import load, load_f8, publish, push, store_f8
 from drivers.contract import SOURCE_LOST, SourceError, SourceInfo

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 
-import pylsl
 from pylsl.lib import cf_string, cf_undefined, fmt2string
 
+from bmi_app.rt.liblsl import pylsl
 from drivers.contract import Kind, SourceError
 from protocols.schema import Protocol
 

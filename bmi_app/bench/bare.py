@@ -8,10 +8,10 @@ import json
 import sys
 
 import numpy as np
-import pylsl
 
 from bmi_app.bench import kernels
 from bmi_app.rt.clock import now_s
+from bmi_app.rt.liblsl import pylsl
 from bmi_app.rt.lsl import handle_of
 from bmi_app.session import priority
 

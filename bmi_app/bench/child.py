@@ -2,9 +2,10 @@
 
 import json
 import subprocess
-import sys
 from types import TracebackType
 from typing import Any
+
+from bmi_app import own_python
 
 
 class ChildError(Exception):
@@ -23,7 +24,8 @@ class Child:
     def __init__(self, module: str, *arguments: object) -> None:
         self._module = module
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, arguments)],
+            own_python.command("-m", module, *map(str, arguments)),
+            env=own_python.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,10 +2,10 @@
 
 import time
 
-import pylsl
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bmi_app.outputs.contract import OutputError, OutputEvent
+from bmi_app.rt.liblsl import pylsl
 
 # Destroying an outlet drops what its sender thread has not yet written; it writes within a scheduling delay.
 _LINGER_S = 0.1

@@ -12,9 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numba
 import platformdirs
 from numba import types
+
+from bmi_app.rt.plain_numba import numba
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CORE = "bmi_app/rt"

@@ -1,12 +1,12 @@
 """Begin an engine in a process group of its own, and relay what it says until its session runs."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bmi_app import own_python
 
 
 class LaunchError(Exception):
@@ -41,12 +41,12 @@ def launch(request: dict[str, Any], on_progress: Callable[[str], object]) -> tup
 
 def _start(request: dict[str, Any]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "bmi_app.session.start", json.dumps(request)],
+        own_python.command("-m", "bmi_app.session.start", json.dumps(request)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=own_python.environment({"PYTHONUNBUFFERED": "1"}),
     )
 
 

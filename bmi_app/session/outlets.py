@@ -11,10 +11,10 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-import pylsl
 from pylsl.lib import cf_float32, cf_string
 
 from bmi_app.rt import publish
+from bmi_app.rt.liblsl import pylsl
 from bmi_app.rt.lsl import handle_of
 from bmi_app.rt.records import EventKind, Outcome, StopReason, TaskState, UpdateCause
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import pylsl
 from pylsl.lib import cf_float32, cf_int32
 
 from bmi_app import plugins
 from bmi_app.rt.clock import now_s
+from bmi_app.rt.liblsl import pylsl
 from bmi_app.rt.lsl import handle_of
 from bmi_app.rt.publish import STATE_CHANNELS
 from bmi_app.rt.records import FRAME

@@ -1,7 +1,6 @@
 """Check the spiking neurons: the rate asked for, intervals, variability, and how fast they are."""
 
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app import own_python
 from bmi_app.bench.learning import run_trials
 from bmi_app.bench.science.checks import Check, near, report
 from bmi_app.bench.science.firing import Population, intervals
@@ -117,7 +117,7 @@ def peak_mb(minutes: float) -> float:
     }
     with tempfile.TemporaryDirectory() as folder:
         program = _SESSION.format(request={**request, "out": folder})
-        done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+        done = subprocess.run(own_python.command("-c", program), check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1]) / _KB_PER_MB
 
 

@@ -1,0 +1,23 @@
+"""Say how this program starts another Python process: none of them imports from the folder that it is started in.
+
+`python -m` and `python -c` put the current folder first on the path: beside somebody's `random.py` no session would start, and in a
+folder of somebody else's, code of theirs would run. An empty entry of PYTHONPATH means the current folder as well.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line of this Python with `arguments`, without the current folder on its path."""
+    return [sys.executable, "-P", *arguments]
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of such a process, and of all that it starts."""
+    inherited = {**os.environ, **(more or {}), "PYTHONSAFEPATH": "1"}
+    if "PYTHONPATH" in inherited:
+        kept = [entry for entry in inherited["PYTHONPATH"].split(os.pathsep) if entry not in ("", os.curdir)]
+        inherited["PYTHONPATH"] = os.pathsep.join(kept)
+    return inherited
