@@ -102,14 +102,15 @@ def sessions_export(
     """Write a session as NWB: spikes, trials, cursor, decoder, commands, events."""
     from bmi_app import small_files
     from bmi_app.record import nwb
+    from bmi_app.record.nwb_process import export_apart
 
     remarks: list[str] = []
     try:
         described = nwb.Subject(subject, species, sex, age)
         to = None if out is None else small_files.user_path(out)
-        path = nwb.export(find_session(session), to, described, remarks.append)
+        path = export_apart(find_session(session), to, described, remarks.append)
     except nwb.ExportError as error:
-        fail(str(error))
+        fail(str(error), code=error.exit_code)
     if not (species and age):
         print("note: archives such as DANDI ask for the subject's species and age: --species, --age", file=sys.stderr)
     print_facts({"file": str(path), "bytes": path.stat().st_size, "remarks": remarks}, as_json)

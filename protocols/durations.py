@@ -10,6 +10,7 @@ from protocols.schema import Protocol
 TASK_KEYS = ("hold_ms", "timeout_ms", "inter_trial_ms", "reward_ms", "failed_ms", "path_ms")
 MAY_BE_ZERO = ("task.hold_ms", "task.inter_trial_ms")
 
+WITHOUT_NETWORK = ("simulated", "replay")  # drivers: liblsl's outlets cannot be bound to this machine alone
 MANY_UNITS, MANY_UNITS_WATCHDOG_MS = 32, 300.0
 
 
@@ -55,7 +56,7 @@ def check_durations(protocol: Protocol) -> Iterator[Finding]:
 
 
 def fit_defaults(protocol: Protocol) -> Protocol:
-    """Round the durations that the file leaves to their defaults up to whole ticks; fit the watchdog to the units.
+    """Round the durations that the file leaves to their defaults up to whole ticks; fit the watchdog to the units, outlets to the source.
 
     Otherwise a file with a tick of 45 ms would be refused for keys that it does not contain. Many units are never silent
     together while their source lives: at 1 Hz each, 32 of them for 0.3 s once in 15,000 times.
@@ -72,8 +73,12 @@ def fit_defaults(protocol: Protocol) -> Protocol:
     safety = {}
     if "watchdog_ms" not in protocol.safety.model_fields_set and protocol.units.count >= MANY_UNITS:
         safety["watchdog_ms"] = MANY_UNITS_WATCHDOG_MS
+    outlets = {}
+    if "publish" not in protocol.outlets.model_fields_set and protocol.driver.kind in WITHOUT_NETWORK:
+        outlets["publish"] = False
     return protocol.model_copy(
         update={
+            "outlets": protocol.outlets.model_copy(update=outlets),
             "task": protocol.task.model_copy(update=task),
             "learning": protocol.learning.model_copy(update=learning),
             "safety": protocol.safety.model_copy(update=safety),

@@ -1,4 +1,4 @@
-"""Define the tables of what stands around the loop: session, outputs, driver, subject and safety."""
+"""Define the tables of what stands around the loop: session, outputs, outlets, driver, subject and safety."""
 
 from typing import Any, Literal
 
@@ -31,6 +31,16 @@ class Output(Section):
     )
     kind: str = Field(description="Output plugin.", examples=["null"], json_schema_extra={"plugin": "outputs"})
     settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
+
+
+class Outlets(Section):
+    """Say whether the session publishes itself over LSL."""
+
+    publish: bool = Field(
+        True,
+        description="Publish `BMI-State`, `BMI-Decoder` and `BMI-Markers`. LSL has no authentication and serves every network of "
+        "the machine: whoever reaches it can read them. Absent: false where the source needs no network (`simulated`, `replay`).",
+    )
 
 
 class Driver(Section):

@@ -11,7 +11,7 @@ import tomlkit
 from pydantic import BeforeValidator, Field
 
 from protocols.neurons import Neurons
-from protocols.rig import Driver, Output, Safety, Session, Subject
+from protocols.rig import Driver, Outlets, Output, Safety, Session, Subject
 from protocols.section import Section
 from protocols.signal import Axes, Decoder, Learning, Tick, Units, Workspace
 from protocols.task import Block, Task
@@ -93,6 +93,7 @@ class Protocol(Section):
         description="What the session sets off outside of the program.",
         json_schema_extra={"allowed": "[[outputs]] tables"},
     )
+    outlets: Outlets = Field(Outlets(), description="What others on the network see of the session, over LSL.")
     driver: Driver = Field(Driver(), description="Where spikes come from.")
     subject: Subject = Field(Subject(), description="The simulated subject, where the driver is simulated.")
     neurons: Neurons = Field(

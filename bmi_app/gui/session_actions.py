@@ -98,10 +98,11 @@ class SessionActions(QObject):
         """Write a session as NWB into a folder."""
 
         def work() -> str:
-            from bmi_app.record import nwb
+            from bmi_app.record.nwb import Subject
+            from bmi_app.record.nwb_process import export_apart
 
             remarks: list[str] = []
-            path = nwb.export(folder, to, nwb.Subject(**described), remarks.append)
+            path = export_apart(folder, to, Subject(**described), remarks.append)
             return "; ".join((str(path), *remarks))
 
         self.told.emit(folder, "Writing NWB…")

@@ -12,6 +12,7 @@ What stands where in the file; all times are seconds since the beginning of bin 
 ========================  ==========================================================================================
 """
 
+import errno
 import json
 import os
 import re
@@ -26,9 +27,15 @@ from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import Recording
 from protocols.schema import Protocol
 
+_NUMBERED = re.compile(r"errno = (\d+)")  # as HDF5 words the failure of a file
+
 
 class ExportError(Exception):
-    """Tell in one line why a session cannot be exported, and what to do."""
+    """Tell in one line why a session cannot be exported, and what to do; `exit_code` is 2 where that is the user's to mend."""
+
+    def __init__(self, message: str, exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,11 @@ def export(
     to: Path | None = None,
     subject: Subject | None = None,
     tell: Callable[[str], object] = lambda remark: None,
+    on_writing: Callable[[Path], object] = lambda part: None,
 ) -> Path:
     """Write a complete session as NWB; return the file.
+
+    `nwb_process.export_apart` does it in a process of its own, which alone survives a full disk.
 
     Parameters
     ----------
@@ -72,6 +82,8 @@ def export(
         What the session itself does not know.
     tell : callable, optional
         Called with each remark on what is in the file, such as spikes whose stamps cannot be right.
+    on_writing : callable
+        Told the file that is written aside, before it is begun.
 
     Raises
     ------
@@ -98,6 +110,7 @@ def export(
         path = _path(folder, to, file)
         temporary = path.with_name(f".{path.stem}.part.nwb")
         path.parent.mkdir(parents=True, exist_ok=True)
+        on_writing(temporary)
         try:
             with NWBHDF5IO(str(temporary), "w") as writing:
                 writing.write(file)
@@ -105,8 +118,19 @@ def export(
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise ExportError(f"{folder.name}: cannot be exported: {error}") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+        raise ExportError(f"{folder.name}: cannot be exported: {why_unwritten(error)}", 1 if full else 2) from error
     return path
+
+
+def why_unwritten(error: BaseException) -> str:
+    """Say in one line why a file could not be written: HDF5 puts what the system said somewhere into a chain of errors."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if found := _NUMBERED.search(str(cause)):
+            return os.strerror(int(found[1]))
+        cause = cause.__cause__ or cause.__context__
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _path(folder: Path, to: Path | None, file: Any) -> Path:

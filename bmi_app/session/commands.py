@@ -31,6 +31,11 @@ from protocols.schema import Protocol
 # Commands that only become a record; the others need a hand of the control thread as well.
 PLAIN = ("pause", "resume", "stop", "reward", "skip_trial", "next_block", "assist", "learning", "learning_rate", "gain")
 OTHERS = ("move_unit", "undo", "load_weights", "save_weights", "note", "hand", "fit", "status")
+_FILE_WORK = (
+    "undo",
+    "load_weights",
+    "save_weights",
+)  # these read or write files that the operator names, or the journal
 _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "assist": ("value",),
     "learning": ("on",),
@@ -47,6 +52,11 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 class CommandError(Exception):
     """Tell the operator in one line what is wrong with a command, and what is allowed."""
+
+
+def needs_files(request: Any) -> bool:
+    """Tell whether a request reads or writes files, which may take as long as a drive likes."""
+    return isinstance(request, dict) and request.get("do") in _FILE_WORK
 
 
 def check(request: Any) -> str:

@@ -65,10 +65,11 @@ class Engine:
     def run(self, ready: Callable[[], object]) -> dict[str, Any]:
         """Run the session to its end, and return its summary."""
         core = self._core
-        published = Outlets(self._folder.name, core.protocol.tick.period_ms / 1e3)
+        tick_s = core.protocol.tick.period_ms / 1e3
+        published = Outlets(self._folder.name, tick_s) if core.protocol.outlets.publish else None
         firing = OutputThread(core.arrays, self._prepared.outputs, self._output_fired, self._output_failed)
         loops = [self._thread("acquisition", self._acquire), self._thread("decode", self._decode)]
-        publisher = self._thread("publisher", self._publish, published)
+        publisher = [self._thread("publisher", self._publish, published)] if published else []
         services = [
             self._thread("journal", self._save),
             self._thread("sync", self._sync),
@@ -79,7 +80,7 @@ class Engine:
         try:
             self._begin()
             firing.start()
-            for thread in (*loops, publisher, *services, self._control):
+            for thread in (*loops, *publisher, *services, self._control):
                 thread.start()
                 started.append(thread)
             ready()
@@ -89,13 +90,14 @@ class Engine:
             self._stop_if_running(StopReason.ENGINE_ERROR)  # no one reads it when decode has ended by itself
             if loops[1] not in started:
                 write_cell(self._ctl, cells.DECODE_DONE, 1)
-            self._join(started, *loops, publisher)
+            self._join(started, *loops, *publisher)
             firing.stop()
             self._control.close()
             self._over.set()
             self._join(started, *services)
             self._driver.close()
-            published.close()
+            if published:
+                published.close()
         return self._finish()
 
     def stop(self) -> None:

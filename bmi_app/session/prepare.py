@@ -28,6 +28,8 @@ from protocols.problems import ProtocolError
 from protocols.schema import Protocol
 
 FORMAT = 2
+PUBLISHED = "publishing BMI-State, BMI-Decoder and BMI-Markers over LSL: on every network of this machine, without authentication"
+NOT_PUBLISHED = "no LSL outlets: nothing of this session is on the network (outlets.publish)"
 _FAST_FRAMES, _FAST_SPIKES = 1 << 12, 1 << 18  # small rings stay in the cache; they are drained between chunks
 
 
@@ -104,6 +106,8 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
             priority.lower_thread()
     for note in source.notes:
         say(f"note: {note}")
+    if real:
+        say(PUBLISHED if protocol.outlets.publish else NOT_PUBLISHED)
     say(compilation.SAID if is_cold else "making the session")
     try:
         return _make(request, protocol, driver, driver_module.POLL, source, real)

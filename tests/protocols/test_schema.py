@@ -231,3 +231,11 @@ def test_a_new_protocol_has_the_newest_model_and_a_recorded_one_its_own():
 def test_a_model_that_this_program_does_not_know_is_refused(version):
     with pytest.raises(ProtocolError, match="model_version"):
         parse(f"model_version = {version}\n{SHIPPED_TEXT}", "p.toml")
+
+
+def test_a_source_that_needs_no_network_gets_no_outlets_unless_told() -> None:
+    for driver, publishes in (("simulated", False), ("replay", False), ("lsl", True)):
+        driven = [f"driver.kind={driver}", *(['driver.settings.path="x"'] if driver == "replay" else [])]
+        assert load("center_out", driven).outlets.publish is publishes
+        for told in (True, False):
+            assert load("center_out", [*driven, f"outlets.publish={str(told).lower()}"]).outlets.publish is told
