@@ -217,6 +217,7 @@ def fit(
         typer.Option(help="what it should say: `intent` (modelled in the session), `refit` (turned), `velocity`"),
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="its settings")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="let --out replace a file that is there")] = False,
     folds: Annotated[int, typer.Option(help="parts of the cross-validation, neighbouring trials each", min=2)] = 5,
     as_json: Json = False,
 ) -> None:
@@ -226,7 +227,13 @@ def fit(
     source = Path(session).expanduser()
     try:
         report = fitting.fit(
-            source if source.is_file() else find_session(session), decoder, out, settings or [], to, folds
+            source if source.is_file() else find_session(session),
+            decoder,
+            out,
+            settings or [],
+            to,
+            folds,
+            replace=replace,
         )
     except fitting.FittingError as error:
         fail(*error.lines)

@@ -26,6 +26,8 @@ from bmi_app.gui.protocol_preview import ProtocolPreview
 from bmi_app.gui.theme import theme_of
 from bmi_app.gui.toml_text import TomlText
 from bmi_app.gui.worker import Worker
+from bmi_app.record.damage import JournalError
+from bmi_app.record.durable import replace_file
 from protocols.load import SHIPPED_FOLDER, catalogue, user_folder
 from protocols.problems import Problem
 
@@ -243,8 +245,10 @@ class EditorPage(QWidget):
         text = self.text.toPlainText()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
+            replace_file(
+                path.resolve(), text.encode()
+            )  # whole or not at all; a link that the user has laid is followed
+        except (OSError, JournalError) as error:
             self._say(f"✕ Cannot be saved: {error}", good=False)
             return False
         self.path, self._saved_text = path, text

@@ -1,6 +1,7 @@
 """Steer how the decoder adapts: learning, assist and gain; undo updates, save and load weights."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -197,9 +198,14 @@ class LearningPanel(QWidget):
             self.dialog.selectFile(f"{self._source.protocol.name}.npz")
         else:
             self.dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        self.dialog.fileSelected.connect(lambda path: self.command_asked.emit({"do": command, "file": path}))
+        self.dialog.fileSelected.connect(lambda path: self._ask_about(command, path))
         self.dialog.finished.connect(self._forget_dialog)
         self.dialog.open()  # not exec: the session is watched meanwhile
+
+    def _ask_about(self, command: str, path: str) -> None:
+        """Ask for a command with the file chosen; the dialog has asked whether one that is there may be replaced."""
+        replaces = command == "save_weights" and Path(path).is_file()
+        self.command_asked.emit({"do": command, "file": path} | ({"replace": True} if replaces else {}))
 
     def _forget_dialog(self) -> None:
         self.dialog = None

@@ -11,7 +11,7 @@ Every request is one object with `do`, and the arguments of that command:
     {"do": "undo", "to_tick": 12000}          back to the weights before the first update at or after a tick;
     {"do": "undo"}                            without it, before the last one
     {"do": "load_weights", "file": "d.npz"}   adopt a saved decoder
-    {"do": "save_weights", "file": "d.npz"}   save the present one
+    {"do": "save_weights", "file": "d.npz"}   save the present one; with "replace": true over an existing file
     {"do": "fit"}                             fit the decoder to the samples kept, and go on with it
     {"do": "hand", "x_cm": 1.5, "y_cm": -2}   the person's hand, as in an arm block; to be told again within 0.5 s;
     {"do": "hand"}                            the hand is away
@@ -44,7 +44,7 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "move_unit": ("unit", "population"),
     "undo": ("to_tick",),
     "load_weights": ("file",),
-    "save_weights": ("file",),
+    "save_weights": ("file", "replace"),
     "note": ("text",),
     "hand": ("x_cm", "y_cm"),
 }

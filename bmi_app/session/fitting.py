@@ -31,7 +31,14 @@ class FittingError(Exception):
 
 
 def fit(
-    source: Path, kind: str, out: Path | None, given: list[str], wanted: str | None = None, n_folds: int = 5
+    source: Path,
+    kind: str,
+    out: Path | None,
+    given: list[str],
+    wanted: str | None = None,
+    n_folds: int = 5,
+    *,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Fit a decoder; return a report ready for JSON.
 
@@ -49,6 +56,8 @@ def fit(
         To what it is fitted; see `fit_samples.of_session`. Without it: `refit` for `refit_kalman`, else `intent`.
     n_folds : int
         Into how many parts the samples are cut for the cross-validation.
+    replace : bool
+        Whether `out` may replace a file that is there.
 
     Returns
     -------
@@ -74,7 +83,7 @@ def fit(
     except ProtocolError as error:
         raise FittingError(*(str(problem) for problem in error.problems)) from error
     if out is not None:
-        save(out, kind, module, settings, training, fitted)
+        save(out, kind, module, settings, training, fitted, replace=replace)
     return {
         "decoder": kind,
         "settings": settings.model_dump(mode="json"),
@@ -205,8 +214,17 @@ def _correlation(left: np.ndarray, right: np.ndarray) -> float | None:
     return float(np.corrcoef(left, right)[0, 1]) if np.ptp(left) > 0 and np.ptp(right) > 0 else None
 
 
-def save(out: Path, kind: str, module: Any, settings: BaseModel, training: Training, fitted: Fitted) -> None:
-    """Write a fitted decoder to a file to start from.
+def save(
+    out: Path,
+    kind: str,
+    module: Any,
+    settings: BaseModel,
+    training: Training,
+    fitted: Fitted,
+    *,
+    replace: bool = False,
+) -> None:
+    """Write a fitted decoder to a file to start from; one that is there is replaced only if told so.
 
     Raises
     ------
@@ -221,6 +239,8 @@ def save(out: Path, kind: str, module: Any, settings: BaseModel, training: Train
     arrays = {"weights": fitted.weights, "bias": fitted.bias, **training.model}
     made_for = saved_decoder.MadeFor(settings.model_dump(mode="json", exclude_none=True), training.made_from)
     try:
-        saved_decoder.save(out, kind, arrays, parts, made_for)
+        saved_decoder.save(out, kind, arrays, parts, made_for, replace=replace)
+    except FileExistsError as error:
+        raise FittingError(f"--out {out}: exists already; --replace replaces it") from error
     except OSError as error:
         raise FittingError(f"--out {out}: cannot be written: {error.strerror}") from error

@@ -205,15 +205,21 @@ class Operator:
                 return copies
 
     def _save(self, request: dict[str, Any]) -> str:
-        path = _path(request)
+        path, replace = _path(request), request.get("replace", False)
+        if not isinstance(replace, bool):
+            raise CommandError("save_weights: `replace` must be true or false")
         core = self._core
         copies = self._untorn_model()
         memory = named_parts(core.arrays["decoder_memory"].copy(), core.decoder_layout)
         try:
             made_for = saved_decoder.MadeFor.of(core.protocol)
-            saved_decoder.save(path, core.protocol.decoder.kind, copies, memory, made_for, self._half_width_95())
-        except OSError as error:
-            raise CommandError(f"save_weights: {path}: cannot be written: {error.strerror}") from error
+            widths = self._half_width_95()
+            saved_decoder.save(path, core.protocol.decoder.kind, copies, memory, made_for, widths, replace=replace)
+        except FileExistsError as error:
+            raise CommandError(f"save_weights: {path}: exists already; `replace`: true replaces it") from error
+        except (OSError, ValueError) as error:  # a name with a NUL
+            why = error.strerror if isinstance(error, OSError) else error
+            raise CommandError(f"save_weights: {path}: cannot be written: {why}") from error
         return str(path)
 
     def _half_width_95(self) -> np.ndarray | None:

@@ -8,6 +8,7 @@ half_width_95  f8[axis, unit]: half of each weight's 95 % interval, where the ru
 made_for       JSON: the decoder's settings, and how counts became features (not in files of older versions)
 """
 
+import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app.record import new_file
 from protocols.schema import Protocol
 
 MODEL = ("weights", "bias", "gain", "feature_offset", "feature_scale")
@@ -60,16 +62,25 @@ def save(
     memory: dict[str, np.ndarray],
     made_for: MadeFor | None = None,
     half_width_95: np.ndarray | None = None,
+    *,
+    replace: bool = False,
 ) -> None:
-    """Write a decoder; an existing file is replaced."""
+    """Write a decoder, whole or not at all; see `new_file.write` for where it may stand.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; `strerror` says why.
+    """
     content = {name: arrays[name] for name in MODEL}
     if half_width_95 is not None:
         content["half_width_95"] = half_width_95
     content |= {f"memory_{name}": part for name, part in memory.items()}
     if made_for is not None:
         content["made_for"] = np.array(json.dumps(asdict(made_for)))
-    with path.open("wb") as file:
-        np.savez(file, decoder=np.array(kind), **content)  # type: ignore[arg-type]
+    archive = io.BytesIO()
+    np.savez(archive, decoder=np.array(kind), **content)  # type: ignore[arg-type]
+    new_file.write(path, archive.getvalue(), replace=replace)
 
 
 def load_into(path: str, protocol: Protocol, arrays: dict[str, np.ndarray], memory: dict[str, np.ndarray]) -> None:
