@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from bmi_app import permissions
 from bmi_app.record import seal
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file, sync_folder
@@ -72,8 +73,10 @@ def create(
         folder = root / (name if number == 1 else f"{name}_{number}")
         try:
             root.mkdir(parents=True, exist_ok=True)
-            folder.mkdir()
+            folder.mkdir(0o777 & ~permissions.mask())  # also where a program of somebody else's records
             break
+        except permissions.PermissionsError as error:
+            raise JournalError(str(error)) from error
         except FileExistsError as error:
             if not root.is_dir():
                 raise JournalError(f"{root}: is not a folder") from error

@@ -71,7 +71,7 @@ class StreamFile:
             self._writer.write_batch(self._batch.slice(0, 0))
         self._pieces.take()  # the schema, which is written here with its check, and an empty batch
         try:
-            self._descriptor = os.open(path, _FLAGS, 0o644)
+            self._descriptor = os.open(path, _FLAGS, 0o666)  # less what `permissions` takes away
         except OSError as error:
             raise JournalError(f"{path}: cannot be created: {error.strerror}") from error
         self._write(message.seal([self._schema.serialize().to_pybytes()]))

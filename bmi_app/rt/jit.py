@@ -4,8 +4,10 @@ numba's own cache notices a change in a kernel's file but not in the files of th
 folder is therefore named by a hash over the sources that a kernel may depend on, and the versions that compile it.
 """
 
+import contextlib
 import functools
 import hashlib
+import os
 import platform
 from collections.abc import Callable
 from importlib.metadata import version
@@ -34,11 +36,21 @@ def cache_folder(homes: tuple[str, ...] = (_CORE, *_PLUGIN_HOMES)) -> Path:
     return Path(platformdirs.user_cache_dir("bmi_app")) / "kernels" / digest.hexdigest()[:16]
 
 
+@functools.cache
+def keeps_kernels(folder: Path) -> bool:
+    """Tell whether compiled kernels can be kept in a folder, which is made if need be."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
 def _compile(function: Any, signature: Any) -> Any:
     # The core calls plugins through pointers only, so a change in a plugin leaves its compiled form valid.
     core = function.__module__.startswith("bmi_app.rt.")
-    numba.config.CACHE_DIR = str(cache_folder((_CORE,)) if core else cache_folder())  # type: ignore[attr-defined]
-    return numba.njit(signature, nogil=True, cache=True, error_model="numpy")(function)
+    folder = cache_folder((_CORE,)) if core else cache_folder()
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    # Where it cannot write there, numba would go on to folders whose name knows nothing of the sources: old kernels would run.
+    return numba.njit(signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy")(function)
 
 
 def kernel(signature: Any) -> Callable[[Any], Any]:

@@ -108,7 +108,7 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
         say(f"note: {note}")
     if real:
         say(PUBLISHED if protocol.outlets.publish else NOT_PUBLISHED)
-    say(compilation.SAID if is_cold else "making the session")
+    say(compilation.said() if is_cold else "making the session")
     try:
         return _make(request, protocol, driver, driver_module.POLL, source, real)
     except (BuildError, JournalError, livefile.LiveFileError, OutputError, OSError) as error:

@@ -5,6 +5,7 @@ standard output as JSON lines: {"progress": text}, {"error": [lines]}, {"ready":
 the launcher dies before that, so does the engine, and nothing was made; afterwards the session goes on without it.
 """
 
+import contextlib
 import faulthandler
 import json
 import os
@@ -16,6 +17,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bmi_app import permissions
+from bmi_app.session.launcher_watch import LauncherWatch
 
 _GIVEN_UP = 130
 
@@ -51,6 +55,8 @@ def main() -> int:
     """Run the engine that the first argument asks for; return the exit code."""
     try:
         signals = _Signals()
+        watch = LauncherWatch(1, _GIVEN_UP)
+        permissions.apply()
         request = json.loads(sys.argv[1])
         _announce_compilation()
         from bmi_app.session.prepare import PrepareError, prepare
@@ -60,12 +66,18 @@ def main() -> int:
         except PrepareError as error:
             _say(error=error.lines)
             return 2
-        return _run(prepared, signals)
+        except OSError as error:  # of files that are no session's: those of the program, compiled kernels
+            _say(error=[f"the session cannot start: {error}"])
+            return 2
+        return _run(prepared, signals, watch)
+    except permissions.PermissionsError as error:
+        _say(error=[str(error)])
+        return 2
     except _GivenUp:
         return _GIVEN_UP
 
 
-def _run(prepared: Any, signals: _Signals) -> int:
+def _run(prepared: Any, signals: _Signals, watch: LauncherWatch) -> int:
     """Run the prepared session; leave nothing of one that never began."""
     from bmi_app.outputs.contract import OutputError
     from bmi_app.record.damage import JournalError
@@ -75,7 +87,7 @@ def _run(prepared: Any, signals: _Signals) -> int:
     try:
         log = (prepared.folder / "engine.log").open("ab", buffering=0)
         faulthandler.enable(log)
-        return _run_engine(prepared, signals, log)
+        return _run_engine(prepared, signals, watch, log)
     except _GivenUp:
         _forget(prepared)
         raise
@@ -83,8 +95,12 @@ def _run(prepared: Any, signals: _Signals) -> int:
         began = _has_frames(prepared)
         expected = isinstance(error, OutputError | SourceError | JournalError | OSError)
         if log is not None:
-            log.write(f"{time.strftime('%FT%T')} {traceback.format_exc()}\n".encode())
-        _say(error=[f"the session stopped: {error}; see engine.log" if began else str(error)])
+            with contextlib.suppress(OSError):  # on a full disk the words to the launcher must do
+                log.write(f"{time.strftime('%FT%T')} {traceback.format_exc()}\n".encode())
+        said = str(error)
+        if isinstance(error, OSError) and error.filename is None:  # the system does not say of which file it speaks
+            said = f"{prepared.folder}: {error.strerror or error}"
+        _say(error=[f"the session stopped: {said}; see engine.log" if began else said])
         if not began:
             _forget(prepared)
         return 2 if expected and not began else 1
@@ -92,7 +108,7 @@ def _run(prepared: Any, signals: _Signals) -> int:
         prepared.live_path.unlink(missing_ok=True)
 
 
-def _run_engine(prepared: Any, signals: _Signals, log: Any) -> int:
+def _run_engine(prepared: Any, signals: _Signals, watch: LauncherWatch, log: Any) -> int:
     from bmi_app.record.session_folder import write_summary
     from bmi_app.session.engine import Engine
 
@@ -100,7 +116,7 @@ def _run_engine(prepared: Any, signals: _Signals, log: Any) -> int:
     try:
         signals.hand_to(engine.stop)
         _tell("starting")  # the last word before data flow: a launcher that has gone is noticed here
-        summary = engine.run(lambda: _hand_over(prepared.folder, log))
+        summary = engine.run(lambda: _hand_over(prepared.folder, watch, log))
     finally:
         engine.close()
     write_summary(prepared.folder, summary, engine.seals())
@@ -122,12 +138,14 @@ def _announce_compilation() -> None:
     from bmi_app.session import compilation
 
     if compilation.is_due():
-        _tell(compilation.SAID)
+        _tell(compilation.said())
 
 
-def _hand_over(folder: Path, log: Any) -> None:
+def _hand_over(folder: Path, watch: LauncherWatch, log: Any) -> None:
     """Tell the launcher that the session runs; from now on the engine speaks to its log only."""
-    _say(ready=str(folder))
+    watch.end()
+    if not _say(ready=str(folder)):
+        raise _GivenUp
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)
 
