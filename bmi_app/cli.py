@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bmi_app import permissions
+from bmi_app import permissions, standard_streams
 from bmi_app.bench.commands import bench_app
 from bmi_app.cli_common import Json, ProtocolName, SessionName, Set, fail, find_session, load_protocol, print_facts
 from bmi_app.cli_sessions import sessions_app
@@ -293,14 +293,19 @@ def protocols_check(file: ProtocolName, overrides: Set = None, as_json: Json = F
 
 def main() -> None:
     """Run the command; a mistake of the user is one line, never a traceback."""
+    standard_streams.guard()
     try:
         permissions.apply()
         app(prog_name="bmi")
     except permissions.PermissionsError as error:
         print(f"bmi: {error}", file=sys.stderr)
         sys.exit(2)
+    except standard_streams.UnwrittenError as error:
+        sys.exit(standard_streams.finish(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemExit as ended:
+        sys.exit(ended.code or standard_streams.finish())
 
 
 def _show_window(folder: Path) -> None:

@@ -56,6 +56,8 @@ class NoticeStrip(QWidget):
             why, is_failure = ending(self._attachment)
             text = f"The session was ended by a failure: {why}" if is_failure else f"The session is complete: {why}"
             self.say(text, "alarm" if is_failure else "good")
+        elif figures.phase == Phase.RUNNING and figures.decoder_failed:
+            self.say("The decoder yields no number: the cursor does not follow it. Undo or load weights", "alarm")
         else:
             self.say(self._words(figures), _LEVELS[figures.phase])
 

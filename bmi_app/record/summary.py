@@ -25,6 +25,7 @@ class Tally:
         self._updates = 0
         self._rejected = 0
         self._lost_ticks = 0
+        self._undecoded_ticks = 0
         self._losses = 0
         self._outcomes: list[np.ndarray] = []
         self._times_s: list[np.ndarray] = []
@@ -43,6 +44,8 @@ class Tally:
         self._movements.add_frames(frames)
         self._spikes += float(frames["spikes"].sum())
         self._updates += int(np.count_nonzero(frames["flags"] & Flag.UPDATED))
+        decoded = np.isfinite(frames["decoded_x_cm_s"]) & np.isfinite(frames["decoded_y_cm_s"])
+        self._undecoded_ticks += int(np.count_nonzero(~decoded))
         self._rejected += int(np.count_nonzero(frames["flags"] & Flag.REJECTED))
         self._lost_ticks += int(np.count_nonzero(frames["flags"] & Flag.SOURCE_LOST))
 
@@ -106,6 +109,7 @@ class Tally:
             trials or successes. ``latency_us`` is from the moment at which a frame could have been made (its bin was
             due, its last spike had arrived) to its publication; its values are None where nothing was timed.
             ``movement`` is what `movements.Movements.measures` returns.
+            ``undecoded_ticks`` are those in which the decoder yielded NaN or infinity.
             ``source_lost_s`` is the time for which the watchdog held the cursor and the trial clock.
             ``longest_data_age_s`` is how long the source gave nothing. ``journal_bytes`` and ``longest_sync_gap_s`` are
             those of the syncs while the session ran, None where there was none, or only one.
@@ -131,6 +135,7 @@ class Tally:
             **self._totals,
             "source_losses": self._losses,
             "source_lost_s": round(self._lost_ticks * dt_s, 9),
+            "undecoded_ticks": self._undecoded_ticks,
             "weight_updates": self._updates,
             "rejected_updates": self._rejected,
             "latency_us": _percentiles(latencies_us[np.isfinite(latencies_us)]),

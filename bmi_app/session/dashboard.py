@@ -74,7 +74,7 @@ def _line(figures: Figures) -> str:
     return (
         f"{clock_text(figures.elapsed_s)}  {figures.phase}, {figures.task}; trial {figures.trial}, "
         f"{success_text(figures)}; {figures.spikes_per_s:,.0f} spikes/s; latency {latency_text(figures)}; "
-        f"missed {figures.missed_ticks}, late {figures.late_spikes}, dropped {figures.dropped_spikes}; "
+        f"{'THE DECODER YIELDS NO NUMBER; ' if figures.decoder_failed else ''}missed {figures.missed_ticks}, late {figures.late_spikes}, dropped {figures.dropped_spikes}; "
         f"journal {size_text(figures.saved_bytes)}"
     )
 
@@ -148,6 +148,7 @@ def _rows(figures: Figures) -> "Table":
     rows.add_column(no_wrap=True, overflow="ellipsis", width=_FIGURES_WIDTH - 14)
     for name, text, is_bad in (
         ("task", figures.task, figures.phase == Phase.DIED),
+        *([("decoder", "YIELDS NO NUMBER", True)] if figures.decoder_failed else []),
         ("block", figures.block, False),
         ("trial", str(figures.trial), False),
         ("success", success_text(figures), False),

@@ -22,6 +22,7 @@ from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.rt.ring import read_cell, write_cell, write_cell_f8
 from bmi_app.session import priority
 from bmi_app.session.control import Control
+from bmi_app.session.decoder_watch import DecoderWatch
 from bmi_app.session.firing import OutputThread
 from bmi_app.session.operator import Operator
 from bmi_app.session.outlets import Outlets
@@ -58,6 +59,7 @@ class Engine:
         self._drain = Drain(self._core.arrays, self._journal, self._tally, getattr(self._driver, "learnt", None))
         self._operator = Operator(self._core, self._drain, self._journal, self._folder)
         self._control = Control(self._folder.name, self._operator.handle, self._operator.acted, self._operator.refused)
+        self._decoder_watch = DecoderWatch(self._core.arrays, prepared.core.protocol.decoder.kind)
         self._failures: list[tuple[StopReason, str]] = []
         self._over = threading.Event()  # the loops have ended; the journal takes what is left
         self._scheduling: dict[str, str] = {}
@@ -191,6 +193,8 @@ class Engine:
     def _save(self) -> None:
         """Carry the rings into the journal every 100 ms; whatever happens, the last round is after the last frame."""
         while not self._over.wait(_FLUSH_S):
+            for alarm in self._decoder_watch.fresh():
+                self._operator.note(EventKind.ALARM, alarm)
             self._drain.step()
             self._journal.flush()
             if not self._core.protocol.units.ignore_unknown and read_cell(self._ctl, cells.UNMAPPED):

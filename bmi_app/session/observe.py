@@ -14,6 +14,7 @@ from bmi_app.record.damage import JournalError
 from bmi_app.rt import cells
 from bmi_app.rt.records import HEALTH, EventKind, Flag, Outcome, TaskState
 from bmi_app.session.attach import Attachment
+from bmi_app.session.decoder_watch import has_failed
 from protocols.schema import Protocol
 
 # No new tick for so long: ask, this often, whether the engine lives; say it after that.
@@ -80,6 +81,7 @@ class Figures:
     latency_us: tuple[float, float] | None
     missed_ticks: int
     late_spikes: int
+    decoder_failed: bool  # NaN or infinity in the newest frame
     many_late: bool  # a share that an operator should look into
     dropped_spikes: int
     data_age_s: float | None
@@ -162,6 +164,7 @@ class Observer:
             latency_us=_latency_us(health),
             missed_ticks=int(last["missed_ticks"]),
             late_spikes=int(last["late_spikes"]),
+            decoder_failed=frame is not None and bool(has_failed(frame)),
             many_late=is_late(int(last["late_spikes"]), int(arrays["ctl"][cells.SPIKES_DECODED])),
             dropped_spikes=int(last["dropped_spikes"]),
             data_age_s=self._age_s(cells.LAST_ARRIVAL, now_s),

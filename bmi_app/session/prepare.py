@@ -111,9 +111,14 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
     say(compilation.said() if is_cold else "making the session")
     try:
         return _make(request, protocol, driver, driver_module.POLL, source, real)
-    except (BuildError, JournalError, livefile.LiveFileError, OutputError, OSError) as error:
+    except (BuildError, JournalError, livefile.LiveFileError, OutputError) as error:
         driver.close()
         raise PrepareError([str(error)]) from error
+    except OSError as error:  # of copying a file, the system does not say where
+        driver.close()
+        raise PrepareError(
+            [str(error) if error.filename else f"{_root(request)}: {error.strerror or error}"]
+        ) from error
 
 
 def _refuse_at_full_speed(protocol: Protocol, driver_module: Any) -> None:
@@ -130,7 +135,7 @@ def _refuse_at_full_speed(protocol: Protocol, driver_module: Any) -> None:
 def _make(
     request: dict[str, Any], protocol: Protocol, driver: Any, poll: Any, source: SourceInfo, real: bool
 ) -> Prepared:
-    root = Path(request["out"]).expanduser() if request["out"] else session_folder.sessions_root()
+    root = _root(request)
     # After a kill the file waits for its recovery, and the process number may come again meanwhile.
     live_path = livefile.folder() / f"bmi-{os.getpid()}-{time.time_ns():x}.live"
     with contextlib.ExitStack() as undoing:
@@ -149,6 +154,10 @@ def _make(
             session_folder.write_session(folder, session)
         undoing.pop_all()
     return Prepared(core, driver, poll, source, folder, session, live_path, outputs)
+
+
+def _root(request: dict[str, Any]) -> Path:
+    return Path(request["out"]).expanduser() if request["out"] else session_folder.sessions_root()
 
 
 def _output(kind: str, settings: dict[str, Any]) -> Any:

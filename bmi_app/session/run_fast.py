@@ -17,6 +17,7 @@ from bmi_app.record.summary import Tally
 from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.session import fast, staging
+from bmi_app.session.decoder_watch import DecoderWatch
 from bmi_app.session.operator import event_now
 from bmi_app.session.prepare import Prepared, PrepareError, prepare
 from bmi_app.session.refit import Staged
@@ -63,7 +64,11 @@ def _run(prepared: Prepared, on_progress: Callable[[int], object], asked_to_stop
     try:
         drain = Drain(core.arrays, journal, tally, getattr(prepared.driver, "learnt", None))
 
+        watch = DecoderWatch(core.arrays, protocol.decoder.kind)
+
         def save() -> None:
+            for alarm in watch.fresh():
+                drain.add_event(event_now(core, EventKind.ALARM, float(core.state[0]["edge_s"])), alarm)
             drain.step()
             journal.flush()
 

@@ -205,6 +205,11 @@ def _unusual(found: dict[str, Any]) -> list[str]:
     if found.get("source_losses"):
         times = "once" if found["source_losses"] == 1 else f"{found['source_losses']} times"
         said.append(f"the source was lost {times}, for {found['source_lost_s']:.1f} s in all")
+    if found.get("undecoded_ticks"):
+        said.append(
+            f"in {found['undecoded_ticks']:,} of {found['ticks']:,} ticks the decoder yielded NaN or infinity, and the cursor did not "
+            "follow it: look into its weights, settings and file"
+        )
     if is_late(found["late_spikes"], found["spikes"]):
         share = found["late_spikes"] / max(found["spikes"], 1)
         said.append(f"{share:.0%} of the spikes were late: see tick.grace_ms, and tick.source for a stream of counts")

@@ -98,7 +98,9 @@ def _run(prepared: Any, signals: _Signals, watch: LauncherWatch) -> int:
             with contextlib.suppress(OSError):  # on a full disk the words to the launcher must do
                 log.write(f"{time.strftime('%FT%T')} {traceback.format_exc()}\n".encode())
         said = str(error)
-        if isinstance(error, OSError) and error.filename is None:  # the system does not say of which file it speaks
+        if (
+            isinstance(error, OSError) and error.errno is not None and error.filename is None
+        ):  # the system does not say of which file it speaks
             said = f"{prepared.folder}: {error.strerror or error}"
         _say(error=[f"the session stopped: {said}; see engine.log" if began else said])
         if not began:
