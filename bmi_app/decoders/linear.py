@@ -68,6 +68,10 @@ def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray
     if settings.file is not None:
         with np.load(Path(settings.file).expanduser()) as archive:
             found = {name: archive.get(name) for name in found}
+        if found["M2"] is None:
+            raise ValueError(
+                f"decoder.settings.file: {settings.file}: has no array M2; it has: {_listed(archive.files)}"
+            )
     if found["M2"] is None and not axis_map.any():
         raise ValueError("decoder.settings: `m2` (or `file` with M2) is needed where axes name no population")
     memory["m1"][:] = _shaped("M1", found["M1"], (n_axes, n_axes), np.zeros((n_axes, n_axes)))
@@ -78,10 +82,23 @@ def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray
 def _shaped(name: str, value: object, shape: tuple[int, ...], default: np.ndarray) -> np.ndarray:
     if value is None:
         return default
-    array = np.asarray(value, dtype=np.float64)
-    if array.shape != shape:
-        raise ValueError(f"decoder.settings: {name} has shape {array.shape}; it must be {shape} (axes and units)")
+    found = np.asarray(value)
+    if found.shape != shape:
+        raise ValueError(f"decoder.settings: {name} has shape {found.shape}; it must be {shape} (axes and units)")
+    if found.dtype.kind not in "iuf":
+        raise ValueError(f"decoder.settings: {name} holds {found.dtype}; it must hold real numbers")
+    array = found.astype(np.float64)
+    if not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))
+        raise ValueError(
+            f"decoder.settings: {name} holds {len(bad)} values that are NaN or infinite, the first at {tuple(bad[0].tolist())}; "
+            "allowed: finite numbers"
+        )
     return array
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(sorted(names)[:8]) or "none"
 
 
 def fit(settings: Settings, samples: Samples, mask: np.ndarray) -> Fitted:

@@ -88,5 +88,14 @@ def read(folder: Path, blob_id: int) -> dict[str, np.ndarray]:
         raise JournalError(f"{path}: {foreign}")
     if owner and int(owner[2]) != blob_id:
         raise JournalError(f"{path}: is blob {int(owner[2])}, under another name")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return dict(arrays)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except Exception as error:  # zipfile and numpy raise a dozen kinds where a file was made to look whole
+        raise JournalError(f"{path}: is no archive of arrays: {error}") from error
+    for name, array in arrays.items():
+        if array.dtype != np.float64:
+            raise JournalError(f"{path}: {name} holds {array.dtype}; it must be float64")
+        if np.isinf(array).any():  # NaN says: as it was
+            raise JournalError(f"{path}: {name} holds an infinite number")
+    return arrays
