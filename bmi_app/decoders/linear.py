@@ -5,11 +5,13 @@
 M2 stands in the readout's weights and m0 in its bias, so that a learning rule may adapt them; M1 and v_{t-1} are memory.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bmi_app import small_files
 from bmi_app.decoders.contract import FitError, Fitted, Samples
 from bmi_app.decoders.ridge import ridge_readout
 from bmi_app.decoders.sums import dot
@@ -66,12 +68,14 @@ def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray
     n_axes, n_units = axis_map.shape
     found: dict[str, object] = {"M1": settings.m1, "M2": settings.m2, "m0": settings.m0}
     if settings.file is not None:
-        with np.load(Path(settings.file).expanduser()) as archive:
-            found = {name: archive.get(name) for name in found}
+        try:
+            archive = small_files.read_arrays(small_files.user_path(settings.file))
+        except (OSError, ValueError) as error:
+            why = (error.strerror or error) if isinstance(error, OSError) else error
+            raise ValueError(f"decoder.settings.file: {settings.file}: cannot be read: {why}") from error
+        found = {name: archive.get(name) for name in found}
         if found["M2"] is None:
-            raise ValueError(
-                f"decoder.settings.file: {settings.file}: has no array M2; it has: {_listed(archive.files)}"
-            )
+            raise ValueError(f"decoder.settings.file: {settings.file}: has no array M2; it has: {_listed(archive)}")
     if found["M2"] is None and not axis_map.any():
         raise ValueError("decoder.settings: `m2` (or `file` with M2) is needed where axes name no population")
     memory["m1"][:] = _shaped("M1", found["M1"], (n_axes, n_axes), np.zeros((n_axes, n_axes)))
@@ -82,7 +86,10 @@ def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray
 def _shaped(name: str, value: object, shape: tuple[int, ...], default: np.ndarray) -> np.ndarray:
     if value is None:
         return default
-    found = np.asarray(value)
+    try:
+        found = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"decoder.settings: {name} has rows of different lengths; it must be {shape}") from error
     if found.shape != shape:
         raise ValueError(f"decoder.settings: {name} has shape {found.shape}; it must be {shape} (axes and units)")
     if found.dtype.kind not in "iuf":
@@ -97,7 +104,7 @@ def _shaped(name: str, value: object, shape: tuple[int, ...], default: np.ndarra
     return array
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)[:8]) or "none"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app import small_files
 from bmi_app.record import new_file
 from protocols.schema import Protocol
 
@@ -94,10 +95,10 @@ def load_into(path: str, protocol: Protocol, arrays: dict[str, np.ndarray], memo
     """
     kind = protocol.decoder.kind
     try:
-        with np.load(Path(path).expanduser()) as archive:
-            content = {name: archive[name] for name in archive.files}
-    except Exception as error:
-        raise ValueError(f"decoder.start_from: {path}: cannot be read as a saved decoder: {error}") from error
+        content = small_files.read_arrays(small_files.user_path(path))
+    except (OSError, ValueError) as error:
+        why = (error.strerror or error) if isinstance(error, OSError) else error
+        raise ValueError(f"decoder.start_from: {path}: cannot be read as a saved decoder: {why}") from error
     saved_kind = str(content.get("decoder", "unknown"))
     if saved_kind != kind:
         raise ValueError(f"decoder.start_from: {path}: holds a {saved_kind!r} decoder; decoder.kind is {kind!r}")
