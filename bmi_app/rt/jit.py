@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from numba import types
 
 from bmi_app.rt.plain_numba import numba
+
+types = numba.types  # not imported: that would import numba first
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CORE = "bmi_app/rt"
