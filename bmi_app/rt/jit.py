@@ -16,9 +16,7 @@ from typing import Any
 
 import platformdirs
 
-from bmi_app.rt.plain_numba import numba
-
-types = numba.types  # not imported: that would import numba first
+from bmi_app.rt.plain_numba import numba, types
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CORE = "bmi_app/rt"

@@ -7,7 +7,7 @@ tick a hundred times slower. Environment variables (NUMBA_...) remain the user's
 import os
 from pathlib import Path
 
-__all__ = ["numba"]
+__all__ = ["numba", "types"]
 
 
 def _import_elsewhere() -> None:
@@ -24,3 +24,4 @@ if Path(".numba_config.yaml").is_file() and hasattr(os, "fchdir"):
     _import_elsewhere()
 
 import numba  # noqa: E402
+from numba import types  # noqa: E402
