@@ -119,6 +119,11 @@ def test_learning_is_steered_undone_and_saved(
     learning.dialog.fileSelected.emit(str(file))
     learning.dialog.reject()
     qtbot.waitUntil(lambda: attachment.arrays["gain"][1] == 0.1)
+    learning.save.click()  # over the same file: the dialog has asked
+    assert not learning.dialog.testOption(QFileDialog.Option.DontConfirmOverwrite)
+    learning.dialog.fileSelected.emit(str(file))
+    learning.dialog.reject()
+    qtbot.waitUntil(lambda: shown.log.toPlainText().count(f"weights saved to {file}") == 2)
 
 
 def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: OperatorWindow, qtbot: Any) -> None:
