@@ -9,7 +9,7 @@ from pathlib import Path
 
 _LONGEST_PATH = 107  # bytes that the address of a local socket holds, beside its closing zero
 _SHORTEST_NAME = len(b"s-4194304.sock")  # of a socket: process numbers are no longer than that
-_BACKLOG = 8
+_BACKLOG = 128
 
 
 class NoSocketError(OSError):

@@ -31,8 +31,7 @@ def modes(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): stat.S_IMODE(path.lstat().st_mode) for path in found}
 
 
-@pytest.mark.parametrize("access", MODES)
-@pytest.mark.parametrize("speed", ["real", "max"])
+@pytest.mark.parametrize(("access", "speed"), [*((access, "max") for access in MODES), ("", "real"), ("read", "real")])
 def test_everything_that_is_written_of_a_session_is_private_unless_the_group_may(
     access: str, speed: str, tmp_path: Path, open_mask: Callable[[], None]
 ) -> None:
@@ -51,14 +50,27 @@ def test_everything_that_is_written_of_a_session_is_private_unless_the_group_may
     out = tmp_path / "out"
     staged = ["--set", "learning.rule=smoothbatch", "--set", "learning.when=seconds", "--set", "learning.every_s=0.3"]
     staged += ["--set", "learning.settings.least_samples=10"]
-    run("run", "center_out", "--json", "--duration", "2", "--speed", speed, "--out", str(out), *SETTINGS, *staged)
+    run(
+        "run",
+        "center_out",
+        "--json",
+        "--duration",
+        "2" if speed == "real" else "40",
+        "--speed",
+        speed,
+        "--out",
+        str(out),
+        *SETTINGS,
+        *staged,
+    )
     (session,) = out.iterdir()
     run("sessions", "export", str(session))
     run("sessions", "export", str(session), "--out", str(out / "exported" / "deep"))
-    run("fit", str(session), "--decoder", "linear", "--out", str(session / "weights" / "d.npz"))
+    if speed == "max":  # long enough for a fit
+        run("fit", str(session), "--decoder", "linear", "--out", str(session / "weights" / "d.npz"))
     folder_mode, file_mode = MODES[access]
     found = modes(out)
-    assert len([name for name in found if name.endswith(".npz")]) >= 2
+    assert any(name.endswith(".npz") for name in found)
     for name, mode in found.items():
         wanted = folder_mode if (out / name).is_dir() else file_mode
         assert mode == wanted, f"{name}: {mode:o}"
