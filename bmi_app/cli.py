@@ -1,18 +1,30 @@
 """The `bmi` command: thin, one function a command. Everything heavy is imported where it is used."""
 
 import contextlib
+import io
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from bmi_app import permissions, standard_streams
 from bmi_app.bench.commands import bench_app
-from bmi_app.cli_common import Json, ProtocolName, SessionName, Set, fail, find_session, load_protocol, print_facts
+from bmi_app.cli_common import (
+    Json,
+    ProtocolName,
+    SessionName,
+    Set,
+    fail,
+    find_session,
+    load_protocol,
+    path_of,
+    print_facts,
+)
 from bmi_app.cli_sessions import sessions_app
+from bmi_app.plain_text import plain
 
 app = typer.Typer(
     name="bmi",
@@ -26,6 +38,9 @@ protocols_app = typer.Typer(help="List, show and check protocols.", no_args_is_h
 app.add_typer(sessions_app, name="sessions")
 app.add_typer(protocols_app, name="protocols")
 app.add_typer(bench_app, name="bench")
+
+
+_LONGEST_WAIT_S = 86_400.0
 
 
 def _print_version(wanted: bool) -> None:
@@ -68,12 +83,14 @@ def run(
     request: dict[str, Any] = {
         "protocol": protocol,
         "overrides": [*(overrides or []), *(f"{key}={value}" for key, value in named.items() if value is not None)],
-        "out": None if out is None else str(out.expanduser().absolute()),
+        "out": None if out is None else str(_absolute(out)),
         "speed": speed,
         "source_timeout_s": timeout,
     }
     if speed not in ("real", "max"):
         fail(f"--speed {speed}: must be `real` or `max`")
+    if not 0 <= timeout <= _LONGEST_WAIT_S:
+        fail(f"--timeout {timeout:g}: must be from 0 to {_LONGEST_WAIT_S:g} s")
     if gui and headless:
         fail("--gui and --headless exclude each other")
     if gui:
@@ -138,15 +155,16 @@ def rig(
 ) -> None:
     """Be a simulated rig over LSL: spikes out, the cursor's state in."""
     from bmi_app.session import rig as simulated_rig
+    from protocols.magnitudes import LONGEST_S
 
-    if duration is not None and not duration > 0:
-        fail(f"--duration {duration:g}: must be above 0 s")
+    if duration is not None and not 0 < duration <= LONGEST_S["duration_s"]:
+        fail(f"--duration {duration:g}: must be above 0 s, and at most {LONGEST_S['duration_s']:g}")
     try:
         simulated_rig.rig(
             load_protocol(protocol, overrides),
             duration_s=duration,
             name=name,
-            log=None if log is None else log.expanduser(),
+            log=path_of(log),
             session=session,
         )
     except simulated_rig.RigError as error:
@@ -225,10 +243,10 @@ def fit(
     """Fit a decoder to a recorded session, and score it on trials that it was not fitted to."""
     from bmi_app.session import fitting
 
-    source = Path(session).expanduser()
+    source = path_of(Path(session)) or Path()
     try:
         report = fitting.fit(
-            source if source.is_file() else find_session(session),
+            source if os.path.isfile(source) else find_session(session),
             decoder,
             out,
             settings or [],
@@ -291,21 +309,40 @@ def protocols_check(file: ProtocolName, overrides: Set = None, as_json: Json = F
     print(f"{file}: no mistake found")
 
 
-def main() -> None:
-    """Run the command; a mistake of the user is one line, never a traceback."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; a mistake of the user, or a file that is damaged or cannot be read, is one line, never a traceback."""
+    from bmi_app.record.damage import JournalError
+
+    for stream in (sys.stdout, sys.stderr):  # a name may hold what the terminal's encoding does not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     standard_streams.guard()
     try:
         permissions.apply()
-        app(prog_name="bmi")
+        app(arguments, prog_name="bmi")
     except permissions.PermissionsError as error:
-        print(f"bmi: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(str(error))
     except standard_streams.UnwrittenError as error:
         sys.exit(standard_streams.finish(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except JournalError as error:
+        _end(str(error))
+    except OSError as error:
+        if error.strerror is None:  # not of the system, so not what a user did
+            raise
+        _end(": ".join(str(part) for part in (error.filename, error.strerror) if part))
     except SystemExit as ended:
         sys.exit(ended.code or standard_streams.finish())
+
+
+def _end(line: str) -> NoReturn:
+    print(f"bmi: {plain(line)}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _absolute(folder: Path) -> Path:
+    return (path_of(folder) or Path()).absolute()
 
 
 def _show_window(folder: Path) -> None:

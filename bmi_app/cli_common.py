@@ -34,6 +34,16 @@ def load_protocol(name: str, overrides: list[str] | None) -> Any:
         fail(*(str(problem) for problem in error.problems))
 
 
+def path_of(text: Path | None) -> Path | None:
+    """Return the path that an option names, or end the command; `~` is the home folder."""
+    from bmi_app.small_files import user_path
+
+    try:
+        return None if text is None else user_path(text)
+    except OSError as error:
+        fail(f"{text}: {error.strerror}")
+
+
 def print_facts(facts: dict[str, Any], as_json: bool) -> None:
     """Print facts, one a line, or as one JSON object."""
     if as_json:
@@ -46,6 +56,8 @@ def print_facts(facts: dict[str, Any], as_json: bool) -> None:
 
 def fail(*lines: str, code: int = 2) -> NoReturn:
     """End the command; each line names a mistake and its remedy."""
+    from bmi_app.plain_text import plain
+
     for line in lines:
-        print(f"bmi: {line}", file=sys.stderr)
+        print(f"bmi: {plain(line)}", file=sys.stderr)
     raise typer.Exit(code)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bmi_app.cli_common import Json, SessionName, fail, find_session, print_facts
+from bmi_app.cli_common import Json, SessionName, fail, find_session, path_of, print_facts
 
 sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -20,7 +20,7 @@ def sessions_list(
     from bmi_app.record.session_folder import sessions_root
     from bmi_app.session import catalogue, showing
 
-    root = sessions_root() if root is None else root.expanduser()
+    root = path_of(root) or sessions_root()
     showing.sessions(catalogue.entries(root), root, as_json)
 
 
@@ -100,15 +100,13 @@ def sessions_export(
     as_json: Json = False,
 ) -> None:
     """Write a session as NWB: spikes, trials, cursor, decoder, commands, events."""
-    from bmi_app import small_files
     from bmi_app.record import nwb
     from bmi_app.record.nwb_process import export_apart
 
     remarks: list[str] = []
     try:
         described = nwb.Subject(subject, species, sex, age)
-        to = None if out is None else small_files.user_path(out)
-        path = export_apart(find_session(session), to, described, remarks.append)
+        path = export_apart(find_session(session), path_of(out), described, remarks.append)
     except nwb.ExportError as error:
         fail(str(error), code=error.exit_code)
     if not (species and age):

@@ -7,6 +7,7 @@ file's name. No traceback, no hang and no absurd memory may come of what stands 
 import errno
 import io
 import json
+import math
 import os
 import stat
 import tomllib
@@ -101,7 +102,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise ValueError(f"tables and lists are nested too deep; allowed: {_DEEPEST}") from None
     except ValueError as error:  # Python refuses integers of more than 4,300 digits
         raise ValueError("an integer is beyond 64 bits") from error
-    _check_shape(document)
+    _check_shape(document, finite=False)
     return document
 
 
@@ -119,7 +120,7 @@ def parse_json(text: str | bytes) -> Any:
         raise
     except RecursionError:
         raise ValueError(f"objects and lists are nested too deep; allowed: {_DEEPEST}") from None
-    _check_shape(document)
+    _check_shape(document, finite=True)
     return document
 
 
@@ -184,17 +185,19 @@ def _regular(found: os.stat_result, path: Path) -> int:
     return found.st_size
 
 
-def _check_shape(document: Any) -> None:
+def _check_shape(document: Any, *, finite: bool) -> None:
     """Refuse what is nested too deep for those that walk through it, and integers that no field can hold."""
     level: list[Any] = [document]
     for _ in range(_DEEPEST + 1):
-        level = [part for holder in level for part in _parts(holder)]
+        level = [part for holder in level for part in _parts(holder, finite)]
         if not level:
             return
     raise ValueError(f"tables and lists are nested too deep; allowed: {_DEEPEST}")
 
 
-def _parts(value: Any) -> Iterator[Any]:
+def _parts(value: Any, finite: bool) -> Iterator[Any]:
+    if finite and isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is beyond what a double holds")
     if isinstance(value, int) and not -_INTEGERS <= value < _INTEGERS:
         raise ValueError("an integer is beyond 64 bits")
     if isinstance(value, dict):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from protocols.durations import check_durations
+from protocols.magnitudes import check_magnitudes
 from protocols.population_checks import check_axes, check_excluded, check_populations, check_units
 from protocols.problems import Finding
 from protocols.schema import Protocol
@@ -11,6 +12,7 @@ from protocols.task_checks import check_blocks, check_path, check_targets, check
 
 def check_tables(protocol: Protocol) -> Iterator[Finding]:
     """Find every contradiction between the keys of a protocol, plugins not counted."""
+    yield from check_magnitudes(protocol)
     yield from check_units(protocol)
     yield from check_excluded(protocol)
     yield from check_populations(protocol)

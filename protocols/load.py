@@ -10,10 +10,11 @@ from typing import Any
 import platformdirs
 from pydantic import ValidationError
 
+from bmi_app import small_files
 from protocols.checks import check_tables
 from protocols.durations import fit_defaults
 from protocols.overrides import apply_overrides
-from protocols.plugin_checks import check_plugins
+from protocols.plugin_checks import check_plugins, whole_path
 from protocols.problems import OVERRIDE_FILE, Finding, Problem, ProtocolError, covers, nearest
 from protocols.schema import Protocol, of_first_version
 from protocols.toml_lines import find_key_lines, line_of
@@ -53,7 +54,7 @@ def load(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Protocol:
     """
     path = _find(name_or_path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = small_files.read_text(path)
     except FileNotFoundError:
         raise ProtocolError([Problem(str(path), "", None, "there is no such file")]) from None
     except OSError as error:
@@ -90,7 +91,7 @@ def parse(
         With every mistake in the text and the overrides.
     """
     try:
-        document = tomllib.loads(text)
+        document = small_files.parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"at line (\d+)", str(error))
         line = int(where[1]) if where else len(text.splitlines())  # else "at end of document"
@@ -98,6 +99,8 @@ def parse(
         hint = "; is a quote or a bracket not closed?" if "Illegal character" in said or where is None else ""
         message = f"is not valid TOML: {said}{hint}; nothing else is checked before it is"
         raise ProtocolError([Problem(file, "", line, message)]) from None
+    except ValueError as error:
+        raise ProtocolError([Problem(file, "", None, f"cannot be a protocol: {error}")]) from None
     document = of_first_version(document) if recorded else document
     overridden, problems = apply_overrides(document, overrides)
 
@@ -197,8 +200,18 @@ def _find_start(protocol: Protocol, begin: Path) -> tuple[Protocol, list[Finding
     """Make the path of the saved decoder absolute, so that the recorded protocol still says which file it was."""
     if protocol.decoder.start_from is None:
         return protocol, []
-    path = (begin / Path(protocol.decoder.start_from).expanduser()).resolve()
-    missing = [] if path.exists() else [Finding("decoder.start_from", f"there is no {path}; allowed: a saved decoder")]
+    try:
+        path = whole_path(begin, protocol.decoder.start_from)
+    except OSError as error:
+        said = f"{protocol.decoder.start_from}: {error.strerror}; allowed: a saved decoder"
+        return protocol, [Finding("decoder.start_from", said)]
+    missing: list[Finding] = []
+    try:
+        small_files.check_regular(path)
+    except FileNotFoundError:
+        missing = [Finding("decoder.start_from", f"there is no {path}; allowed: a saved decoder")]
+    except OSError as error:
+        missing = [Finding("decoder.start_from", f"{path}: {error.strerror}; allowed: a saved decoder")]
     decoder = protocol.decoder.model_copy(update={"start_from": str(path)})
     return protocol.model_copy(update={"decoder": decoder}), missing
 
@@ -220,6 +233,6 @@ def _find(name_or_path: str | Path) -> Path:
 def _title(path: Path) -> str:
     """Return a file's title, or why it has none: a broken file must not hide the others."""
     try:
-        return str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
+        return str(small_files.parse_toml(small_files.read_text(path)).get("title", ""))
     except (OSError, ValueError):
         return "(cannot be read; see `bmi protocols check`)"

@@ -1,9 +1,9 @@
 """Apply `--set key=value` to a protocol's document."""
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bmi_app import small_files
 from protocols.problems import OVERRIDE_FILE, Problem
 from protocols.rig import Driver, Subject
 from protocols.signal import Decoder, Learning
@@ -17,11 +17,14 @@ PLUGIN_KEYS = {
 }
 
 
+_DEEPEST = 8  # parts of a key
+
+
 def parse_value(text: str) -> Any:
     """Return `text` as the TOML value that it is, else as text: `500`, `[0, 1]`, `true`, `center`."""
     try:
-        document = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        document = small_files.parse_toml(f"value = {text}")
+    except ValueError:
         return text
     return document["value"] if len(document) == 1 else text
 
@@ -45,6 +48,9 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> tuple
         key = key.strip()
         if not equals or not all(key.split(".")):
             problems.append(Problem(OVERRIDE_FILE, override, None, "is not key=value; allowed: task.hold_ms=500"))
+            continue
+        if key.count(".") >= _DEEPEST:
+            problems.append(Problem(OVERRIDE_FILE, f"{key[:40]}...", None, "has more parts than any key of a protocol"))
             continue
         value = parse_value(text.strip())
         if key in PLUGIN_KEYS:
@@ -71,8 +77,8 @@ def _write(document: dict[str, Any], key: str, value: Any) -> str | None:
     place: Any = document
     for part, following, path in _steps(parts):
         if isinstance(place, list):
-            if not part.isdecimal() or int(part) > len(place):
-                return f"{path!r} has no entry {part!r}; allowed: 0-{len(place)} ({len(place)} appends one)"
+            if not part.isdecimal() or len(part) > 9 or int(part) > len(place):
+                return f"{path!r} has no entry {part[:20]!r}; allowed: 0-{len(place)} ({len(place)} appends one)"
             if int(part) == len(place):
                 place.append({})
             if following is None:

@@ -1,5 +1,7 @@
 """Check the plugins that a protocol names: that they exist, take their settings, and fit each other."""
 
+import contextlib
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from bmi_app import plugins
+from bmi_app import plugins, small_files
 from bmi_app.decoders.contract import adapted_part
 from protocols.problems import Finding, listing
 from protocols.rig import PLUGIN_CHOICES
@@ -129,8 +131,23 @@ def _with_whole_paths(
         extra, value = info.json_schema_extra, settings.get(key)
         if isinstance(extra, dict) and extra.get("path") and isinstance(value, str):
             folder = folder_of(f"{choice.path}.settings.{key}")
-            settings[key] = value if folder is None else str((folder / Path(value).expanduser()).resolve())
+            with contextlib.suppress(OSError):  # the plugin says that there is no such file
+                settings[key] = value if folder is None else str(whole_path(folder, value))
     return settings
+
+
+def whole_path(folder: Path, named: str) -> Path:
+    """Return the absolute path of a file that a protocol names; relative ones begin in `folder`.
+
+    Raises
+    ------
+    OSError
+        If there is no such user, or its links lead in a circle.
+    """
+    try:
+        return (folder / small_files.user_path(named)).resolve()
+    except (RuntimeError, ValueError) as error:
+        raise OSError(errno.EINVAL, "no file can have this name, or its links lead in a circle", named) from error
 
 
 def _settings_findings(choice: Choice, model: type[BaseModel], error: ValidationError) -> Iterator[Finding]:

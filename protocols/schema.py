@@ -4,12 +4,12 @@
 itself only, and is for text that was a valid protocol before.
 """
 
-import tomllib
 from typing import Annotated, Any, Literal, Self
 
 import tomlkit
 from pydantic import BeforeValidator, Field
 
+from bmi_app import small_files
 from protocols.neurons import Neurons
 from protocols.rig import Driver, Outlets, Output, Safety, Session, Subject
 from protocols.section import Section
@@ -105,7 +105,7 @@ class Protocol(Section):
     @classmethod
     def of_session(cls, text: str) -> Self:
         """Return the resolved protocol that a session folder holds, given its text; without a version it is the first."""
-        return cls.model_validate(of_first_version(tomllib.loads(text)))
+        return cls.model_validate(of_first_version(small_files.parse_toml(text)))
 
     @property
     def n_axes(self) -> int:

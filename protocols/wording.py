@@ -95,12 +95,15 @@ def describe_allowed(info: FieldInfo) -> str:
     return ""
 
 
+_LONGEST_TEXT = 120  # of what a message repeats
+
+
 def quote(value: object) -> str:
     """Write a value about as it stands in the file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f'"{value}"'
+        return f'"{value}"' if len(value) <= _LONGEST_TEXT else f'"{value[: _LONGEST_TEXT - 3]}..."'
     if isinstance(value, dict):
         return "a table"
     return reprlib.repr(value)

@@ -5,8 +5,8 @@
 M2 stands in the readout's weights and m0 in its bias, so that a learning rule may adapt them; M1 and v_{t-1} are memory.
 """
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -45,9 +45,16 @@ class Settings(BaseModel):
     def _one_source(self) -> "Settings":
         if self.file is not None and (self.m1 or self.m2 or self.m0):
             raise ValueError("give either `file` or the matrices m1, m2, m0, not both")
-        if self.file is not None and not Path(self.file).expanduser().is_file():
+        if self.file is not None and not _is_file(self.file):
             raise ValueError(f"file {self.file!r} does not exist; it must be a NumPy archive with M2, M1, m0")
         return self
+
+
+def _is_file(named: str) -> bool:
+    try:
+        return os.path.isfile(small_files.user_path(named))
+    except OSError:
+        return False
 
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:

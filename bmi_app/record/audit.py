@@ -1,6 +1,5 @@
 """Say in words what the audit of a session holds: every update of what the decoder adapts, and what became of it."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ _SHORT_VERDICTS = {
 
 def cause_words(cause: int) -> str:
     """Say what an update came from."""
-    return _CAUSES.get(UpdateCause(cause), UpdateCause(cause).name.lower())
+    return _CAUSES.get(cause) or (UpdateCause(cause).name.lower() if cause in set(UpdateCause) else f"cause {cause}")  # type: ignore[call-overload]
 
 
 def verdict_words(verdict: int, short: bool = False) -> str:
@@ -77,9 +76,9 @@ def rows(folder: Path) -> tuple[str, list[dict[str, Any]]]:
     from bmi_app.record import reading  # here, so that views, which use the words only, need no Arrow
 
     recording = reading.read(folder, kinds=("updates",))
-    protocol = tomllib.loads(recording.protocol_text)
-    rule = str(protocol.get("learning", {}).get("rule", "lms"))
-    unit = _error_unit(rule, protocol.get("decoder", {}))
+    protocol = reading.protocol_of(folder, recording.protocol_text)
+    rule = protocol.learning.rule
+    unit = _error_unit(rule, protocol.decoder.model_dump())
     return rule, [_row(update, rule, unit) for update in recording.updates]
 
 

@@ -3,9 +3,10 @@
 Sessions of format 1 have none: their files are bound by their row counts only.
 """
 
-import tomllib
 import uuid
 from pathlib import Path
+
+from bmi_app import small_files
 
 KEY = "session_id"  # in the metadata of an Arrow schema
 FOREIGN = "belongs to another session"
@@ -19,7 +20,7 @@ def new_id() -> str:
 def expected_id(folder: Path) -> str | None:
     """Return the id that the files of a session must have: empty for one without; None where `session.toml` cannot be read."""
     try:
-        session = tomllib.loads((folder / "session.toml").read_bytes().decode())
+        session = small_files.parse_toml(small_files.read_bytes(folder / "session.toml").decode())
     except (OSError, ValueError, RecursionError):
         return None
     found = session.get("id", "")

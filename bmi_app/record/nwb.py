@@ -117,6 +117,8 @@ def export(
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+    except JournalError as error:
+        raise ExportError(str(error)) from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
         raise ExportError(f"{folder.name}: cannot be exported: {why_unwritten(error)}", 1 if full else 2) from error
@@ -145,13 +147,13 @@ def _path(folder: Path, to: Path | None, file: Any) -> Path:
 
 def _contents(recording: Recording, subject: Subject, tell: Callable[[str], object]) -> Any:
     """Return the NWB file's content, in memory."""
-    protocol = Protocol.of_session(recording.protocol_text)
+    protocol = reading.protocol_of(recording.folder, recording.protocol_text)
     file = _new_file(recording, protocol, subject)
     source = recording.session.get("source", {})
     file.create_device(
         name="source", description=", ".join(f"{key}: {value}" for key, value in source.items()) or protocol.driver.kind
     )
-    dt_s = float(recording.session["dt_s"])
+    dt_s = float(reading.said_by(recording.session, recording.folder, "dt_s"))
     frames = recording.frames
     first_s = float(frames["edge_s"][0]) - (int(frames["tick"][0]) + 1) * dt_s  # the beginning of bin 0
     clock = nwb_series.Clock(frames["edge_s"] - first_s, first_s, dt_s)
@@ -173,8 +175,9 @@ def _new_file(recording: Recording, protocol: Protocol, subject: Subject) -> Any
     from pynwb.file import Subject as NwbSubject
 
     session, folder = recording.session, recording.folder
-    labels, clock = session.get("labels", {}), session["clock"]
-    began_s = clock["unix_s"] + (float(session.get("start_s", 0.0)) or clock["local_s"]) - clock["local_s"]
+    labels = session.get("labels", {})
+    clock_unix_s, clock_local_s = (reading.said_by(session, folder, "clock", key) for key in ("unix_s", "local_s"))
+    began_s = clock_unix_s + (float(session.get("start_s", 0.0)) or clock_local_s) - clock_local_s
     summary = session_folder.read_summary(folder) or {}
     simulated = protocol.driver.kind == "simulated"
     subject_id = subject.subject_id or str(labels.get("subject", "")) or ("simulated" if simulated else "unknown")
@@ -182,7 +185,7 @@ def _new_file(recording: Recording, protocol: Protocol, subject: Subject) -> Any
     damage = "".join(f" Damaged: {damage}." for damage in recording.damage)
     return NWBFile(
         session_description=f"{protocol.title or protocol.name}. {protocol.description}".strip() + damage,
-        identifier=f"{folder.name}-{clock['unix_s']:.6f}",
+        identifier=f"{folder.name}-{clock_unix_s:.6f}",
         session_start_time=datetime.fromtimestamp(began_s, UTC),
         session_id=folder.name,
         experiment_description=str(labels.get("session", "")) or None,

@@ -1,17 +1,20 @@
 """Read a recorded session into memory."""
 
-import tomllib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from bmi_app.record import blobs
+from bmi_app import small_files
+from bmi_app.record import blobs, text_shapes
 from bmi_app.record.batches import BatchFile, empty_batch
 from bmi_app.record.damage import Damage, JournalError
 from bmi_app.record.kinds import KINDS, OPTIONAL, Kind, Layout, file_name
+from protocols.schema import Protocol
 
 
 @dataclass(frozen=True)
@@ -134,15 +137,50 @@ def read_texts(folder: Path) -> tuple[dict[str, Any], str]:
     """
     path = folder / "session.toml"
     try:
-        session = tomllib.loads(path.read_bytes().decode())
+        session = small_files.parse_toml(small_files.read_bytes(path).decode())
+        text_shapes.check_session(session)
         path = folder / "protocol.toml"
-        return session, path.read_bytes().decode()
+        return session, small_files.read_bytes(path).decode()
     except OSError as error:
         raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+    except ValueError as error:  # of TOML, of UTF-8, or of what a key says
         raise JournalError(f"{path}: is damaged: {error}") from error
+
+
+def protocol_of(folder: Path, text: str) -> Protocol:
+    """Return the protocol of a session, given the text of its `protocol.toml`.
+
+    Raises
+    ------
+    JournalError
+        If it is no protocol: the text is damaged.
+    """
+    try:
+        return Protocol.of_session(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (ValueError, TypeError, LookupError) as error:
+        what = str(error)
+    raise JournalError(f"{folder / 'protocol.toml'}: is damaged: {what}")
+
+
+def said_by(session: Mapping[str, Any], folder: Path, *keys: str) -> Any:
+    """Return what `session.toml` says under a key, or in a table under a key.
+
+    Raises
+    ------
+    JournalError
+        If it does not say.
+    """
+    found: Any = session
+    for key in keys:
+        if not isinstance(found, Mapping) or key not in found:
+            raise JournalError(f"{folder / 'session.toml'}: is damaged: it lacks {'.'.join(keys)}")
+        found = found[key]
+    return found
 
 
 def has_journal(folder: Path) -> bool:
     """Tell whether every file of a journal is there."""
-    return all((folder / file_name(kind)).is_file() for kind in KINDS if kind not in OPTIONAL)
+    return all(os.path.isfile(folder / file_name(kind)) for kind in KINDS if kind not in OPTIONAL)

@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from bmi_app import permissions
-from bmi_app.record import seal
+from bmi_app import permissions, small_files
+from bmi_app.record import seal, text_shapes
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file, sync_folder
 from bmi_app.record.kinds import file_name
@@ -37,7 +37,7 @@ def sessions_root() -> Path:
     """Return the folder that holds the sessions: $BMI_SESSIONS, or one in the user's data directory."""
     named = os.environ.get("BMI_SESSIONS")
     if named:
-        return Path(named).expanduser()
+        return small_files.user_path(named)
     import platformdirs
 
     return Path(platformdirs.user_data_dir("bmi_app", appauthor=False)) / "sessions"
@@ -152,7 +152,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / "summary.json"
     try:
-        summary = json.loads(path.read_bytes())
+        summary = small_files.parse_json(small_files.read_bytes(path))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -165,6 +165,10 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
         raise JournalError(
             f"{path}: is damaged: its checksum is wrong, it is not what was written at the session's end"
         )
+    try:
+        text_shapes.check_summary(summary)
+    except text_shapes.ShapeError as error:
+        raise JournalError(f"{path}: is damaged: {error}") from error
     return summary
 
 
@@ -189,7 +193,7 @@ def status(folder: Path) -> Status:
     if summary is None and is_running(session):
         return "running"
     # Frames are the last file that a journal creates: without them it never began.
-    began = (folder / file_name("frames")).is_file() or summary is not None
+    began = os.path.isfile(folder / file_name("frames")) or summary is not None
     if began and not has_journal(folder):
         return "unreadable"
     return "complete" if summary is not None else "interrupted"
@@ -221,8 +225,11 @@ def find(name: str, root: Path) -> Path:
     SessionNotFoundError
         If there is none, or more than one.
     """
-    path = Path(name).expanduser()
-    if (path / "session.toml").is_file():
+    try:
+        path = small_files.user_path(name)
+    except OSError as error:
+        raise SessionNotFoundError(f"{name}: {error.strerror}") from error
+    if os.path.isfile(path / "session.toml"):
         return path.resolve()
     folders = sessions(root)
     if name == "last" and folders:
@@ -240,6 +247,6 @@ def find(name: str, root: Path) -> Path:
 
 def sessions(root: Path) -> list[Path]:
     """List the session folders below `root`, the oldest first."""
-    if not root.is_dir():
+    if not os.path.isdir(root):
         return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and (path / "session.toml").is_file())
+    return sorted(path for path in root.iterdir() if os.path.isfile(path / "session.toml"))

@@ -13,9 +13,9 @@ from typing import Any, cast
 import numpy as np
 
 from bmi_app.record import session_folder
-from bmi_app.record.reading import read_texts
+from bmi_app.record.damage import JournalError
+from bmi_app.record.reading import protocol_of, read_texts
 from bmi_app.rt import cells, livefile
-from protocols.schema import Protocol
 
 
 class AttachError(Exception):
@@ -44,8 +44,10 @@ class Attachment:
         self.folder = folder
         try:
             self.session, text = read_texts(folder)
-            self.protocol = Protocol.of_session(text)
+            self.protocol = protocol_of(folder, text)
             self.arrays = livefile.attach(Path(self.session["engine"]["live_file"]))
+        except JournalError as error:
+            raise AttachError(str(error)) from error
         except (livefile.LiveFileError, KeyError) as error:
             raise AttachError(why_not(folder)) from error
         self._connection: socket.socket | None = None

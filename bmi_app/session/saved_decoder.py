@@ -114,11 +114,23 @@ def load_into(path: str, protocol: Protocol, arrays: dict[str, np.ndarray], memo
     arrays["weights"][arrays["mask"] == 0.0] = 0.0
 
 
+def _made_for(path: str, text: str) -> MadeFor:
+    """Return what a saved decoder says that it was made for."""
+    try:
+        said = small_files.parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"decoder.start_from: {path}: made_for is damaged: {error}") from error
+    parts = ("settings", "features")
+    if not isinstance(said, dict) or set(said) != set(parts) or not all(isinstance(said[key], dict) for key in parts):
+        raise ValueError(f"decoder.start_from: {path}: made_for is damaged: it must hold the tables {', '.join(parts)}")
+    return MadeFor(**said)
+
+
 def _refuse_other_features(path: str, content: dict[str, np.ndarray], here: MadeFor) -> None:
     """Refuse a decoder whose settings or features are not those of the protocol; older files do not say."""
     if "made_for" not in content:
         return
-    there = MadeFor(**json.loads(str(content["made_for"])))
+    there = _made_for(path, str(content["made_for"]))
     settings = {f"decoder.settings.{key}": value for key, value in there.settings.items()}
     now = {f"decoder.settings.{key}": value for key, value in here.settings.items()}
     settings |= {_KEYS.get(key, f"decoder.{key}"): value for key, value in there.features.items()}

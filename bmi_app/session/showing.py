@@ -1,12 +1,16 @@
 """Print sessions and summaries for people."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from bmi_app.plain_text import plain
 from bmi_app.record import audit, integrity
+from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import read, read_texts
 from bmi_app.record.session_folder import read_summary, status
+from bmi_app.record.text_shapes import missing_from
 from bmi_app.rt.records import RECORDS
 from bmi_app.session.catalogue import Entry
 from bmi_app.session.observe import is_late
@@ -22,27 +26,31 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
         print(json.dumps({"root": str(root), "sessions": rows}))
         return
     if not entries:
-        print(f"no sessions in {root}" if root.is_dir() else f"no sessions: there is no folder {root}")
+        there = os.path.isdir(root)
+        print(f"no sessions in {plain(root)}" if there else f"no sessions: there is no folder {plain(root)}")
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("session", min_width=max(len(entry.folder.name) for entry in entries))  # to be copied from here
+    table.add_column(
+        "session", min_width=max(len(plain(entry.folder.name)) for entry in entries)
+    )  # to be copied from here
     for name in ("status", "protocol", "length", "trials", "success"):
         table.add_column(name, justify="right" if name in ("length", "trials", "success") else "left")
     colours = {"running": "green", "interrupted": "yellow", "unreadable": "red", "complete": ""}
     for entry in entries:
         rate, length_s = entry.summary.get("success_rate"), entry.summary.get("duration_s")
         table.add_row(
-            entry.folder.name,
-            f"[{colours[entry.status]}]{entry.status}[/]" if colours[entry.status] else entry.status,
-            entry.protocol,
+            Text(plain(entry.folder.name)),
+            Text(entry.status, style=colours[entry.status]),
+            Text(plain(entry.protocol)),
             "" if length_s is None else f"{length_s:.0f} s",
             str(entry.summary.get("trials", "")),
             "-" if rate is None else f"{rate:.0%}",
         )
-    print(f"in {root}")
+    print(f"in {plain(root)}")
     Console().print(table)
     if any(entry.status == "interrupted" for entry in entries):
         print("interrupted sessions: `bmi sessions recover SESSION` makes them complete")
@@ -95,9 +103,9 @@ def updates(folder: Path, as_json: bool) -> None:
             _text(row["rate"]),
             row["verdict"] + refused,
         )
-    Console(width=max(Console().width, 110)).print(
-        f"rule: {rule}; change: Frobenius norm, beside that of the weights", table
-    )
+    console = Console(width=max(Console().width, 110))
+    console.print(f"rule: {plain(rule)}; change: Frobenius norm, beside that of the weights", markup=False)
+    console.print(table)
 
 
 def _learnt(folder: Path) -> dict[str, Any]:
@@ -111,20 +119,31 @@ def _learnt(folder: Path) -> dict[str, Any]:
 def facts(found: dict[str, Any], indent: str = "") -> None:
     """Print facts, one a line."""
     for key, value in found.items():
-        label = f"{indent}{key.replace('_', ' ')}"
+        label = f"{indent}{plain(str(key).replace('_', ' '))}"
         if isinstance(value, dict):
             print(f"{label}:")
             facts(value, indent + "  ")
         elif isinstance(value, list):
             print(f"{label}: {'none' if not value else ''}")
             for item in value:
-                print(f"{indent}  {item}")
+                print(f"{indent}  {plain(item)}")
         else:
             print(f"{label}: {_text(value)}")
 
 
+_PERCENTILES = ("p50", "p99", "p999", "max")
+
+
 def summary(found: dict[str, Any]) -> None:
-    """Print a session's summary."""
+    """Print a session's summary.
+
+    Raises
+    ------
+    JournalError
+        If it lacks what every summary says: nothing is said of what is not known.
+    """
+    if lacking := missing_from(found):
+        raise JournalError(f"{found.get('session', '')}: summary.json is damaged: it lacks {', '.join(lacking)}")
     rate, time_s = found["success_rate"], found["median_time_to_target_s"]
     latency = found["latency_us"]
     lines = {
@@ -137,7 +156,7 @@ def summary(found: dict[str, Any]) -> None:
         "updates": f"{found['weight_updates']} of the weights, {found['rejected_updates']} rejected",
     }
     moved = {key: value for key, value in found.get("movement", {}).items() if value is not None}
-    if "fitts_throughput_bits_s" in moved:
+    if moved.keys() >= {"fitts_throughput_bits_s", "path_efficiency", "dial_in_time_s", "orthogonal_error_cm"}:
         achieved = f", {moved['bit_rate_bits_s']:.2f} bits/s achieved" if "bit_rate_bits_s" in moved else ""
         of_sums = moved.get(
             "fitts_ratio_of_sums_bits_s", moved["fitts_throughput_bits_s"]
@@ -149,8 +168,8 @@ def summary(found: dict[str, Any]) -> None:
             f"{achieved}, path efficiency {moved['path_efficiency']:.0%}, "
             f"dial-in {moved['dial_in_time_s']:.2f} s, {moved['orthogonal_error_cm']:.2f} cm off the straight way"
         )
-    if latency["p50"] is not None:
-        values = (f"{name} {latency[name]:.0f}" for name in ("p50", "p99", "p999", "max"))
+    if latency and all(latency.get(name) is not None for name in _PERCENTILES):
+        values = (f"{name} {latency[name]:.0f}" for name in _PERCENTILES)
         lines["latency"] = f"{', '.join(values)} us (frame after its bin and last spike)"
     unusual = _unusual(found)
     if unusual:
@@ -164,7 +183,7 @@ def summary(found: dict[str, Any]) -> None:
     if "error" in found:
         lines["error"] = found["error"]
     for key, text in lines.items():
-        print(f"{key:>8}  {text}")
+        print(f"{key:>8}  {plain(text)}")
 
 
 _SCORES = {
@@ -210,8 +229,8 @@ def _unusual(found: dict[str, Any]) -> list[str]:
             f"in {found['undecoded_ticks']:,} of {found['ticks']:,} ticks the decoder yielded NaN or infinity, and the cursor did not "
             "follow it: look into its weights, settings and file"
         )
-    if is_late(found["late_spikes"], found["spikes"]):
-        share = found["late_spikes"] / max(found["spikes"], 1)
+    if is_late(found["late_spikes"], found["spikes"] or 0):
+        share = found["late_spikes"] / max(found["spikes"] or 0, 1)
         said.append(f"{share:.0%} of the spikes were late: see tick.grace_ms, and tick.source for a stream of counts")
     if not found["spikes"] and not found["unmapped_spikes"]:
         said.append("not one spike came: is the source sending? `bmi sessions show` names the stream that was read")
@@ -231,4 +250,4 @@ def _unusual(found: dict[str, Any]) -> list[str]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else plain(value)

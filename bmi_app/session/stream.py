@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bmi_app.plain_text import plain
 from bmi_app.record.formats import CountsSource, Kind, RecordingError, SpikeSource, as_events
 from bmi_app.rt.liblsl import pylsl
 
@@ -228,7 +229,7 @@ class _Progress:
             auto_refresh=False,  # a thread of its own would contend with the pushes
             disable=not (shown and console.is_terminal),
         )
-        self._task = self._live.add_task(source.name, total=n_total, start=False, pace="")
+        self._task = self._live.add_task(plain(source.name), total=n_total, start=False, pace="")
         self._told_s, self._told_samples, self._pace = 0.0, 0, ""
 
     def __enter__(self) -> "_Progress":
@@ -257,4 +258,4 @@ class _Progress:
         self._live.update(self._task, completed=n_samples, pace=self._pace, refresh=True)
 
     def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(plain(text), markup=False, highlight=False, soft_wrap=True)

@@ -199,6 +199,6 @@ def test_the_command_says_where_it_is(session: Path, tmp_path: Path, monkeypatch
     assert done.exit_code == 0, done.output
     assert "--species, --age" in done.stderr
     said = json.loads(done.stdout)
-    assert said == {"file": str(tmp_path / "one.nwb"), "bytes": (tmp_path / "one.nwb").stat().st_size}
+    assert said == {"file": str(tmp_path / "one.nwb"), "bytes": (tmp_path / "one.nwb").stat().st_size, "remarks": []}
     done = run(app, ["sessions", "export", "nothing"])
     assert done.exit_code == 2
