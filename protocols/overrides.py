@@ -59,7 +59,7 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> tuple
         if wrong is None:
             keys.append(key)
         else:
-            problems.append(Problem(OVERRIDE_FILE, key, None, wrong))
+            problems.append(Problem(OVERRIDE_FILE, key if len(key) < 120 else f"{key[:40]}...", None, wrong))
     return keys, problems
 
 

@@ -42,10 +42,11 @@ def said(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     """Run a command in this process; return its exit code and what it said."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        with monkeypatch.context() as patched, pytest.raises(SystemExit) as ended:
+        with monkeypatch.context() as patched:
             patched.setattr("sys.stdout", sys.stdout)  # which the command guards
             patched.setattr("sys.stderr", sys.stderr)
-            cli.main(list(arguments))
+            with pytest.raises(SystemExit) as ended:
+                cli.main(list(arguments))
         out, err = capfd.readouterr()
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", out + err), "a terminal would obey"
         assert "Traceback" not in out + err
