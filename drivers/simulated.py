@@ -18,7 +18,7 @@ from bmi_app.rt.jit import kernel
 from bmi_app.rt.lsl import local_clock
 from bmi_app.rt.memory import Layout, length, named_parts
 from bmi_app.rt.ring import load, publish, push, store
-from bmi_app.subject import neurons, simulate
+from bmi_app.subject import neurons, noise, simulate
 from bmi_app.subject.model_log import read_records
 from bmi_app.subject.neurons import fire, spikes_of_span
 from bmi_app.subject.simulate import act_once, hand_of, is_due, parts, see_frame, see_hand
@@ -108,7 +108,10 @@ def build(protocol: Protocol) -> np.ndarray:
     head[simulate.HAND] = simulate.hand_place(layout)
     memory[_STEP_S], memory[_DELAY_S] = step_s, settings.delay_ms / 1e3  # type: ignore[attr-defined]
     tool = nominal_tool(protocol)
-    subject.start(settings, tool, step_s, seed, named_parts(simulate.subject_part(memory), layout))
+    parts_ = named_parts(simulate.subject_part(memory), layout)
+    subject.start(settings, tool, step_s, seed, parts_)
+    if protocol.model_version < noise.HELD_SINCE and "held_noise" in parts_:
+        noise.draw_every_step(parts_["held_noise"])
     neurons.start(protocol.neurons, protocol.subject.neurons, n_units, step_s, seed, simulate.neurons_part(memory))
     return memory
 

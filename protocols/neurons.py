@@ -34,6 +34,14 @@ class Neurons(Section):
         le=0.5,
         description="Slow variability that units share: standard deviation of each unit's gain about 1.",
     )
+    shared_common: float = Field(
+        0.0,
+        title="Common part of it",
+        ge=0,
+        le=1,
+        description="Share of its variance that moves all units the same way, which makes noise correlations positive on "
+        "average; 0: units go with it and against it alike.",
+    )
     shared_dimensions: int = Field(3, ge=1, le=16, description="Dimensions of the manifold on which it lies.")
     shared_tau_ms: float = Field(300.0, gt=0, description="Its correlation time.", json_schema_extra=MS)
     drift_hz: float = Field(

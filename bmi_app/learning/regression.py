@@ -11,7 +11,7 @@ the square of the units: at 1024 units on two axes it is milliseconds. Where all
 keeps one P for all of them, which halves the cost; then the rule refuses masks that differ.
 
 Confidence: the posterior covariance of an axis's weights is sigma^2 P, with sigma^2 = squares / samples (both
-fade); see `confidence`.
+fade), times what errors that last make of it (`serial`); see `confidence`.
 
 What the rule knows of a unit begins anew when the unit's weight is not the one it left there (undo, a loaded decoder, an
 update that the guard refused), or when the unit joined the axis. Nothing fades in silence, and what is known of a unit
@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import stdtrit
 
 from bmi_app.decoders.sums import dot
+from bmi_app.learning import serial
 from bmi_app.rt.contracts import CHANGED, NOTHING, REFUSED, learn_signature
 from bmi_app.rt.jit import kernel, part
 
@@ -72,6 +73,7 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
         "seen": (n_units,),
         "spread": (n_units,),
         "covariance": (1 if settings.shared else n_axes, n_units, n_units),
+        **serial.layout(n_units, n_axes),
     }
 
 
@@ -83,10 +85,13 @@ def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     memory["left"][:] = np.nan
 
 
-def confidence(memory: dict[str, np.ndarray], level: float = 0.95) -> np.ndarray:
-    """Return half the width of each weight's credible interval, f8[axis, unit]; infinite until there are samples.
+def confidence(memory: dict[str, np.ndarray], level: float = 0.95, independent: bool = False) -> np.ndarray:
+    """Return half the width of each weight's interval, f8[axis, unit]; infinite until there are samples enough.
 
-    Under Gaussian noise of unknown variance: Student's t, standard error sqrt(sigma^2 P_uu).
+    Under Gaussian noise of unknown variance: Student's t, standard error sqrt(inflation sigma^2 P_uu). The inflation is what
+    errors and firing that last from sample to sample make of the variance (`serial.inflation`). The interval is
+    conditional: on a world that stands still, on the intention being what it is taken for, on firing that is known without
+    error, and on errors that are forgotten within the batches that the number of samples allows.
 
     Parameters
     ----------
@@ -94,6 +99,8 @@ def confidence(memory: dict[str, np.ndarray], level: float = 0.95) -> np.ndarray
         The rule's named parts.
     level
         Probability that the interval holds the weight.
+    independent
+        Take the errors for independent from sample to sample, as textbooks do: inflation 1.
     """
     n_axes, n_units = memory["left"].shape
     samples: np.ndarray = memory["samples"]
@@ -101,7 +108,12 @@ def confidence(memory: dict[str, np.ndarray], level: float = 0.95) -> np.ndarray
         return np.full((n_axes, n_units), np.inf)
     variances = np.broadcast_to(np.einsum("auu->au", memory["covariance"]), (n_axes, n_units))
     errors = np.sqrt((memory["squares"] / samples)[:, None] * variances)
-    quantiles = np.asarray(stdtrit(samples, 0.5 + level / 2))
+    if independent:
+        freedom = samples
+    else:
+        inflation, freedom = serial.inflation(memory)
+        errors = errors * np.sqrt(inflation)[:, None]
+    quantiles = np.where(freedom > 0, stdtrit(np.maximum(freedom, 1.0), 0.5 + level / 2), np.inf)
     return np.asarray(quantiles[:, None] * errors)
 
 
@@ -116,6 +128,10 @@ def _parts(memory, n_axes, n_units):
     first = spread_at + n_units
     n_covariances = 1 if memory[_SHARED] != 0.0 else n_axes
     end = first + n_covariances * n_units * n_units
+    known_at = end + n_axes
+    batches_at = known_at + n_axes * n_units
+    sums_at = batches_at + n_axes * serial.LEVELS
+    scores_at = sums_at + n_axes * serial.LEVELS * n_units
     return (
         memory[_HEAD:squares_at],
         memory[squares_at:left_at],
@@ -124,6 +140,11 @@ def _parts(memory, n_axes, n_units):
         memory[seen_at:spread_at],
         memory[spread_at:first],
         memory[first:end].reshape(n_covariances, n_units, n_units),
+        memory[end:known_at],
+        memory[known_at:batches_at].reshape(n_axes, n_units),
+        memory[batches_at:sums_at].reshape(n_axes, serial.LEVELS),
+        memory[sums_at:scores_at].reshape(n_axes, serial.LEVELS, n_units),
+        memory[scores_at : scores_at + n_axes * serial.LEVELS * n_units].reshape(n_axes, serial.LEVELS, n_units),
     )
 
 
@@ -137,7 +158,7 @@ def _forget(covariance, unit):
 
 
 @part
-def _follow_outside_changes(weights, mask, left, covariance, ridge):
+def _follow_outside_changes(weights, mask, left, covariance, ridge, known_for, sums, scores):
     """Begin anew with the units whose weights are not as the rule left them, or that joined or left an axis."""
     last = covariance.shape[0] - 1
     for a in range(weights.shape[0]):
@@ -150,6 +171,7 @@ def _follow_outside_changes(weights, mask, left, covariance, ridge):
                 _forget(own, u)
             if active and (changed or not known):
                 own[u, u] = 1.0 / ridge
+                serial.forget(known_for[a], sums[a], scores[a], u)
 
 
 @part
@@ -229,10 +251,11 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
         return NOTHING
     n_axes, n_units = weights.shape
     forgetting, ridge, shared = memory[_FORGETTING], memory[_RIDGE], memory[_SHARED] != 0.0
-    samples, squares, left, fading, seen, spread, covariance = _parts(memory, n_axes, n_units)
+    parts = _parts(memory, n_axes, n_units)
+    samples, squares, left, fading, seen, spread, covariance, noted, known_for, batches, sums, scores = parts
     if shared and not _same_masks(mask):
         return REFUSED
-    _follow_outside_changes(weights, mask, left, covariance, ridge)
+    _follow_outside_changes(weights, mask, left, covariance, ridge, known_for, sums, scores)
     result = NOTHING
     total = 0.0
     for t in range(features.shape[0]):
@@ -251,6 +274,8 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
                 weights[a, u] += rate * error / divisor * spread[u] * mask[a, u]
             samples[a] = forgetting * samples[a] + 1.0
             squares[a] = forgetting * squares[a] + error * error / divisor
+            influence = error / (divisor * math.sqrt(divisor))
+            serial.note(noted[a : a + 1], known_for[a], batches[a], sums[a], scores[a], spread, influence, forgetting)
             if not shared or a == n_axes - 1:
                 _narrow(own, mask[a], spread, divisor, fading, forgetting != 1.0)
             result = CHANGED

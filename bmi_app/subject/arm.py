@@ -28,6 +28,7 @@ from bmi_app.rt.contracts import (
     act_signature,
 )
 from bmi_app.rt.jit import kernel, part
+from bmi_app.subject import noise
 from bmi_app.subject.body import (
     ACCELERATION_X,
     DAMPING,
@@ -123,6 +124,7 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
         "baseline_hz": (n_units,),
         "depth": (n_units,),
         "directions": (n_units, 2),
+        "held_noise": (noise.words(4),),
     }
 
 
@@ -146,6 +148,7 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
         settings.aim_cm_s,
         settings.max_rate_hz,
     )
+    noise.start(memory["held_noise"], step_s)
     memory["hand"][:] = math.nan
     memory["body"][:] = new_body(settings.asymmetry)
     memory["arm"][:] = new_arm()
@@ -165,7 +168,7 @@ def _slope(now, before, earlier, between_s):
 
 
 @part
-def _target(constants, key, seen):
+def _target(constants, held, seen):
     """Return whether there is a target; where it is taken to be when the muscles act, its velocity and acceleration.
 
     In cm; what was seen, late, is led on by the visual delay and the muscles' own.
@@ -181,15 +184,15 @@ def _target(constants, key, seen):
         if not math.hypot(v_x, v_y) <= _FASTEST_TARGET_CM_S:
             v_x = v_y = a_x = a_y = 0.0
     lead_s = constants[_DELAY_S] + _MUSCLE_TAU_S
-    x += (v_x + 0.5 * a_x * lead_s) * lead_s + constants[_SIGHT_CM] * random.normal(key, 0)
-    y += (v_y + 0.5 * a_y * lead_s) * lead_s + constants[_SIGHT_CM] * random.normal(key, 1)
+    x += (v_x + 0.5 * a_x * lead_s) * lead_s + constants[_SIGHT_CM] * noise.noise_of(held, 0)
+    y += (v_y + 0.5 * a_y * lead_s) * lead_s + constants[_SIGHT_CM] * noise.noise_of(held, 1)
     return True, x, y, v_x + a_x * lead_s, v_y + a_y * lead_s, a_x, a_y
 
 
 @part
-def _reach(constants, key, seen, body, arm, motion, hand):
+def _reach(constants, held, seen, body, arm, motion, hand):
     """Move the hand toward the target; note what that takes of the muscles."""
-    shown, x, y, v_x, v_y, a_x, a_y = _target(constants, key, seen)
+    shown, x, y, v_x, v_y, a_x, a_y = _target(constants, held, seen)
     if not shown and not constants[_RETURNS]:
         x, y = arm[X] / _M_PER_CM, arm[Y] / _M_PER_CM
     p, linked = constants[_PACE_PER_S], constants[_LINKED] != 0.0
@@ -205,32 +208,32 @@ def _reach(constants, key, seen, body, arm, motion, hand):
     motion[PLACE_X], motion[PLACE_X + 1] = arm[X], arm[Y]
     force_x += body[DAMPING] * arm[VX] + body[STIFFNESS] * arm[X]
     force_y += body[DAMPING] * arm[VY] + body[STIFFNESS] * arm[Y]
-    noise = constants[_MOTOR_NOISE] * math.hypot(force_x, force_y)
-    force_x += noise * random.normal(key, 2)
-    force_y += noise * random.normal(key, 3)
+    error_n = constants[_MOTOR_NOISE] * math.hypot(force_x, force_y)
+    force_x += error_n * noise.noise_of(held, 2)
+    force_y += error_n * noise.noise_of(held, 3)
     move_arm(arm, body, linked, force_x, force_y, _MUSCLE_TAU_S, constants[_STEP_S])
     hand[0], hand[1] = arm[X] / _M_PER_CM, arm[Y] / _M_PER_CM
 
 
 @part
-def _push(constants, key, seen, arm, motion, hand):
+def _push(constants, held, seen, arm, motion, hand):
     """Exert the force that the target asks for, the hand being held."""
-    _, x, y, _, _, _, _ = _target(constants, key, seen)
+    _, x, y, _, _, _, _ = _target(constants, held, seen)
     force_x, force_y = x / constants[_CM_PER_N], y / constants[_CM_PER_N]
-    noise = constants[_MOTOR_NOISE] * math.hypot(force_x, force_y)
+    error_n = constants[_MOTOR_NOISE] * math.hypot(force_x, force_y)
     for word in range(motion.shape[0]):
         motion[word] = 0.0
     motion[FORCE_X], motion[FORCE_X + 1] = force_x, force_y
     follow = 1.0 - math.exp(-constants[_STEP_S] / _MUSCLE_TAU_S)
-    arm[FX] += follow * (force_x + noise * random.normal(key, 2) - arm[FX])
-    arm[FY] += follow * (force_y + noise * random.normal(key, 3) - arm[FY])
+    arm[FX] += follow * (force_x + error_n * noise.noise_of(held, 2) - arm[FX])
+    arm[FY] += follow * (force_y + error_n * noise.noise_of(held, 3) - arm[FY])
     hand[0], hand[1] = arm[FX] * constants[_CM_PER_N], arm[FY] * constants[_CM_PER_N]
 
 
 @part
-def _imagine(constants, key, seen, motion, imagined, hand):
+def _imagine(constants, held, seen, motion, imagined, hand):
     """Imagine that the cursor moves to the target, as fast as its distance asks for."""
-    shown, x, y, _, _, _, _ = _target(constants, key, seen)
+    shown, x, y, _, _, _, _ = _target(constants, held, seen)
     aim_x = aim_y = 0.0
     if shown:
         aim_x, aim_y = x - seen[0, SEEN_X], y - seen[0, SEEN_Y]
@@ -255,12 +258,14 @@ def ACT(memory, key, seen, rates_out):
     imagined, baseline_hz = memory[at : at + 2], memory[at + 2 : at + 2 + n_units]
     at += 2 + n_units
     depth, directions = memory[at : at + n_units], memory[at + n_units : at + 3 * n_units].reshape(n_units, 2)
+    held = memory[at + 3 * n_units :]
+    noise.renew(held, key)
     if seen[0, SEEN_CONTROL] == 1.0:
-        _reach(constants, key, seen, body, arm, motion, hand)
+        _reach(constants, held, seen, body, arm, motion, hand)
     elif seen[0, SEEN_CONTROL] == 2.0:
-        _push(constants, key, seen, arm, motion, hand)
+        _push(constants, held, seen, arm, motion, hand)
     else:
-        _imagine(constants, key, seen, motion, imagined, hand)
+        _imagine(constants, held, seen, motion, imagined, hand)
     encode_into(rates_out, int(constants[_ENCODING]), body, motion, directions, baseline_hz, depth)
     for u in range(n_units):
         rates_out[u] = min(rates_out[u], constants[_MAX_HZ])

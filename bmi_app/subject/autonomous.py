@@ -17,11 +17,12 @@ from bmi_app.rt.contracts import SEEN_RADIUS, act_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import TaskState
-from bmi_app.subject import body, curiosity, mind
+from bmi_app.subject import body, curiosity, mind, noise
 from bmi_app.subject.encoded import encoded_rates_into
 from bmi_app.subject.exploration import CHANNELS, KINDS, explore, hold_still
 from bmi_app.subject.intention import estimate, follow_hand, intend, notice_target, rest
-from bmi_app.subject.mind import BY_MOUSE, ENCODING, HEAD, MAX_HZ, STATE, STEP, vector
+from bmi_app.subject.manifold import draw_manifold, preferring_inverse
+from bmi_app.subject.mind import BY_MOUSE, ENCODING, HEAD, HELD_NOISE, MAX_HZ, STATE, STEP, vector
 from bmi_app.subject.model_log import write_row
 from bmi_app.subject.simulate import delay_steps
 from bmi_app.subject.tool_model import RULES, begin_trial, look, remember, tool_rates_into
@@ -110,6 +111,18 @@ class Settings(BaseModel):
     exploration_patterns: int = Field(
         default=8, ge=1, le=256, description="patterns of exploration, low-dimensional or curious"
     )
+    patterns: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="dimension of the manifold of patterns that it can make, with the encoding `tool`; 0: it can make any",
+    )
+    spread_deg: float = Field(
+        default=0.0,
+        ge=0,
+        le=180,
+        description="how far the direction that a unit prefers may lie from where the tool takes it (deg); needs `patterns`",
+    )
     babble_ms: float = Field(
         default=400.0,
         gt=0,
@@ -119,7 +132,13 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _check_rule(self) -> "Settings":
-        """Refuse settings that the learner's rule does not take."""
+        """Refuse settings that the learner's rule does not take, or that have no effect."""
+        if self.patterns > 0 and self.encoding != "tool":
+            raise ValueError(f"patterns: encoding {self.encoding!r} asks for patterns of its own; leave patterns at 0")
+        if self.spread_deg > 0 and self.patterns == 0:
+            raise ValueError(
+                "spread_deg: needs patterns of at least 2, since it is they that have preferred directions"
+            )
         rule = RULES[self.learner]
         allowed = list(rule.Settings.model_fields) if rule is not None else []
         unknown = [key for key in self.rule if key not in allowed]
@@ -160,7 +179,7 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
     n_latents = 0 if settings.exploration == "none" else n_patterns or n_units
     curious = settings.exploration == "curious"
     n_encoding = 0 if settings.encoding == "tool" else n_units
-    n_samples = _trial_samples(settings)
+    n_samples, n_manifold = _trial_samples(settings), min(settings.patterns, n_units)
     shapes: dict[str, tuple[int, ...]] = {
         "offsets": (len(mind.PARTS) + 1,),
         "head": (mind.HEAD_WORDS,),
@@ -187,6 +206,9 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
         "imagined": (2,),
         "depth": (n_encoding,),
         "directions": (n_encoding, 2),
+        "held_noise": (noise.words(2),),
+        "manifold": (n_units, n_manifold),
+        "in_manifold": (n_axes, n_manifold),
         "log": (mind.LOG_SLOTS, mind.LOG_WORDS + n_axes * (n_units + 1)),
     }
     assert tuple(shapes) == mind.PARTS
@@ -224,6 +246,9 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
         layout_ = curiosity.layout(settings.exploration_patterns, len(CHANNELS))
         curiosity.start(settings.exploration_patterns, len(CHANNELS), seed, named_parts(memory["curiosity"], layout_))
     _start_encoding(settings, n_axes, generator, memory)
+    noise.start(memory["held_noise"], step_s)
+    inverse = preferring_inverse(tool, settings.spread_deg, generator)
+    memory["manifold"][:] = draw_manifold(inverse, memory["manifold"].shape[1], generator)
     _fill_head(settings, memory["head"], n_units, n_axes, step_s)
     rule, rule_settings = RULES[settings.learner], _rule_settings(settings)
     rows, columns = memory["weights"].shape
@@ -231,10 +256,10 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
         rule.start(rule_settings, named_parts(memory["rule"], rule.layout(rule_settings, columns, rows)))
     if settings.prior == "nominal" and tool.any():
         if settings.learner == "reinforcement":
-            memory["weights"][:] = settings.speed_cm_s * np.linalg.pinv(tool)
+            memory["weights"][:] = settings.speed_cm_s * inverse
         else:
             memory["weights"][:, :n_units] = tool
-    memory["inverse"][:] = _inverse(settings, memory["weights"], n_units, n_axes)
+    memory["inverse"][:] = inverse_of(settings, memory["weights"], memory["manifold"])
 
 
 def _start_encoding(
@@ -248,13 +273,22 @@ def _start_encoding(
     memory["directions"][:] = body.draw_directions(n_units, n_axes, generator)
 
 
-def _inverse(settings: Settings, weights: np.ndarray, n_units: int, n_axes: int) -> np.ndarray:
-    """Return what `tool_model.invert` would."""
+def inverse_of(settings: Settings, weights: np.ndarray, manifold: np.ndarray) -> np.ndarray:
+    """Return what `tool_model.invert` makes of weights (without spikes, in numpy).
+
+    Parameters
+    ----------
+    weights
+        As they stand in the memory.
+    manifold : ndarray, shape (n_units, n_patterns)
+        The patterns that the subject can make; none: all.
+    """
     if settings.learner == "reinforcement":
         return np.asarray(weights / settings.speed_cm_s)
-    model = weights[:, :n_units]
-    inverse: np.ndarray = model.T @ np.linalg.inv(model @ model.T + settings.inversion_lambda * np.eye(n_axes))
-    return inverse
+    model = weights[:, :-1]
+    inside = model @ manifold if manifold.shape[1] else model
+    inverse: np.ndarray = inside.T @ np.linalg.inv(inside @ inside.T + settings.inversion_lambda * np.eye(len(model)))
+    return manifold @ inverse if manifold.shape[1] else inverse
 
 
 def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, step_s: float) -> None:
@@ -285,6 +319,7 @@ def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, 
         mind.EXPLORATION_KEEP: math.exp(-step_s * 1e3 / settings.exploration_tau_ms),
         mind.EXPLORATION_FLOOR: settings.exploration_floor,
         mind.N_PATTERNS: settings.exploration_patterns,
+        mind.N_MANIFOLD: min(settings.patterns, n_units),
         mind.BABBLE_STEPS: max(round(settings.babble_ms / 1e3 / step_s), delay + 1),
         mind.ENCODING: 0 if settings.encoding == "tool" else 1 + body.ENCODINGS.index(settings.encoding),
         mind.JUDGED_CM_S: _SLOW * settings.speed_cm_s,
@@ -307,14 +342,15 @@ def ACT(memory, key, seen, rates_out):
     if look(memory, key, seen):
         write_row(memory)
         begin_trial(head)
-    estimate(memory, key, seen)
+    held = noise.renew(vector(memory, HELD_NOISE), key)
+    estimate(memory, seen)
     acts = follow_hand(head, seen) if head[BY_MOUSE] != 0.0 else notice_target(head, key, seen)
     if acts:
         intend(memory, key)
     else:
         rest(head)
     if (acts or seen[0, SEEN_RADIUS] > 0.0) and head[STATE] != _REST:
-        explore(memory, key, seen)
+        explore(memory, key, seen, held)
     else:
         hold_still(memory)
     if head[ENCODING] != 0.0:

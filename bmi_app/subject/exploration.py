@@ -1,11 +1,12 @@
 """Explore: noise of its own that the subject adds to its firing, and of which it keeps a copy.
 
-white             independent from step to step
+white             independent from 10 ms to 10 ms, and held between, so that it is the same at every step (`noise`)
 slow              an Ornstein-Uhlenbeck process for each unit: what it does to the cursor lasts long enough to be seen
 low_dimensional   a few such processes, each driving a fixed random pattern over all units
 curious           one of these patterns at a time, drawn toward effects that cannot be foretold yet (`curiosity`)
 
-All have the standard deviation `exploration_hz`, scaled down to `exploration_floor` of it as confidence grows.
+All have the standard deviation `exploration_hz`, scaled down to `exploration_floor` of it as confidence grows. A subject that can make
+some patterns only (`manifold`) explores these, with as much of it over all units.
 """
 
 import math
@@ -26,7 +27,10 @@ from bmi_app.subject.mind import (
     EXPLORATION_KEEP,
     HEAD,
     HOW_EXPLORES,
+    IN_MANIFOLD,
     LATENTS,
+    MANIFOLD,
+    N_MANIFOLD,
     N_PATTERNS,
     PATTERNS,
     STEP,
@@ -49,16 +53,22 @@ def amplitude_hz(head):
 
 
 @part
-def explore(memory, key, seen):
-    """Renew the exploration of every unit (Hz)."""
+def explore(memory, key, seen, held):
+    """Renew the exploration of every unit (Hz); `held` is the share of this step for which white noise goes on."""
     head, noise_hz, latents = vector(memory, HEAD), vector(memory, EXPLORATION), vector(memory, LATENTS)
     kind, scale_hz = int(head[HOW_EXPLORES]), amplitude_hz(head)
-    keep = head[EXPLORATION_KEEP] if kind != _WHITE else 0.0
+    keep = head[EXPLORATION_KEEP]
     fresh = math.sqrt(1.0 - keep * keep)
     if kind == _NONE:
         return
     if kind == _CURIOUS:
         _babble(memory, key, seen)
+    elif kind == _WHITE:
+        for u in range(noise_hz.shape[0]):
+            before = latents[u]
+            if held < 1.0:
+                latents[u] = random.normal(key, _FIRST_LANE + u)
+            noise_hz[u] = scale_hz * (held * before + (1.0 - held) * latents[u])
     else:
         for k in range(latents.shape[0]):
             latents[k] = keep * latents[k] + fresh * random.normal(key, _FIRST_LANE + k)
@@ -69,9 +79,27 @@ def explore(memory, key, seen):
             for k in range(latents.shape[0]):
                 total += patterns[u, k] * latents[k]
             noise_hz[u] = scale_hz * total
-    else:
+    elif kind == _SLOW:
         for u in range(noise_hz.shape[0]):
             noise_hz[u] = scale_hz * latents[u]
+    if head[N_MANIFOLD] > 0.0:
+        _keep_to_manifold(memory, noise_hz)
+
+
+@part
+def _keep_to_manifold(memory, noise_hz):
+    """Project noise onto the patterns that can be made, and make up for what that takes of independent noise."""
+    n_patterns = int(vector(memory, HEAD)[N_MANIFOLD])
+    manifold, amount_hz = matrix(memory, MANIFOLD, n_patterns), vector(memory, IN_MANIFOLD)
+    for p in range(n_patterns):
+        amount_hz[p] = 0.0
+        for u in range(noise_hz.shape[0]):
+            amount_hz[p] += manifold[u, p] * noise_hz[u]
+    scale = math.sqrt(noise_hz.shape[0] / n_patterns)
+    for u in range(noise_hz.shape[0]):
+        noise_hz[u] = 0.0
+        for p in range(n_patterns):
+            noise_hz[u] += scale * manifold[u, p] * amount_hz[p]
 
 
 @part

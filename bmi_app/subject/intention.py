@@ -27,6 +27,7 @@ from bmi_app.rt.contracts import (
 )
 from bmi_app.rt.jit import part
 from bmi_app.rt.records import TaskState
+from bmi_app.subject import noise
 from bmi_app.subject.mind import (
     AGE_STEPS,
     DAMPING,
@@ -35,6 +36,7 @@ from bmi_app.subject.mind import (
     ESTIMATE_Y,
     GAIN_PER_S,
     HEAD,
+    HELD_NOISE,
     LAPSE,
     LAPSED,
     MOTOR_CM_S,
@@ -57,15 +59,15 @@ from bmi_app.subject.mind import (
 )
 
 _REST = int(TaskState.REST)
-_SIGHT, _MOTOR, _LAPSE = 0, 2, 12  # lanes of the random numbers
+_MOTOR, _LAPSE = 2, 12  # lanes of the random numbers; those of the eyes come before (`noise.renew`)
 
 
 @part
-def estimate(memory, key, seen):
+def estimate(memory, seen):
     """Estimate where the cursor is now: where it was seen, and what the copies of later firing must have done."""
     head = vector(memory, HEAD)
     n_axes = int(head[N_AXES])
-    predicted = matrix(memory, PREDICTED, n_axes)
+    predicted, held = matrix(memory, PREDICTED, n_axes), vector(memory, HELD_NOISE)
     rows, step = predicted.shape[0], int(head[STEP])
     unseen = min(int(head[DELAY_STEPS] + head[AGE_STEPS]), step, rows)
     for a in range(2):
@@ -73,7 +75,7 @@ def estimate(memory, key, seen):
         if a < n_axes:
             for back in range(1, unseen + 1):
                 moved_cm += predicted[(step - back) % rows, a]
-        noise_cm = head[SIGHT_CM] * random.normal(key, _SIGHT + a)
+        noise_cm = head[SIGHT_CM] * noise.noise_of(held, a)
         head[ESTIMATE_X + a] = seen[0, SEEN_X + a] + noise_cm + moved_cm * head[STEP_S]
 
 

@@ -35,8 +35,11 @@ from bmi_app.rt.jit import part
     IMAGINED,  # f8[2]: velocity that it imagines (m/s)
     DEPTH,  # f8[unit]: modulation of the encoding
     DIRECTIONS,  # f8[unit, 2]: preferred directions
+    HELD_NOISE,  # of the eyes (`noise`)
+    MANIFOLD,  # f8[unit, pattern]: the patterns that it can make, orthonormal; empty: all
+    IN_MANIFOLD,  # f8[axis, pattern]: room for what the model makes of them
     LOG,  # f8[slot, word]: what was learnt, a row a trial
-) = range(26)
+) = range(29)
 PARTS = (
     "offsets",
     "head",
@@ -63,6 +66,9 @@ PARTS = (
     "imagined",
     "depth",
     "directions",
+    "held_noise",
+    "manifold",
+    "in_manifold",
     "log",
 )
 
@@ -92,6 +98,7 @@ PARTS = (
     EXPLORATION_KEEP,
     EXPLORATION_FLOOR,
     N_PATTERNS,
+    N_MANIFOLD,  # dimensions of the manifold; 0: none
     LAPSE,
     SKILL_KEEP,
     TRIAL_SAMPLES,
@@ -124,7 +131,7 @@ PARTS = (
     REWARD,  # seen in this trial
     VIEWED,  # 1: curiosity has a view to compare the next one with
     LOG_ROWS,  # int64: how many were ever written
-) = range(55)
+) = range(56)
 HEAD_WORDS = 64
 
 LOG_SLOTS = 128

@@ -46,12 +46,17 @@ def layout(settings: Neurons, n_units: int) -> Layout:
         "age_s": (n,),
         "left": (n,),
         "noise_wait_s": (n_units,),
-        "shared": (settings.shared_dimensions,),
-        "loading": (n, settings.shared_dimensions),
+        "shared": (_dimensions(settings),),
+        "loading": (n, _dimensions(settings)),
         "gathered": (srm.N_GATHERED,),
         "hazard": (srm.N_HAZARD,),
         "spikes": (2, MOST * (n + n_units)),  # of a span: time (s), channel
     }
+
+
+def _dimensions(settings: Neurons) -> int:
+    """Return how many dimensions shared variability has: the last one is common to all, where there is such a part."""
+    return settings.shared_dimensions + (settings.shared_common > 0)
 
 
 def start(settings: Neurons, model: str, n_units: int, step_s: float, seed: int, memory: np.ndarray) -> None:
@@ -74,8 +79,10 @@ def start(settings: Neurons, model: str, n_units: int, step_s: float, seed: int,
     named["tuning"][:] = np.concatenate([np.arange(n_units), others[: n - n_units]])
     _schedule_losses(settings, step_s, generator, named)
     drawn = generator.standard_normal((n, settings.shared_dimensions))
-    named["loading"][:] = settings.shared_cv * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    named["shared"][:] = generator.standard_normal(settings.shared_dimensions)
+    own = settings.shared_cv * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    named["loading"][:, : settings.shared_dimensions] = math.sqrt(1.0 - settings.shared_common) * own
+    named["loading"][:, settings.shared_dimensions :] = settings.shared_cv * math.sqrt(settings.shared_common)
+    named["shared"][:] = generator.standard_normal(len(named["shared"]))
     named["left"][:] = generator.standard_exponential(n)
     if settings.noise_hz > 0:
         named["noise_wait_s"][:] = generator.standard_exponential(n_units) / settings.noise_hz
@@ -92,7 +99,7 @@ def start(settings: Neurons, model: str, n_units: int, step_s: float, seed: int,
         n,
         model == "srm",
         varies,
-        settings.shared_dimensions,
+        len(named["shared"]),
         settings.shared_cv,
         drift_steps,
         refractory_s,

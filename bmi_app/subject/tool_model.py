@@ -5,6 +5,8 @@
     v^    = W^ x                                             (c^ is the weight of the constant)
     r*    = r0 + W^T (W^ W^T + lambda I)^-1 (v_desired - c^)  (rates above rest r0: c^ holds W^ r0 of rates themselves)
 
+A subject that can make the patterns r0 + B z only (`manifold`) inverts W^ B instead of W^, and fires r0 + B z.
+
 The rules are those of `bmi_app.learning`, one implementation for subject, decoder and inference: `regression`, `lms`, `batched`,
 `gated` (reward_gated) learn W^; `reinforcement` has no model, and learns Theta of r* = r0 + Theta v_desired / speed.
 The spikes are not known to the subject, nor is the noise that its eyes add to the velocity.
@@ -39,12 +41,15 @@ from bmi_app.subject.mind import (
     FEATURES,
     FRAME_S,
     HEAD,
+    IN_MANIFOLD,
     INVERSE,
     JUDGED_CM_S,
     LAG_KEEP,
     LEARNER,
+    MANIFOLD,
     MASK,
     N_AXES,
+    N_MANIFOLD,
     N_SAMPLES,
     N_UNITS,
     NEXT_SAMPLE,
@@ -267,6 +272,11 @@ def invert(memory):
                 inverse[u, a] = theta[u, a] / head[SPEED_CM_S]
         return
     weights = matrix(memory, WEIGHTS, n_units + 1)
+    if head[N_MANIFOLD] > 0.0:
+        _invert_in_manifold(
+            head, weights, matrix(memory, MANIFOLD, int(head[N_MANIFOLD])), vector(memory, IN_MANIFOLD), inverse
+        )
+        return
     xx = yy = head[RIDGE]
     xy = 0.0
     for u in range(n_units):
@@ -281,6 +291,39 @@ def invert(memory):
         else:
             inverse[u, 0] = (weights[0, u] * yy - weights[1, u] * xy) / determinant
             inverse[u, 1] = (weights[1, u] * xx - weights[0, u] * xy) / determinant
+
+
+@part
+def _invert_in_manifold(head, weights, manifold, room, inverse):
+    """Renew the inverse among the patterns that can be made: B (W^ B)^T (W^ B (W^ B)^T + lambda I)^-1."""
+    n_axes, n_units, n_patterns = inverse.shape[1], manifold.shape[0], manifold.shape[1]
+    inside = room.reshape(n_axes, n_patterns)
+    for a in range(n_axes):
+        for p in range(n_patterns):
+            inside[a, p] = 0.0
+        for u in range(n_units):
+            for p in range(n_patterns):
+                inside[a, p] += weights[a, u] * manifold[u, p]
+    xx = yy = head[RIDGE]
+    xy = 0.0
+    for p in range(n_patterns):
+        xx += inside[0, p] * inside[0, p]
+        if n_axes > 1:
+            xy += inside[0, p] * inside[1, p]
+            yy += inside[1, p] * inside[1, p]
+    determinant = xx * yy - xy * xy
+    for p in range(n_patterns):
+        x = inside[0, p]
+        if n_axes == 1:
+            inside[0, p] = x / xx
+        else:
+            inside[0, p] = (x * yy - inside[1, p] * xy) / determinant
+            inside[1, p] = (inside[1, p] * xx - x * xy) / determinant
+    for u in range(n_units):
+        for a in range(n_axes):
+            inverse[u, a] = 0.0
+            for p in range(n_patterns):
+                inverse[u, a] += manifold[u, p] * inside[a, p]
 
 
 @part
