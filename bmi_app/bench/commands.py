@@ -99,16 +99,22 @@ def bench_learning(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol in every case"),
     ] = None,
+    realistic: Annotated[
+        bool, typer.Option("--realistic", help="with the firing of the protocol realistic_subject")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure how each learning rule recovers from a scrambled tool, and whether it stays recovered."""
     from bmi_app.bench import curves, learning, tables
+    from bmi_app.bench.science.realistic import overrides as firing
     from protocols.problems import ProtocolError
 
     if figure is not None and importlib.util.find_spec("matplotlib") is None:
         fail("--figure needs matplotlib; install it with `pip install bmi-app[reports]`")
     try:
-        report = learning.measure(seeds, minutes, overrides or (), say)
+        report = learning.measure(
+            seeds, minutes, [*(firing(is_plain=True) if realistic else ()), *(overrides or ())], say
+        )
     except ProtocolError as error:
         fail("; ".join(str(problem) for problem in error.problems))
     if figure is not None:

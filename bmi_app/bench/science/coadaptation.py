@@ -41,6 +41,7 @@ def measure(
     decoder_waits: bool,
     jobs: int,
     say: Callable[[str], object],
+    more: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Measure every pair; return a report ready for JSON.
 
@@ -60,6 +61,8 @@ def measure(
         Sessions at once.
     say
         Told what is measured now.
+    more
+        Overrides of the protocol, for every session.
     """
     pairs = []
     with ThreadPoolExecutor(jobs) as pool:
@@ -68,7 +71,7 @@ def measure(
                 if rule == "regression" and rate_factor != 1.0:
                     continue
                 say(f"subject {learner}, decoder {rule}")
-                pair = overrides(learner, rule, prior, rate_factor)
+                pair = *more, *overrides(learner, rule, prior, rate_factor)
                 sessions = list(
                     pool.map(lambda seed, given=pair: run(given, seed, minutes, decoder_waits), range(1, seeds + 1))
                 )

@@ -29,6 +29,10 @@ class Prior(StrEnum):
 
 
 Jobs = Annotated[int, typer.Option(min=1, help="sessions at once")]
+Realistic = Annotated[
+    bool,
+    typer.Option("--realistic", help="with the firing of the protocol realistic_subject instead of the bench's own"),
+]
 
 
 @science_app.command("learners")
@@ -36,6 +40,7 @@ def science_learners(
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each learner")] = 10,
     minutes: Annotated[float, typer.Option(min=20, help="simulated length of a session (min), in tens")] = 60.0,
     tuning_seeds: Annotated[int, typer.Option(min=1, help="sessions of each rate that is tried before")] = 2,
+    realistic: Realistic = False,
     jobs: Jobs = 2,
     figure: Figure = None,
     as_json: Json = False,
@@ -44,7 +49,29 @@ def science_learners(
     from bmi_app.bench.science import learners, pictures, tables
 
     check_figure(figure)
-    show(learners.measure(seeds, minutes, tuning_seeds, jobs, say), tables.learners, pictures.learners, figure, as_json)
+    report = learners.measure(seeds, minutes, tuning_seeds, jobs, say, _firing(realistic))
+    show(report, tables.learners, pictures.learners, figure, as_json)
+
+
+@science_app.command("realism")
+def science_realism(
+    folder: Annotated[Path, typer.Argument(help="folder of the three recordings")],
+    seeds: Annotated[int, typer.Option(min=1, help="sessions of each subject")] = 5,
+    minutes: Annotated[float, typer.Option(min=2, help="simulated length of a session (min)")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Hold the firing of simulated subjects against that of three monkeys, by one code."""
+    from bmi_app.bench.science import realism
+    from bmi_app.record.formats.source import RecordingError
+
+    try:
+        report = realism.measure(folder.expanduser(), seeds, minutes, say)
+    except RecordingError as error:
+        fail(str(error))
+    if as_json:
+        print(json.dumps(report))
+    else:
+        realism.show(report)
 
 
 @science_app.command("neurons")
@@ -79,11 +106,17 @@ def science_curiosity(
 
 
 @science_app.command("replay")
-def science_replay(seeds: Annotated[int, typer.Option(min=1, help="sessions")] = 10, as_json: Json = False) -> None:
-    """Check whether replay takes the tuning from units that drive nothing, in their recorded counts."""
+def science_replay(
+    seeds: Annotated[int, typer.Option(min=1, help="sessions at each rate")] = 10,
+    rates: Annotated[
+        list[float] | None, typer.Option("--rate", min=0, help="rate of the replay; several: a row each")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check at which rates replay takes the tuning from units that drive nothing, in their recorded counts."""
     from bmi_app.bench.science import replay
 
-    show_checks(replay.measure(seeds, say), as_json)
+    show_checks(replay.measure(seeds, tuple(rates or replay.RATES), say), as_json)
 
 
 @science_app.command("coadaptation")
@@ -95,6 +128,7 @@ def science_coadaptation(
     decoder_waits: Annotated[
         bool, typer.Option("--decoder-waits", help="let the decoder learn only after ten minutes")
     ] = False,
+    realistic: Realistic = False,
     jobs: Jobs = 2,
     figure: Figure = None,
     as_json: Json = False,
@@ -103,13 +137,15 @@ def science_coadaptation(
     from bmi_app.bench.science import coadaptation, pictures, tables
 
     check_figure(figure)
-    report = coadaptation.measure(seeds, minutes, knows.value, faster, decoder_waits, jobs, say)
+    more = _firing(realistic)
+    report = coadaptation.measure(seeds, minutes, knows.value, faster, decoder_waits, jobs, say, more)
     show(report, tables.coadaptation, pictures.coadaptation, figure, as_json)
 
 
 @science_app.command("movement")
 def science_movement(
     minutes: Annotated[float, typer.Option(min=0.5, help="simulated time of each size and delay (min)")] = 30.0,
+    realistic: Realistic = False,
     jobs: Jobs = 2,
     figure: Figure = None,
     as_json: Json = False,
@@ -118,7 +154,7 @@ def science_movement(
     from bmi_app.bench.science import movement, pictures, tables
 
     check_figure(figure)
-    show(movement.measure(minutes, jobs, say), tables.movement, pictures.movement, figure, as_json)
+    show(movement.measure(minutes, jobs, say, _firing(realistic)), tables.movement, pictures.movement, figure, as_json)
 
 
 @science_app.command("yardstick")
@@ -126,6 +162,9 @@ def science_yardstick(
     file: Annotated[Path, typer.Argument(help="exampleData.mat of Golub et al. 2018")],
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each learner")] = 3,
     minutes: Annotated[float, typer.Option(min=15, help="simulated length of a session (min)")] = 60.0,
+    patterns: Annotated[
+        int, typer.Option(min=0, max=256, help="dimension of the manifold of the animal's patterns; 0: any pattern")
+    ] = 0,
     jobs: Jobs = 2,
     figure: Figure = None,
     as_json: Json = False,
@@ -136,10 +175,17 @@ def science_yardstick(
 
     check_figure(figure)
     try:
-        report = yardstick.measure(file.expanduser(), seeds, minutes, jobs, say)
+        report = yardstick.measure(file.expanduser(), seeds, minutes, jobs, say, patterns)
     except RecordingError as error:
         fail(str(error))
     show(report, tables.yardstick, pictures.yardstick, figure, as_json)
+
+
+def _firing(realistic: bool) -> tuple[str, ...]:
+    """Return the overrides that give a bench the firing of `realistic_subject`; none without it."""
+    from bmi_app.bench.science.realistic import overrides
+
+    return overrides() if realistic else ()
 
 
 def check_figure(figure: Path | None) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from bmi_app.bench.learning import run_trials
 from bmi_app.session.build import Core
+from bmi_app.subject import autonomous
 from drivers import simulated
 from protocols.load import load
 from protocols.schema import Protocol
@@ -103,36 +104,48 @@ def run(protocol: Protocol) -> Learnt:
     def watch(_: Core, driver: simulated.Driver) -> None:
         nonlocal already
         records, models, times_s, already = driver.learnt(already)
-        taken.append((times_s, records["confidence"], modulation(protocol, models)))
+        asked_hz = modulation(protocol, models, driver.subject["manifold"])
+        taken.append((times_s, records["confidence"], asked_hz))
 
     trials = run_trials(protocol, watch)
     times_s, confidence, modulation_hz = (np.concatenate(parts) for parts in zip(*taken, strict=True))
     return Learnt(trials.end_min, trials.success, times_s / 60.0, confidence, modulation_hz)
 
 
-def modulation(protocol: Protocol, models: np.ndarray, speed_cm_s: float = 10.0) -> np.ndarray:
+def modulation(
+    protocol: Protocol, models: np.ndarray, manifold: np.ndarray | None = None, speed_cm_s: float = 10.0
+) -> np.ndarray:
     """Return what models ask of driving and of control units, f8[model, 2] (Hz): the mean over units and directions.
 
     Parameters
     ----------
     models : f8[model, n_axes * (n_units + 1)]
         As the subject logs them.
+    manifold : f8[unit, pattern]
+        The patterns that the subject can make; without any, all.
     """
     n_axes, n_units = protocol.n_axes, protocol.units.count
-    settings = protocol.subject.settings
+    settings = autonomous.Settings(**protocol.subject.settings, **protocol.subject.choices())
+    among = np.zeros((n_units, 0)) if manifold is None else manifold
     control = ~axis_map(protocol).any(axis=0)
     found = np.zeros((len(models), 2))
-    for row, model in zip(found, models.reshape(-1, n_axes, n_units + 1)[:, :, :n_units], strict=True):
-        if protocol.subject.learner == "reinforcement":
-            inverse = model.T / settings["speed_cm_s"]
-        else:
-            inverse = model.T @ np.linalg.inv(model @ model.T + settings["inversion_lambda"] * np.eye(n_axes))
+    by_unit = protocol.subject.learner == "reinforcement"
+    for row, model in zip(found, models.reshape(-1, n_axes, n_units + 1), strict=True):
+        # Of `reinforcement` it is Theta that is logged, axis by axis.
+        inverse = autonomous.inverse_of(settings, model[:, :n_units].T if by_unit else model, among)
         depth_hz = speed_cm_s * np.sqrt((inverse**2).sum(axis=1))
         row[:] = depth_hz[~control].mean(), depth_hz[control].mean() if control.any() else 0.0
     return found
 
 
-def measure(seeds: int, minutes: float, tuning_seeds: int, jobs: int, say: Callable[[str], object]) -> dict[str, Any]:
+def measure(
+    seeds: int,
+    minutes: float,
+    tuning_seeds: int,
+    jobs: int,
+    say: Callable[[str], object],
+    more: tuple[str, ...] = (),
+) -> dict[str, Any]:
     """Measure every learner; return a report ready for JSON.
 
     Parameters
@@ -145,11 +158,14 @@ def measure(seeds: int, minutes: float, tuning_seeds: int, jobs: int, say: Calla
         Sessions at once.
     say
         Told what is measured now.
+    more
+        Overrides of the protocol, for every session.
     """
     with ThreadPoolExecutor(jobs) as pool:
         cases = []
-        for learner, grid in GRID.items():
+        for learner, given in GRID.items():
             say(f"{learner}: choosing its rate")
+            grid = {rate: (*more, *overrides) for rate, overrides in given.items()}
             best, tried = _best_rate(learner, grid, minutes, tuning_seeds, pool)
             say(f"{learner}: {seeds} sessions at {best:g}")
             sessions = _sessions(pool, learner, grid[best], range(1, seeds + 1), minutes)

@@ -2,6 +2,7 @@
 
     Fitts:    MT = a + b log2(D / W + 1),  W the target's diameter
     Willett:  MT = a + b D + c R^-2                           (Willett et al. 2017, for intracortical interfaces)
+    cubic:    MT = a + b D + c R^-3                           (as many coefficients; what these subjects come closer to)
 
 The subject knows the tool, so that only control is measured: noise of the neurons, delay, smoothing, hold. Added delay
 is known to the subject as well, whose estimate of the cursor bridges it as well as it can.
@@ -33,7 +34,7 @@ _COMMON = (
 )
 
 
-def measure(minutes: float, jobs: int, say: Callable[[str], object]) -> dict[str, Any]:
+def measure(minutes: float, jobs: int, say: Callable[[str], object], more: tuple[str, ...] = ()) -> dict[str, Any]:
     """Measure every distance with every radius, and every delay; return a report ready for JSON.
 
     Parameters
@@ -44,13 +45,15 @@ def measure(minutes: float, jobs: int, say: Callable[[str], object]) -> dict[str
         Sessions at once.
     say
         Told what is measured now.
+    more
+        Overrides of the protocol, for every session.
     """
     sizes = [(distance, radius) for distance in DISTANCES_CM for radius in RADII_CM]
     with ThreadPoolExecutor(jobs) as pool:
         say(f"{len(sizes)} sizes of task")
-        sized = list(pool.map(lambda size: run(size[0], size[1], 0.0, minutes), sizes))
+        sized = list(pool.map(lambda size: run(size[0], size[1], 0.0, minutes, more), sizes))
         say(f"{len(ADDED_MS)} delays")
-        delayed = list(pool.map(lambda added: run(_DISTANCE_CM, _RADIUS_CM, added, minutes), ADDED_MS))
+        delayed = list(pool.map(lambda added: run(_DISTANCE_CM, _RADIUS_CM, added, minutes, more), ADDED_MS))
     distance, radius = np.array(sizes).T
     time_s = np.array([found["time_s"] for found in sized])
     larger = radius > min(RADII_CM)  # the least targets take longer than any of the laws says
@@ -69,6 +72,7 @@ def laws(distance_cm: np.ndarray, radius_cm: np.ndarray) -> dict[str, tuple[np.n
     return {
         "fitts": (np.log2(distance_cm / (2 * radius_cm) + 1),),
         "willett": (distance_cm, radius_cm**-2.0),
+        "cubic": (distance_cm, radius_cm**-3.0),
     }
 
 
@@ -94,12 +98,15 @@ def fit(time_s: np.ndarray, *terms: np.ndarray) -> dict[str, Any]:
     }
 
 
-def run(distance_cm: float, radius_cm: float, added_ms: float, minutes: float) -> dict[str, float]:
+def run(
+    distance_cm: float, radius_cm: float, added_ms: float, minutes: float, more: tuple[str, ...] = ()
+) -> dict[str, float]:
     """Return the mean time to target of the successes (s, hold not counted), its standard error, the success."""
     protocol = load(
         "center_out",
         [
             *_COMMON,
+            *more,
             f"task.distance_cm={distance_cm}",
             f"task.target_radius_cm={radius_cm}",
             f"subject.settings.delay_ms={_OWN_DELAY_MS + added_ms}",

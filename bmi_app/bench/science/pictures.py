@@ -81,11 +81,15 @@ def coadaptation(report: dict[str, Any], path: Path) -> None:
 
 def movement(report: dict[str, Any], path: Path) -> None:
     """Draw the report of `movement.measure`: each law's prediction against what was measured, and the delays."""
-    figure, axes = new(3, 13.0, 4.2)
+    figure, axes = new(4, 17.0, 4.2)
     sizes = [size for size in report["sizes"] if size["radius_cm"] > report["left_out_cm"]]
     radius, time_s = (np.array([size[key] for size in sizes]) for key in ("radius_cm", "time_s"))
-    titles = {"fitts": "Fitts: a + b log2(D/W + 1)", "willett": "Willett: a + b D + c R^-2"}
-    for one, (name, title) in zip(axes[:2], titles.items(), strict=True):
+    titles = {
+        "fitts": "Fitts: a + b log2(D/W + 1)",
+        "willett": "Willett: a + b D + c R^-2",
+        "cubic": "a + b D + c R^-3",
+    }
+    for one, (name, title) in zip(axes[:3], titles.items(), strict=True):
         predicted = np.array(report["fits"][name]["predicted_s"])
         for colour, size in zip(_COLOURS[1:], np.unique(radius), strict=False):
             one.plot(predicted[radius == size], time_s[radius == size], "o", color=colour, label=f"R = {size:g} cm")
@@ -97,9 +101,9 @@ def movement(report: dict[str, Any], path: Path) -> None:
     added, delayed_s, error_s = (
         np.array([row[key] for row in report["delays"]]) for key in ("added_ms", "time_s", "error_s")
     )
-    axes[2].errorbar(added, delayed_s, 2 * error_s, fmt="o-", capsize=3, color=_COLOURS[1])
-    axes[2].set(xlabel="added delay (ms)", ylabel="time to target (s)", ylim=(0, None))
-    axes[2].set_title("Added delay; mean and two standard errors", fontsize=10)
+    axes[3].errorbar(added, delayed_s, 2 * error_s, fmt="o-", capsize=3, color=_COLOURS[1])
+    axes[3].set(xlabel="added delay (ms)", ylabel="time to target (s)", ylim=(0, None))
+    axes[3].set_title("Added delay; mean and two standard errors", fontsize=10)
     save(figure, path)
 
 

@@ -2,7 +2,8 @@
 
 Gulati et al. (2017, Nat. Neurosci. 20, 1277) found that units without effect on the tool were modulated less after sleep. Here
 the subject `batched` believes at first that every unit drives the cursor, control units as much as others, and half of the
-signs are wrong; it uses the tool for ten minutes, replays, and uses it again.
+signs are wrong; it uses the tool for ten minutes, replays, and uses it again. How much of it is unlearnt depends on how fast it
+replays, so that this is measured at several rates.
 """
 
 from collections.abc import Callable
@@ -21,16 +22,19 @@ from protocols.tool import axis_map
 
 _WEIGHT = 0.08  # cm/s per Hz: what it believes of every unit, and the protocol's gain
 _REACTED_MS = 300.0
+RATES = (0.0005, 0.0015, 0.005, 0.015, 0.05)  # of the replay; 0.015 is the learner's own
 
 
-def measure(seeds: int, say: Callable[[str], object]) -> dict[str, Any]:
-    """Compare the tuning before the rest with that after it; return a report ready for JSON."""
+def measure(seeds: int, rates: tuple[float, ...], say: Callable[[str], object]) -> dict[str, Any]:
+    """Compare the tuning before the rest with that after it, at each rate; return a report ready for JSON."""
     checks = []
-    for what, all_count in (("it believed that every unit drives", True), ("it knew the nominal tool", False)):
+    cases = [(f"rate {rate:g}, it believed that every unit drives", True, rate) for rate in rates]
+    cases.append((f"rate {rates[-1]:g}, it knew the nominal tool", False, rates[-1]))
+    for what, all_count, rate in cases:
         found = []
         for seed in range(1, seeds + 1):
             say(f"{what}, seed {seed} of {seeds}")
-            found.append(run(seed, all_count))
+            found.append(run(seed, all_count, rate))
         depth_hz, asked_hz, success = (np.array([one[key] for one in found]) for key in range(3))
         driving, control = depth_hz[:, :, 0], depth_hz[:, :, 1]
         falls = bool((control[:, 1] < control[:, 0]).all())
@@ -58,13 +62,15 @@ def measure(seeds: int, say: Callable[[str], object]) -> dict[str, Any]:
     return report(f"Replay and control units, {seeds} seeds: before -> after the rest, mean (least-most)", checks)
 
 
-def run(seed: int, all_count: bool) -> tuple[list[list[float]], list[list[float]], list[float]]:
+def run(seed: int, all_count: bool, rate: float) -> tuple[list[list[float]], list[list[float]], list[float]]:
     """Return tuning depth, what the inverse asks for (Hz; driving and control units) and success, before and after the rest.
 
     Parameters
     ----------
     all_count
         Whether the subject believes at first that control units drive the cursor as well.
+    rate
+        Of its replay.
     """
     work_s = BLOCK_MIN * 60
     pair = f"{{kind='rest',duration_s={REST_S}}},{{kind='closed_loop',duration_s={work_s}}}"
@@ -73,7 +79,7 @@ def run(seed: int, all_count: bool) -> tuple[list[list[float]], list[list[float]
         [
             "subject.learner=batched",
             "subject.prior=nominal",
-            "subject.settings.learning_rate=0.0015",
+            f"subject.settings.learning_rate={rate}",
             "decoder.scramble=0.5",
             f"session.seed={seed}",
             f"blocks=[{pair},{pair}]",

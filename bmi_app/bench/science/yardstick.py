@@ -21,7 +21,7 @@ from bmi_app.learning import batched
 from bmi_app.record.formats import golub
 from bmi_app.rt import cells
 from bmi_app.rt.records import TaskState
-from bmi_app.subject import mind
+from bmi_app.subject import autonomous, mind
 from bmi_app.subject.tool_model import CONSTANT_HZ
 from drivers import simulated
 from protocols.load import load
@@ -66,7 +66,9 @@ class Bins:
         return Bins(self.counts[these], self.toward[these], self.time_min[these])
 
 
-def measure(file: Path, seeds: int, minutes: float, jobs: int, say: Callable[[str], object]) -> dict[str, Any]:
+def measure(
+    file: Path, seeds: int, minutes: float, jobs: int, say: Callable[[str], object], patterns: int = 0
+) -> dict[str, Any]:
     """Measure the recording and every learner; return a report ready for JSON.
 
     Parameters
@@ -81,6 +83,8 @@ def measure(file: Path, seeds: int, minutes: float, jobs: int, say: Callable[[st
         Sessions at once.
     say
         Told what is measured now.
+    patterns
+        The subjects can make only so many of the animal's patterns of firing (`repertoire`); 0: any.
 
     Raises
     ------
@@ -97,20 +101,25 @@ def measure(file: Path, seeds: int, minutes: float, jobs: int, say: Callable[[st
         say(f"the intuitive map, {seeds} sessions")
         known = list(
             pool.map(
-                lambda seed: run(recording, Path(folder), "intuitive", "none", seed, min(4 * EDGE_MIN, minutes)), seeds_
+                lambda seed: run(
+                    recording, Path(folder), "intuitive", "none", seed, min(4 * EDGE_MIN, minutes), patterns=patterns
+                ),
+                seeds_,
             )
         )
         for learner in LEARNERS:
             say(f"{learner}, {seeds} sessions")
             learnt = list(
-                pool.map(lambda seed, name=learner: learn(recording, Path(folder), name, seed, minutes), seeds_)
+                pool.map(
+                    lambda seed, name=learner: learn(recording, Path(folder), name, seed, minutes, patterns), seeds_
+                )
             )
             found = [_compare(recording, *pair, minutes) for pair in zip(known, learnt, strict=True)]
             rows.append({"subject": learner, **{key: float(np.mean([f[key] for f in found])) for key in found[0]}})
     for row in rows:
         gap = row["intuitive_mm_s"] - row["before_mm_s"]
         row["regained"] = (row["after_mm_s"] - row["before_mm_s"]) / gap
-    return {"seeds": seeds, "minutes": minutes, "rows": rows}
+    return {"seeds": seeds, "minutes": minutes, "patterns": patterns, "rows": rows}
 
 
 def progress_mm_s(mapping: golub.Mapping, counts: np.ndarray, toward: np.ndarray) -> float:
@@ -160,10 +169,12 @@ def _deg(toward: np.ndarray) -> np.ndarray:
     return np.asarray(np.degrees(np.arctan2(toward[:, 1], toward[:, 0])))
 
 
-def learn(recording: golub.GolubRecording, folder: Path, learner: str, seed: int, minutes: float) -> Bins:
+def learn(
+    recording: golub.GolubRecording, folder: Path, learner: str, seed: int, minutes: float, patterns: int = 0
+) -> Bins:
     """Let a learner use the perturbed map; `batched` sleeps after every ten minutes."""
     if learner != "batched":
-        return run(recording, folder, "perturbed", learner, seed, minutes)
+        return run(recording, folder, "perturbed", learner, seed, minutes, patterns=patterns)
     parts: list[Bins] = []
     slept: dict[str, np.ndarray] = {}
     for begin_min in np.arange(0.0, minutes, _PART_MIN):
@@ -171,7 +182,7 @@ def learn(recording: golub.GolubRecording, folder: Path, learner: str, seed: int
         length_min = min(_PART_MIN, minutes - begin_min)
         # Other random numbers in each part.
         part_seed = seed + 1000 * len(parts)
-        part = run(recording, folder, "perturbed", learner, part_seed, length_min, slept, awake)
+        part = run(recording, folder, "perturbed", learner, part_seed, length_min, slept, awake, patterns)
         parts.append(Bins(part.counts, part.toward, part.time_min + begin_min))
         slept = awake
         _replay(slept)
@@ -185,11 +196,20 @@ def _replay(subject: dict[str, np.ndarray]) -> None:
     rate = float(subject["head"][mind.RATE])
     for _ in range(_REPLAYS):
         batched.LEARN(weights, subject["bias"], subject["mask"], subject["rule"], nothing_new, none, none, rate, 0.0)
-    subject["inverse"][:] = _inverse(weights[:, :-1])
+    subject["inverse"][:] = _inverse(weights, subject["manifold"])
 
 
-def _inverse(model: np.ndarray) -> np.ndarray:
-    found: np.ndarray = model.T @ np.linalg.inv(model @ model.T + _LAMBDA * np.eye(2))
+def _inverse(weights: np.ndarray, manifold: np.ndarray) -> np.ndarray:
+    return autonomous.inverse_of(autonomous.Settings(inversion_lambda=_LAMBDA), weights, manifold)
+
+
+def repertoire(recording: golub.GolubRecording, patterns: int) -> np.ndarray:
+    """Return the animal's main patterns before it learnt, f8[unit, pattern], orthonormal: principal components of its counts.
+
+    The means of the eight directions are among what these hold most of.
+    """
+    counts = recording.clouds("before").counts
+    found: np.ndarray = np.linalg.svd(counts - counts.mean(axis=0), full_matrices=False)[2][:patterns].T
     return found
 
 
@@ -202,6 +222,7 @@ def run(
     minutes: float,
     known: dict[str, np.ndarray] | None = None,
     in_the_end: dict[str, np.ndarray] | None = None,
+    patterns: int = 0,
 ) -> Bins:
     """Let a learner use one of the two maps, `NAME.npz` in the folder; return its bins.
 
@@ -211,6 +232,8 @@ def run(
         What the subject has in mind at first, by name; none: the intuitive map.
     in_the_end
         Filled with what it then has in mind.
+    patterns
+        It can make only so many of the animal's patterns; 0: any.
     """
     drivers: list[simulated.Driver] = []
     taken: list[Bins] = []
@@ -229,7 +252,7 @@ def run(
         taken.append(Bins(core.arrays["counts"][at][these].astype(float), toward, frames["edge_s"][these] / 60.0))
         tail = head
 
-    protocol = _protocol(recording, folder / f"{name}.npz", name, learner, seed, minutes)
+    protocol = _protocol(recording, folder / f"{name}.npz", name, learner, seed, minutes, patterns)
 
     def prepare(driver: simulated.Driver) -> None:
         drivers.append(driver)
@@ -250,7 +273,13 @@ def _joined(parts: list[Bins]) -> Bins:
 
 
 def _protocol(
-    recording: golub.GolubRecording, file: Path, name: golub.MappingName, learner: str, seed: int, minutes: float
+    recording: golub.GolubRecording,
+    file: Path,
+    name: golub.MappingName,
+    learner: str,
+    seed: int,
+    minutes: float,
+    patterns: int,
 ) -> Protocol:
     """Return the protocol of a session with one of the animal's maps, bin for bin as the map was used."""
     keep = float(np.trace(recording.mappings[name].M1) / 2)
@@ -276,6 +305,7 @@ def _protocol(
             f"session.duration_s={minutes * 60}",
             "subject.kind=autonomous",
             f"subject.learner={learner}",
+            f"subject.settings.patterns={patterns}",
             f"subject.settings.lag_ms={-_TICK_MS / math.log(keep):.3f}",
             f"subject.settings.speed_cm_s={_SPEED_CM_S}",
             f"subject.settings.gain_per_s={_GAIN_PER_S}",
@@ -289,13 +319,23 @@ def _teach_intuitive(driver: simulated.Driver, recording: golub.GolubRecording) 
     subject, dt_s = driver.subject, recording.dt_s
     subject["baseline_hz"][:] = np.maximum(recording.epochs["before"].counts.mean(axis=0) / dt_s, 0.1)
     mapping = recording.mappings["intuitive"]
+    n_patterns = subject["manifold"].shape[1]
+    subject["manifold"][:] = repertoire(recording, n_patterns)
     steady = np.linalg.inv(np.eye(2) - mapping.M1) / _MM_PER_CM  # velocity of a constant firing, cm/s per mm/s
     model = steady @ mapping.M2 * dt_s
     if subject["weights"].shape[0] == 2:
         subject["weights"][:, :-1] = model
         offset = mapping.M2 @ (subject["baseline_hz"] * dt_s) + mapping.m0
         subject["weights"][:, -1] = steady @ offset / CONSTANT_HZ
-        subject["inverse"][:] = _inverse(model)
+        subject["inverse"][:] = _inverse(subject["weights"], subject["manifold"])
     else:  # reinforcement: it knows what to fire, not what that does
-        subject["weights"][:] = _SPEED_CM_S * np.linalg.pinv(model)
-        subject["inverse"][:] = np.linalg.pinv(model)
+        known = _pseudoinverse(model, subject["manifold"])
+        subject["weights"][:] = _SPEED_CM_S * known
+        subject["inverse"][:] = known
+
+
+def _pseudoinverse(model: np.ndarray, manifold: np.ndarray) -> np.ndarray:
+    """Return what to fire for a velocity, f8[unit, axis], among the patterns of a manifold; without one, among all."""
+    if not manifold.shape[1]:
+        return np.asarray(np.linalg.pinv(model))
+    return np.asarray(manifold @ np.linalg.pinv(model @ manifold))

@@ -1,0 +1,95 @@
+"""Read three recordings of monkeys that moved a cursor with their firing, for what a realistic subject is held against.
+
+Of each: counts in bins of 45 ms, the direction from the cursor to the target, and which run of neighbouring bins a bin belongs to.
+They are not shipped; where they come from stands in docs/realistic.md.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from bmi_app.record.formats import golub
+from bmi_app.record.formats.source import RecordingError
+
+FILES = {
+    "stabilized_bci": "stabilized_bci/20160325.mat",
+    "neural_redundancy": "neural_redundancy/20131218.mat",
+    "golub_bci_learning": "golub_bci_learning/exampleData.mat",
+}
+BIN_S = 0.045
+_BASELINE = (161, 320)  # trials of the first baseline
+
+
+@dataclass(frozen=True)
+class Firing:
+    """Hold bins in which a target was sought.
+
+    Attributes
+    ----------
+    counts : f8[bin, unit]
+    angle : f8[bin]
+        Direction from the cursor to the target (rad).
+    run : i8[bin]
+        Bins of the same number, one behind the other in the arrays, are neighbours in time.
+    are_neighbours : bool
+        Whether any are: one recording holds single bins.
+    """
+
+    counts: np.ndarray
+    angle: np.ndarray
+    run: np.ndarray
+    are_neighbours: bool = True
+
+
+def load(folder: Path, name: str) -> Firing:
+    """Read one of `FILES` below a folder.
+
+    Raises
+    ------
+    RecordingError
+        If it is missing, or another file.
+    """
+    path = folder / FILES[name]
+    if not path.is_file():
+        raise RecordingError(f"{path}: there is no such file; docs/realistic.md says where the recordings come from")
+    if name == "golub_bci_learning":
+        clouds = golub.load(path).clouds("before")
+        return Firing(
+            clouds.counts.astype(float),
+            np.arctan2(clouds.toward[:, 1], clouds.toward[:, 0]),
+            np.arange(len(clouds.counts)),
+            are_neighbours=False,
+        )
+    try:
+        content = scipy.io.loadmat(path, simplify_cells=True)
+        return _stabilized(content) if name == "stabilized_bci" else _redundancy(content)
+    except (ValueError, TypeError, OSError, EOFError, KeyError, IndexError) as error:
+        raise RecordingError(f"{path}: is not the recording {name} that is meant: {error}") from error
+
+
+def _stabilized(content: dict[str, Any]) -> Firing:
+    """Return the successful trials of the first baseline, from where the target was shown."""
+    counts, angles, runs = [], [], []
+    for trial in content["trialData"]:
+        if not (_BASELINE[0] <= trial["id"] <= _BASELINE[1] and trial["success"] == 1):
+            continue
+        fired = np.asarray(trial["binCounts"], float)
+        place = np.asarray(trial["refPos"], float)[: len(fired)]
+        place[0] = place[1]  # the file has none there; the cursor is still held
+        away = np.asarray(trial["tgtPos"], float) - place
+        counts.append(fired)
+        angles.append(np.arctan2(away[:, 1], away[:, 0]))
+        runs.append(np.full(len(fired), trial["id"]))
+    return Firing(np.concatenate(counts), np.concatenate(angles), np.concatenate(runs))
+
+
+def _redundancy(content: dict[str, Any]) -> Firing:
+    """Return the bins of the first block; a run begins where the cursor is held for a new target."""
+    block = content["D"]["blocks"][0]
+    held = np.asarray(block["isFreezePeriod"]) != 0
+    run = np.cumsum(np.diff(held.astype(int), prepend=0) == 1)
+    angle = -np.radians(np.asarray(block["thetas"], float))  # the file's y points down
+    return Firing(np.asarray(block["spikes"], float), angle, run)
