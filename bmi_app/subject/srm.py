@@ -11,7 +11,8 @@ that has gathered up to age s after the refractory time is
 
 so that intervals are drawn without small time steps and without error: draw E from the unit exponential distribution,
 and fire when what has gathered reaches E. The mean interval is M(rho_I) = D + integral of exp(-rho_I G(s)) ds; the
-table of rho_I over the rate asked for is the inverse of 1 / M.
+table of rho_I over the rate asked for is the inverse of 1 / M. So the rate asked for is the rate delivered while it stands still; a
+neuron that has long fired slowly has recovered from its last spike, and answers a rate that rises with more than that at first.
 """
 
 import math

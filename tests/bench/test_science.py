@@ -67,12 +67,24 @@ def test_tuning_is_told_from_chance() -> None:
 
 
 def test_recorded_tuning_is_that_of_what_the_inverse_asks_for() -> None:
-    depth_hz, asked_hz, success = replay.run(1, all_count=False)
+    depth_hz, asked_hz, success = replay.run(1, all_count=False, rate=0.0015)
     assert success[1] > success[0] + 0.5
     assert asked_hz[0][1] == 0.0  # the nominal tool has nothing for control units to do
     assert depth_hz[0][1] < 0.1 * depth_hz[0][0]
     assert asked_hz[1][1] > 1.0  # noise of what it has learnt
     np.testing.assert_allclose(depth_hz, asked_hz, rtol=0.4, atol=0.3)
+
+
+def test_fast_replay_takes_the_tuning_from_control_units_and_slow_replay_does_not() -> None:
+    shares = {}
+    for rate in (0.0015, 0.015):
+        depth_hz, _, success = replay.run(1, all_count=True, rate=rate)
+        (driving, control), (driving_after, control_after) = depth_hz
+        assert success[1] > 0.6 > success[0]
+        shares[rate] = control / driving, control_after / driving_after
+    assert all(before == pytest.approx(1.0, abs=0.06) for before, _ in shares.values())
+    assert shares[0.0015][1] > 0.85
+    assert shares[0.015][1] == pytest.approx(0.70, abs=0.1)
 
 
 def test_a_table_shows_what_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:

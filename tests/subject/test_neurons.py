@@ -128,3 +128,23 @@ def test_a_multi_unit_channel_hears_a_second_neuron_and_breaks_its_refractory_ti
     for unit in range(40):
         gaps = np.diff(np.sort(time_s[channel == unit]))
         assert (gaps.min() < 0.005) == double[unit]
+
+
+def test_a_common_part_makes_noise_correlations_positive() -> None:
+    """With loadings of random signs alone their mean is 0 at any strength."""
+    mean, spread = {}, {}
+    for common in (0.0, 0.5, 1.0):
+        drives = Population("poisson", 60, shared_cv=0.3, shared_common=common, shared_tau_ms=20.0).drives(40.0, 20_000)
+        correlation = np.corrcoef(drives.T)[~np.eye(60, dtype=bool)]
+        mean[common], spread[common] = correlation.mean(), drives.std(axis=0).mean() / 40.0
+    assert mean[0.0] == pytest.approx(0.0, abs=0.05)
+    assert mean[0.5] == pytest.approx(0.5, abs=0.07)
+    assert mean[1.0] == pytest.approx(1.0, abs=0.01)
+    np.testing.assert_allclose(list(spread.values()), 0.3, rtol=0.05)
+
+
+def test_without_a_common_part_what_is_shared_is_as_it_was() -> None:
+    before, now = (
+        Population("poisson", 20, shared_cv=0.2, **given).drives(20.0, 50) for given in ({}, {"shared_common": 0.0})
+    )
+    np.testing.assert_array_equal(before, now)

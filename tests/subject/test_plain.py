@@ -101,3 +101,20 @@ def test_it_learns_nothing_of_the_decoder() -> None:
     for key in range(100):
         subject.act(target=(1, 1), cursor=(-5, key / 10), key=key)
     np.testing.assert_array_equal(subject.act(target=(1, 1)), first)
+
+
+def test_it_reacts_late_to_a_new_target() -> None:
+    subject = Subject(draw_tool(2, 40), **NOISELESS, reaction_ms=50.0)
+    for target in ((5.0, 0.0), (0.0, 5.0)):
+        still = [bool((subject.act(target=target) == 50.0).all()) for _ in range(8)]
+        assert still == [True] * 5 + [False] * 3
+    subject.act(shown=False)
+    assert (subject.act(target=(0.0, 5.0)) == 50.0).all()
+
+
+def test_its_units_may_prefer_any_direction() -> None:
+    tool = draw_tool(2, 40)
+    subject = Subject(tool, **NOISELESS, spread_deg=90.0)
+    rates_hz = np.stack([subject.act(target=target) - 50.0 for target in ((4.0, 0.0), (0.0, 4.0))])
+    np.testing.assert_allclose(rates_hz @ tool.T, 10.0 * np.eye(2), atol=1e-9)
+    assert (np.abs(rates_hz[:, ~tool.any(axis=0)]).max(axis=0) > 0).all()  # control units are tuned as well

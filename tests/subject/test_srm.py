@@ -139,3 +139,17 @@ def test_a_rate_that_changes_from_step_to_step_is_followed() -> None:
         delivered.append(len(neurons.fire(rate_hz, 0.01)[0]) / (n_units * 0.01))
     assert np.mean(delivered) == pytest.approx(30.0, rel=0.02)
     assert np.corrcoef(asked, delivered)[0, 1] > 0.9
+
+
+def test_a_rate_that_jumps_is_answered_with_more_at_first() -> None:
+    """Neurons that fired slowly have recovered: the rate asked for is delivered while it stands still, not when it rises."""
+    neurons, n_units = Population("srm", 400), 400
+    neurons.fire(5.0, 2.0)
+    spikes = early = 0
+    for _ in range(60):
+        begin_s = neurons.step * neurons.step_s
+        time_s = neurons.fire(60.0, 0.1)[1]
+        early += int((time_s - begin_s < 0.01).sum())
+        spikes += len(time_s) + len(neurons.fire(5.0, 0.1)[0])
+    assert spikes / (n_units * 60 * 0.2) == pytest.approx(32.5 * 1.049, rel=0.01)
+    assert early / (n_units * 60 * 0.01) == pytest.approx(104.0, rel=0.03)

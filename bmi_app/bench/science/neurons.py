@@ -17,6 +17,7 @@ from protocols.load import load
 _SHAPES = ((0.0, 0.0, 10.0), (3.0, 0.0, 10.0), (3.0, 3.0, 15.0), (4.0, 8.0, 30.0))  # D (ms), eta0, tau (ms)
 _RATES_HZ = (2.0, 20.0, 80.0)
 _N_UNITS, _SPIKES = 96, 400_000
+_LOW_HZ, _HIGH_HZ, _HALF_S, _HALVES = 5.0, 60.0, 0.1, 100  # of the square wave
 _LARGE = (
     "units.count=1024",
     'populations={horizontal="0-399",vertical="400-799",control="rest"}',
@@ -45,6 +46,7 @@ def measure(simulated_s: float, say: Callable[[str], object]) -> dict[str, Any]:
     say("rates and intervals")
     checks = [check for shape in _SHAPES for check in _rates(*shape)]
     checks += [_fano(*shape) for shape in _SHAPES]
+    checks += _steps()
     say("speed")
     checks += _speeds(simulated_s)
     say("memory")
@@ -94,6 +96,32 @@ def _fano(refractory_ms: float, eta0: float, eta_tau_ms: float) -> Check:
     return Check(
         f"{_named(refractory_ms, eta0, eta_tau_ms)}, 40 Hz: Fano factor over 1 s", expected, f"{fano:.3f}", holds
     )
+
+
+def _steps() -> list[Check]:
+    """Ask for a square wave between 5 and 60 Hz: what is delivered is more, since neurons that fired slowly have recovered."""
+    neurons = Population("srm", 400)
+    neurons.fire(_LOW_HZ, 2.0)
+    spikes, early = 0, 0
+    for _ in range(_HALVES):
+        begin_s = neurons.step * neurons.step_s
+        time_s = neurons.fire(_HIGH_HZ, _HALF_S)[1]
+        early += int((time_s - begin_s < neurons.step_s).sum())
+        spikes += len(time_s) + len(neurons.fire(_LOW_HZ, _HALF_S)[0])
+    seconds = 400 * _HALVES
+    mean_hz = spikes / (seconds * 2 * _HALF_S)
+    excess = mean_hz / ((_LOW_HZ + _HIGH_HZ) / 2) - 1
+    first_hz = early / (seconds * neurons.step_s)
+    what = f"square wave of {_LOW_HZ:g} and {_HIGH_HZ:g} Hz, {_HALF_S * 1e3:g} ms each"
+    return [
+        Check(
+            f"{what}: mean rate beside that asked for",
+            "+5 % (steady rates only are kept)",
+            f"{excess:+.1%}",
+            0.03 < excess < 0.07,
+        ),
+        Check(f"{what}: first 10 ms at {_HIGH_HZ:g} Hz", "104 Hz", f"{first_hz:.0f} Hz", abs(first_hz - 104.0) < 6.0),
+    ]
 
 
 def _memory(short_min: float = 5.0, long_min: float = 60.0) -> Check:
