@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import scipy.io
+from scipy.io.matlab import MatReadError
 
 from bmi_app.record.formats import golub
 from bmi_app.record.formats.source import RecordingError
@@ -66,7 +67,7 @@ def load(folder: Path, name: str) -> Firing:
     try:
         content = scipy.io.loadmat(path, simplify_cells=True)
         return _stabilized(content) if name == "stabilized_bci" else _redundancy(content)
-    except (ValueError, TypeError, OSError, EOFError, KeyError, IndexError) as error:
+    except (MatReadError, ValueError, TypeError, OSError, EOFError, KeyError, IndexError) as error:
         raise RecordingError(f"{path}: is not the recording {name} that is meant: {error}") from error
 
 
