@@ -1,9 +1,9 @@
 """Kalman filter: the velocity that best explains the firing, given how velocities follow on each other.
 
-    s_t = A s_{t-1} + w,  w ~ N(0, W)          x_t = C s_t + c + q,  q ~ N(0, Q)      (Wu et al. 2002)
+    s_t = A s_{t-1} + d + w,  w ~ N(0, W)      x_t = C s_t + c + q,  q ~ N(0, Q)      (Wu et al. 2002)
 
-s is the velocity, or position and velocity (`model = "position_velocity"`, whose position is the decoder's own estimate). A and W
-come from the kinematics, C, c and Q from the features. With independent noise (Q diagonal, the default) a tick costs time
+s is the velocity, or position and velocity (`model = "position_velocity"`, whose position is the decoder's own estimate; only then d
+is not 0). A, d and W come from the kinematics, C, c and Q from the features. With independent noise (Q diagonal, the default) a tick costs time
 linear in units. The equations as computed stand in `kalman_filter`.
 
 A rule that adapts the model (C, c and the variances Q) in the tick acts at the next one, and needs `gain = "running"` and

@@ -2,15 +2,16 @@
 
 State s: the velocity v f8[axis], or position and velocity [p v] f8[2 axes]. Features x f8[unit]:
 
-    s_t = A s_{t-1} + w,  w ~ N(0, W)            x_t = C s_t + c + q,  q ~ N(0, Q)          (Wu et al. 2002)
+    s_t = A s_{t-1} + d + w,  w ~ N(0, W)        x_t = C s_t + c + q,  q ~ N(0, Q)          (Wu et al. 2002)
 
-One tick, in information form, so that the cost is linear in units (D = Q^-1 C):
+With a position, A and d are the transition of [p v 1]: where coordinates have their origin changes nothing. Without one d is 0: rest is
+rest everywhere. One tick, in information form, so that the cost is linear in units (D = Q^-1 C):
 
-    s- = A s,   P- = A P A^T + W
+    s- = A s + d,   P- = A P A^T + W
     P  = (I + P- S)^-1 P-,   S = D^T C
     s  = s- + P D^T (x - c - C s-)
 
-With a steady gain K (the limit of P D^T) a tick is  s = M s + K x + b  with M = (I - K C) A and b = -K c, the same as `linear`.
+With a steady gain K (the limit of P D^T) a tick is  s = M s + K x + b  with M = (I - K C) A and b = (I - K C) d - K c, the same as `linear`.
 
 Where the position is known (ReFIT), it is no part of the state: what it explains of the firing is subtracted, x - C_p p.
 
@@ -26,6 +27,7 @@ from bmi_app.rt.jit import part
 ESTIMATED_POSITION, KNOWN_POSITION = 1.0, 2.0  # values of the flag POSITION; 0: the model has no position
 STEADY, FULL, COUPLED, POSITION = range(4)  # flags
 N_FLAGS = 4
+DRIFT = "drift"
 
 
 def layout(n_units: int, n_axes: int, has_position: bool, is_known: bool) -> dict[str, tuple[int, ...]]:
@@ -34,7 +36,8 @@ def layout(n_units: int, n_axes: int, has_position: bool, is_known: bool) -> dic
     model f8[axis + 2, unit]: C of the velocity, c, the variances Q. position_tuning f8[axis, unit]: C of the position.
     flags: which of the forms above. transition, process f8[m, m]: A and W. steady f8[m, m], steady_bias f8[m],
     position_gain f8[axis, unit]: M, b, and the rows of K for the position. cursor f8[axis]: where the cursor stands, written by
-    the tick before DECODE. feedback f8[axis, axis]: K C_p. information f8[m, unit]: D. The rest is state and scratch.
+    the tick before DECODE. feedback f8[axis, axis]: K C_p. information f8[m, unit]: D. drift f8[m]: d, where the position is estimated; it stands last, so
+    that what was saved before there was one is the beginning of the same layout. The rest is state and scratch.
     """
     m = n_axes * (2 if has_position and not is_known else 1)
     positions, known = (n_axes if has_position else 0), (n_axes if is_known else 0)
@@ -55,6 +58,7 @@ def layout(n_units: int, n_axes: int, has_position: bool, is_known: bool) -> dic
         "information": (m, n_units),
         "tuning": (m, n_units),
         "surprise": (n_units,),
+        DRIFT: (m if has_position and not is_known else 0,),
     }
 
 
@@ -72,6 +76,7 @@ def _parts(memory, n_axes, n_units):
     gain_at = tuning_at + n_positions * n_units
     small_at = gain_at + (m - n_axes) * n_units
     large_at = small_at + (7 * m + 4) * m
+    drift_at = large_at + (2 * m + 1) * n_units
     return (
         memory[:flags_at].reshape(n_axes + 2, n_units),
         memory[flags_at:cursor_at],
@@ -80,7 +85,8 @@ def _parts(memory, n_axes, n_units):
         memory[tuning_at:gain_at].reshape(n_positions, n_units),
         memory[gain_at:small_at].reshape(m - n_axes, n_units),
         memory[small_at:large_at].reshape(7 * m + 4, m),
-        memory[large_at : large_at + (2 * m + 1) * n_units].reshape(2 * m + 1, n_units),
+        memory[large_at:drift_at].reshape(2 * m + 1, n_units),
+        memory[drift_at : drift_at + (m if position == ESTIMATED_POSITION else 0)],
     )
 
 
@@ -171,12 +177,12 @@ def _solve_into(system, right):
 
 
 @part
-def _predict(transition, process, state, covariance, predicted, prior, product):
-    """Write s- = A s and P- = A P A^T + W."""
+def _predict(transition, drift, process, state, covariance, predicted, prior, product):
+    """Write s- = A s + d and P- = A P A^T + W."""
     m = state.shape[0]
     _multiply(transition, covariance, product)
     for i in range(m):
-        predicted[i] = 0.0
+        predicted[i] = drift[i] if i < drift.shape[0] else 0.0
         for j in range(m):
             predicted[i] += transition[i, j] * state[j]
             prior[i, j] = process[i, j]
@@ -198,7 +204,7 @@ def _correct(information, tuning, surprise, coupled, n_axes, small, gathered):
 @part
 def _running(weights, parts, features):
     """Advance the state by one tick with the gain of the moment, from the model as it stands."""
-    model, flags, cursor, _, position_tuning, _, small, large = parts
+    model, flags, cursor, _, position_tuning, _, small, large, drift = parts
     n_axes, m = weights.shape[0], small.shape[1]
     transition, process = small[:m], small[m : 2 * m]
     state, covariance = small[3 * m + 1], small[3 * m + 2 : 4 * m + 2]
@@ -206,7 +212,7 @@ def _running(weights, parts, features):
     prior, product, system = scratch[:m], scratch[m : 2 * m], scratch[2 * m : 3 * m]
     predicted, gathered = scratch[3 * m], scratch[3 * m + 1]
     information, tuning, surprise = large[:m], large[m : 2 * m], large[2 * m]
-    _predict(transition, process, state, covariance, predicted, prior, product)
+    _predict(transition, drift, process, state, covariance, predicted, prior, product)
     _gate(weights, model, position_tuning, tuning)
     if flags[FULL] == 0.0:
         for i in range(m):
@@ -235,7 +241,7 @@ def _running(weights, parts, features):
 @part
 def _steady(weights, bias, parts, features):
     """Advance the state by one tick with the constant gain."""
-    _, _, cursor, feedback, _, position_gain, small, _ = parts
+    _, _, cursor, feedback, _, position_gain, small, _, _ = parts
     n_axes, m = weights.shape[0], small.shape[1]
     steady, steady_bias, state, following = small[2 * m : 3 * m], small[3 * m], small[3 * m + 1], small[4 * m + 2]
     for i in range(m):

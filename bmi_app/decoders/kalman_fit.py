@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from bmi_app.decoders.contract import FitError, Fitted, Samples
-from bmi_app.decoders.kalman_filter import COUPLED, ESTIMATED_POSITION, FULL, KNOWN_POSITION, POSITION, STEADY
+from bmi_app.decoders.kalman_filter import COUPLED, DRIFT, ESTIMATED_POSITION, FULL, KNOWN_POSITION, POSITION, STEADY
 
 _START_GAIN = 0.1  # share of the surprise that an unfitted filter takes over at each tick: it smooths over ten
 _LEAST_VARIANCE = 1e-6  # of the median variance: a unit that the model explains wholly would outweigh all others
@@ -88,7 +88,7 @@ def fit(form: Form, samples: Samples, mask: np.ndarray) -> Fitted:
             f"{form.name}: {len(velocity)} samples with {np.count_nonzero(follows)} neighbours; {least} needed"
         )
     before, after = _transitions(samples, state, n_axes)
-    transition, process = _kinematics(before, after, n_axes, _is_coupled(mask))
+    transition, drift, process = _kinematics(before, after, n_axes, _is_coupled(mask), form.estimates_position)
     tuning, constant, residual = _tuning(samples.features, known, mask)
     used = (mask != 0).any(axis=0) & (np.ptp(samples.features, axis=0) > 0)
     variances = np.where(used, (residual**2).mean(axis=0), 1.0)
@@ -103,6 +103,9 @@ def fit(form: Form, samples: Samples, mask: np.ndarray) -> Fitted:
     }
     if form.has_position:
         parts["position_tuning"] = tuning[:n_axes]
+    if form.estimates_position:
+        parts[DRIFT] = drift
+        parts["state"] = _first_state(samples, n_axes)
     rows = tuning if form.estimates_position else tuning[-n_axes:]
     information = _whitened(form, residual, rows, used, mask) if form.is_full else rows / variances
     derived = _derive(form, parts, information, mask)
@@ -137,6 +140,9 @@ def _derive(form: Form, parts: dict[str, np.ndarray], information: np.ndarray, m
     # A weight of 0 cuts a unit off, so one that may drive and only has nothing to say yet gets a weight without effect.
     shown = np.where((mask != 0) & (gain[-n_axes:] == 0), _HARDLY_ANYTHING, gain[-n_axes:])
     bias = -gain @ constant
+    drift = parts.get(DRIFT, np.zeros(0))
+    if drift.any():
+        bias += remaining @ drift
     found = {"steady": remaining @ parts["transition"], "steady_bias": bias, "information": information}
     if form.estimates_position:
         found["position_gain"] = gain[:n_axes]
@@ -186,17 +192,33 @@ def _transitions(samples: Samples, state: np.ndarray, n_axes: int) -> tuple[np.n
     return np.vstack([state[:-1][follows], at_rest]), np.vstack([state[1:][follows], state[onsets]])
 
 
-def _kinematics(before: np.ndarray, after: np.ndarray, n_axes: int, coupled: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return A and W, f8[m, m], by least squares over steps of the state (Wu et al. 2002, equations 6 and 7)."""
+def _first_state(samples: Samples, n_axes: int) -> np.ndarray:
+    """Return where a filter begins: at rest, where the pieces begin on average, wherever coordinates have their origin."""
+    first = np.concatenate([[True], ~samples.follows()])
+    return np.concatenate([samples.position[first].mean(axis=0), np.zeros(n_axes)])
+
+
+def _kinematics(
+    before: np.ndarray, after: np.ndarray, n_axes: int, coupled: bool, drifts: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return A f8[m, m], d f8[m], W f8[m, m] by least squares over steps of the state (Wu et al. 2002, equations 6 and 7).
+
+    Where the state holds a position, d is free, so that the origin of coordinates does not matter; else it is 0.
+    """
     m = before.shape[1]
-    transition, process = np.zeros((m, m)), np.zeros((m, m))
+    transition, drift, process = np.zeros((m, m)), np.zeros(m), np.zeros((m, m))
+    # Fitted about the means, which is the same and keeps its digits far from the origin.
+    mean_before, mean_after = (part.mean(axis=0) if drifts else np.zeros(m) for part in (before, after))
+    before, after = before - mean_before, after - mean_after
     groups = [np.arange(m)] if coupled else [np.arange(a, m, n_axes) for a in range(n_axes)]
     for group in groups:
         found = np.linalg.lstsq(before[:, group], after[:, group], rcond=None)[0].T
         left = after[:, group] - before[:, group] @ found.T
         transition[np.ix_(group, group)] = found
         process[np.ix_(group, group)] = left.T @ left / len(left)
-    return transition, process
+    if drifts:
+        drift = mean_after - transition @ mean_before
+    return transition, drift, process
 
 
 def _tuning(features: np.ndarray, known: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
 from bmi_app.rt.records import CommandKind, EventKind, StopReason, TaskState
-from bmi_app.session import inputs, overruling, provenance
+from bmi_app.session import inputs, overruling, provenance, staging
 from bmi_app.session.build import BuildError, Core, build
 from protocols.load import parse
 from protocols.schema import Protocol
@@ -259,7 +259,7 @@ def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:
             last = min(last, int(np.searchsorted(frames["tick"], cut.min())) + 1)
         while sent < len(commands) and commands[sent]["tick"] <= frames[last - 1]["tick"]:
             if commands[sent]["kind"] == CommandKind.ADOPT:
-                blob = recording.blob(int(commands[sent]["aux"]))["blob"]
+                blob = staging.widened(core, recording.blob(int(commands[sent]["aux"]))["blob"])
                 if len(blob) != core.sizes.blob_words:
                     raise BuildError(
                         "what-if: the operator had a decoder of another kind adopted; it is held as recorded"

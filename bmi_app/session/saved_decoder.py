@@ -20,6 +20,7 @@ from bmi_app import small_files
 from bmi_app.record import new_file
 from protocols.schema import Protocol
 
+_ADDED = {"memory_drift"}  # parts that files of before lack: 0 says the same
 MODEL = ("weights", "bias", "gain", "feature_offset", "feature_scale")
 
 
@@ -105,6 +106,8 @@ def load_into(path: str, protocol: Protocol, arrays: dict[str, np.ndarray], memo
     _refuse_other_features(path, content, MadeFor.of(protocol))
     wanted = {name: arrays[name] for name in MODEL} | {f"memory_{name}": part for name, part in memory.items()}
     for name, into in wanted.items():
+        if name in _ADDED and name not in content:
+            content[name] = np.zeros(into.shape)
         if name not in content or content[name].shape != into.shape:
             shape = content[name].shape if name in content else "none"
             raise ValueError(f"decoder.start_from: {path}: {name} has shape {shape}; this protocol needs {into.shape}")

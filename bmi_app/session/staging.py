@@ -5,11 +5,13 @@ and scale, decoder memory. NaN keeps what stands. It is journaled before the com
 what stood then (`before`), so that it can be undone.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from bmi_app.decoders.kalman_filter import DRIFT
 from bmi_app.rt import cells
 from bmi_app.rt.arrays import N_STAGING_SLOTS
 from bmi_app.rt.memory import named_parts
@@ -39,6 +41,18 @@ def undo_blob(core: Core, row: np.ndarray, undone: Iterable[Mapping[str, np.ndar
     model = row[sizes.weight_words :]
     at = sizes.weight_words + 2 * sizes.n_units  # of the decoder's memory, which begins with its model
     blob[at : at + len(model)] = model
+    return blob
+
+
+def widened(core: Core, blob: np.ndarray) -> np.ndarray:
+    """Return a recorded blob as blobs are laid out now: a filter that estimates the position had no drift, which is a drift of 0."""
+    sizes = core.sizes
+    drift = math.prod(core.decoder_layout.get(DRIFT, (0,)))
+    end = (
+        sizes.weight_words + 2 * sizes.n_units + sizes.decoder_words
+    )  # of the decoder's memory, in which it stands last
+    if drift and len(blob) == sizes.blob_words - drift:
+        return np.insert(blob, end - drift, np.zeros(drift))
     return blob
 
 

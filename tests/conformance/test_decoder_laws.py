@@ -4,7 +4,7 @@ Each law is checked of the decoder as it starts, as a rule may leave its readout
 settings offer. A decoder for which a law does not hold is named in a table here, with the reason.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -194,10 +194,25 @@ def test_a_fit_to_nothing_but_silence_says_always_the_same(case) -> None:
         with pytest.raises(FitError, match=r"\A.*\Z"):  # in a line
             made(case, of)
         return
-    decoder = made(case, of)
+    decoder, made_again = made(case, of), made(case, of)
     assert np.isfinite(decoder.memory).all()
     found = run(decoder, of)
+    if ("model", "position_velocity") in case.chosen:  # it goes on as movements do, whatever fires
+        of.samples.features[:] = np.random.default_rng(3).normal(0, 100, of.samples.features.shape)
+        np.testing.assert_array_equal(run(made_again, of), found)
+        return
     np.testing.assert_array_equal(found, np.broadcast_to(found[0], found.shape))
+
+
+@fitted
+@settings(max_examples=6)
+@given(seed=seeds, size=st.sampled_from([(1, 1), (2, 2), (9, 1), (9, 2)]), shift=st.floats(-300, 300))
+def test_a_shift_of_coordinates_changes_no_velocity(case, seed, size, shift) -> None:
+    first = world(seed, *size)
+    moved = replace(first, samples=replace(first.samples, position=first.samples.position + shift))
+    decoder, other = made(case, first), made(case, moved)
+    close(other.weights, decoder.weights, OF_FITS)
+    close(run(other, moved), run(decoder, first), OF_FITS)
 
 
 @fitted

@@ -205,7 +205,9 @@ def test_a_kalman_filter_of_a_real_reach_is_the_textbooks(maze: Samples, model: 
     fires = np.ptp(maze.features, axis=0) > 0
     assert 100 < np.count_nonzero(fires) < 182  # some units are silent in this reach
     state = maze.velocity if model == "velocity" else np.hstack([maze.position, maze.velocity])
-    expected = Model.fit(state, maze.features[:, fires], maze.piece, False).filter(maze.features[:, fires])[:, -2:]
+    n_positions = 0 if model == "velocity" else 2
+    textbook = Model.fit(state, maze.features[:, fires], maze.piece, False, n_positions)
+    expected = textbook.filter(maze.features[:, fires])[:, -2:]
     found = decoder(maze.features)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
     assert np.corrcoef(found[:, 0], maze.velocity[:, 0])[0, 1] > 0.8

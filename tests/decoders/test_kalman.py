@@ -1,5 +1,7 @@
 """The Kalman filters against the textbook's, against one large Gaussian, and against scipy's Riccati equation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -14,6 +16,23 @@ forms = pytest.mark.parametrize("form", ["velocity", "position_velocity"])
 noises = pytest.mark.parametrize("noise", ["diagonal", "full"])
 both = pytest.mark.parametrize("name", ["kalman", "refit_kalman"])
 seeds = st.integers(0, 2**32 - 1)
+
+
+@noises
+@pytest.mark.parametrize("gain", ["running", "steady"])
+@settings(max_examples=10)
+@given(seed=seeds, shift=st.floats(-1e3, 1e3), n_axes=st.integers(1, 2))
+def test_where_coordinates_have_their_origin_changes_nothing(noise, gain, seed, shift, n_axes) -> None:
+    samples = simulate(seed, 12, n_axes)
+    moved = replace(samples, position=samples.position + shift)
+    here, there = (
+        Decoder("kalman", np.zeros((n_axes, 12)), model="position_velocity", noise=noise, gain=gain) for _ in range(2)
+    )
+    here.fit(samples, full_mask(n_axes, 12))
+    there.fit(moved, full_mask(n_axes, 12))
+    unseen = simulate(seed + 1, 12, n_axes).features
+    close(there(unseen), here(unseen), 1e-7)
+    close(there.named["state"][:n_axes], here.named["state"][:n_axes] + shift, 1e-7)
 
 
 def state_of(samples: Samples, form: str) -> np.ndarray:
@@ -32,7 +51,9 @@ def test_it_is_the_textbook_filter(form, noise, seed, n_units, n_axes) -> None:
     samples = simulate(seed, n_units, n_axes)
     decoder = Decoder("kalman", np.zeros((n_axes, n_units)), model=form, noise=noise)
     decoder.fit(samples, full_mask(n_axes, n_units))
-    model = Model.fit(state_of(samples, form), samples.features, samples.piece, noise == "full")
+    model = Model.fit(
+        state_of(samples, form), samples.features, samples.piece, noise == "full", n_axes * (form != "velocity")
+    )
     unseen = simulate(seed + 1, n_units, n_axes, 80).features
     close(decoder(unseen), model.filter(unseen)[:, -n_axes:])
 
@@ -44,7 +65,7 @@ def test_it_conditions_the_joint_gaussian_of_all_states_and_firing(noise, seed) 
     samples = simulate(seed, 5, 2)
     decoder = Decoder("kalman", np.zeros((2, 5)), model="position_velocity", noise=noise)
     decoder.fit(samples, full_mask(2, 5))
-    model = Model.fit(state_of(samples, "position_velocity"), samples.features, samples.piece, noise == "full")
+    model = Model.fit(state_of(samples, "position_velocity"), samples.features, samples.piece, noise == "full", 2)
     close(decoder(samples.features[:12])[-1], model.condition(samples.features[:12])[-2:])
 
 
@@ -54,9 +75,9 @@ def test_refit_subtracts_what_the_known_position_explains(seed, n_axes) -> None:
     samples = simulate(seed, 12, n_axes)
     decoder = Decoder("refit_kalman", np.zeros((n_axes, 12)))
     decoder.fit(samples, full_mask(n_axes, 12))
-    whole = Model.fit(np.hstack([samples.position, samples.velocity]), samples.features, samples.piece, False)
-    moving = Model.fit(samples.velocity, samples.features, samples.piece, False)
-    model = Model(moving.transition, moving.process, whole.tuning[:, n_axes:], whole.constant, whole.noise)
+    whole = Model.fit(np.hstack([samples.position, samples.velocity]), samples.features, samples.piece, False, 0)
+    moving = Model.fit(samples.velocity, samples.features, samples.piece, False, 0)
+    model = replace(moving, tuning=whole.tuning[:, n_axes:], constant=whole.constant, noise=whole.noise)
     cursor = np.random.default_rng(seed).normal(0, 5, (60, n_axes))
     unseen = simulate(seed + 1, 12, n_axes, 60).features
     close(decoder(unseen, cursor), model.filter(unseen - cursor @ whole.tuning[:, :n_axes].T))
@@ -80,7 +101,7 @@ def test_the_steady_gain_is_where_the_running_one_settles(name, noise, seed) -> 
 def test_the_steady_gain_solves_the_riccati_equation(form) -> None:
     samples = simulate(3, 15, 2, 600)
     fitted = Decoder("kalman", np.zeros((2, 15)), model=form, gain="steady").fit(samples, full_mask(2, 15))
-    model = Model.fit(state_of(samples, form), samples.features, samples.piece, False)
+    model = Model.fit(state_of(samples, form), samples.features, samples.piece, False, 2 * (form != "velocity"))
     if form == "position_velocity":  # the textbook's solver wants noise everywhere
         model.process = model.process + 1e-12 * np.eye(4)
     prior = scipy.linalg.solve_discrete_are(model.transition.T, model.tuning.T, model.process, model.noise)
