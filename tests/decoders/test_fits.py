@@ -262,5 +262,6 @@ def test_the_model_of_a_kalman_filter_is_scikit_learns_regressions(maze: Samples
     np.testing.assert_allclose(decoder.named["model"][2, fires], tuning.intercept_, rtol=1e-6, atol=1e-9)
     variances = ((maze.features[:, fires] - tuning.predict(state)) ** 2).mean(axis=0)
     np.testing.assert_allclose(decoder.named["model"][3, fires], variances, rtol=1e-6)
-    moves = LinearRegression(fit_intercept=False).fit(state[:-1], state[1:])
+    moves = LinearRegression(fit_intercept=model != "velocity").fit(state[:-1], state[1:])
     np.testing.assert_allclose(decoder.named["transition"], moves.coef_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(decoder.named["drift"], moves.intercept_ if model != "velocity" else [], rtol=1e-6)
