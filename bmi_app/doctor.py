@@ -280,6 +280,9 @@ def check_sessions() -> list[Finding]:
     if interrupted := states.get("interrupted"):
         remedy = f"bmi sessions recover {interrupted[0]}"
         findings.append(Finding("interrupted sessions", "warn", ", ".join(interrupted), remedy))
+    if unfinished := states.get("recovery unfinished"):
+        remedy = f"bmi sessions recover {unfinished[0]}"
+        findings.append(Finding("unfinished recoveries", "warn", ", ".join(unfinished), remedy))
     if unreadable := states.get("unreadable"):
         remedy = f"`bmi sessions verify {unreadable[0]}` tells what is damaged"
         findings.append(Finding("unreadable sessions", "warn", ", ".join(unreadable), remedy))

@@ -66,7 +66,7 @@ class ResultCard(QFrame):
             self.folder = self._shown = None
             self.hide()
             return
-        if found.status != "interrupted" and self._asked == found.folder:
+        if found.status not in ("interrupted", "recovery unfinished") and self._asked == found.folder:
             self._asked = None
         state = "recovering" if found.recovering_s is not None or self._asked == found.folder else found.status
         if state != "recovering":
@@ -89,6 +89,7 @@ class ResultCard(QFrame):
                 "running": f"{name} goes on without a window",
                 "recovering": f"{name}: recovering",
                 "interrupted": f"{name}: the engine has died",
+                "recovery unfinished": f"{name}: its recovery was cut off",
                 "unreadable": f"{name} cannot be read",
             }[state]
         )
@@ -99,15 +100,16 @@ class ResultCard(QFrame):
                 {
                     "running": "It is in the list of running sessions: attach to it there.",
                     "interrupted": "What was recorded is safe; recovering makes a complete session of it.",
+                    "recovery unfinished": "What was recorded is safe; recovering again carries it on.",
                     "unreadable": "A file of it is missing or damaged.",
                 }[state]
             )
         for button in (self.replay, self.verify):
             button.setVisible(state == "complete")
         self.verify.setEnabled(True)
-        self.recover.setVisible(state in ("interrupted", "recovering"))
-        self.recover.setEnabled(state == "interrupted")
-        self.recover.setText("&Recover" if state == "interrupted" else "Recovering…")
+        self.recover.setVisible(state in ("interrupted", "recovery unfinished", "recovering"))
+        self.recover.setEnabled(state in ("interrupted", "recovery unfinished"))
+        self.recover.setText("Recovering…" if state == "recovering" else "&Recover")
         self.show()
 
     def tell_failure(self, folder: Path, text: str) -> None:

@@ -165,7 +165,7 @@ class SessionsPage(QWidget):
                 item = QTableWidgetItem(text)
                 if column in _NUMBERS:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if column == _STATUS and session.status in ("interrupted", "unreadable"):
+                if column == _STATUS and session.status in ("interrupted", "recovery unfinished", "unreadable"):
                     item.setForeground(theme.failed)
                 elif column == _STATUS and session.status == "running":
                     item.setForeground(theme.held)
@@ -208,7 +208,9 @@ class SessionsPage(QWidget):
         self.buttons["Export NWB…"].setEnabled(status == "complete")
         self.buttons["Verify"].setEnabled(status == "complete")
         self.buttons["Recover"].setEnabled(
-            session is not None and status == "interrupted" and not self.acts.is_recovering(session.folder)
+            session is not None
+            and status in ("interrupted", "recovery unfinished")
+            and not self.acts.is_recovering(session.folder)
         )
         self.buttons["Open folder"].setEnabled(session is not None)
         self.buttons["Remove…"].setEnabled(session is not None and status != "running")
@@ -218,6 +220,7 @@ class SessionsPage(QWidget):
             words = {
                 "running": "It is recording now.",
                 "interrupted": "It was cut off; recovering makes a complete session of what was recorded.",
+                "recovery unfinished": "Its recovery was cut off; recovering it again carries it on.",
                 "unreadable": "A file of it is missing or damaged.",
                 "complete": "",
             }[status]

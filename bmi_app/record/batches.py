@@ -39,17 +39,19 @@ class Batch:
 class BatchFile:
     """Walk through the batches of one kind up to the end of its file or the first damage.
 
+    The file is that of a session's folder, or another one that holds the same kind.
+
     After the walk `layout` (None when the schema is lost), `metadata`, `damage`, `closed` and `good_bytes` are known;
     they mean what they mean for `MessageFile`. A file that belongs to another session than `session.toml` is damaged from
     its beginning.
     """
 
-    def __init__(self, folder: Path, kind: Kind) -> None:
+    def __init__(self, folder: Path, kind: Kind, path: Path | None = None) -> None:
         self.kind = kind
         self.layout: Layout | None = None
         self.metadata: dict[str, str] = {}
         self._folder = folder
-        self._messages = MessageFile(folder / file_name(kind))
+        self._messages = MessageFile(path or folder / file_name(kind))
         self._damage: Damage | None = None
         self._last_tick = -1
 
@@ -181,3 +183,9 @@ def empty_batch(kind: Kind, layout: Layout, n_records: int) -> Batch:
     """Return a batch of `n_records` records that are still to be filled in."""
     rows = np.empty(layout.row_shape(kind, n_records), row_dtype(kind))
     return Batch(np.empty(n_records, RECORDS[kind]), rows, [], {})
+
+
+def select(batch: Batch, keep: np.ndarray) -> Batch:
+    """Return those records of a batch for which `keep`, bool[n], says so."""
+    texts = [text for text, kept in zip(batch.texts, keep.tolist(), strict=False) if kept]
+    return Batch(batch.records[keep], batch.rows[keep], texts, batch.committed)

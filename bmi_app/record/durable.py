@@ -1,10 +1,15 @@
 """Write small files so that they are there whole, or not at all."""
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
+from bmi_app.record import disk
 from bmi_app.record.damage import JournalError
+
+# What network file systems answer that cannot sync a folder.
+_CANNOT = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM)
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -17,25 +22,51 @@ def replace_file(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
+        write_file(temporary, content)
+        try:
+            disk.rename(temporary, path)
+        except OSError as error:
+            raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+    except JournalError:
         with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+            disk.remove(temporary)
+        raise
     sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Have the names of a folder's files on the disk, where the system can be asked for it."""
-    if os.name != "posix":
-        return
-    with contextlib.suppress(OSError):  # some network file systems refuse; the files themselves are synced
-        descriptor = os.open(folder, os.O_RDONLY)
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that is in nobody's use yet, in place of what a write that was cut off left there, and sync it.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be written.
+    """
+    try:
+        if os.path.lexists(path):
+            disk.remove(path)
+        descriptor = disk.create(path)
         try:
-            os.fsync(descriptor)
+            disk.write(descriptor, [content])
+            disk.sync(descriptor)
         finally:
             os.close(descriptor)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder's files on the disk, where the system can be asked for it.
+
+    Raises
+    ------
+    JournalError
+        If it can be asked, and fails.
+    """
+    if os.name != "posix":
+        return
+    try:
+        disk.sync_folder(folder)
+    except OSError as error:
+        if error.errno not in _CANNOT:  # the files themselves are synced
+            raise JournalError(f"{folder}: cannot be synced: {error.strerror}") from error

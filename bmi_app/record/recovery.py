@@ -1,27 +1,26 @@
 """Make a complete session of one that was cut off."""
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from bmi_app.record import session_folder
-from bmi_app.record.batches import Batch, BatchFile, empty_batch
+from bmi_app.record import disk, identity, redo, session_folder
+from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import Damage, JournalError
-from bmi_app.record.durable import sync_folder
+from bmi_app.record.durable import write_file
 from bmi_app.record.integrity import verify
-from bmi_app.record.kinds import NAMED, ROOM, Kind, Layout, file_name
-from bmi_app.record.message import CHECK, END_MARK
+from bmi_app.record.keeping import Keeping, decide
+from bmi_app.record.kinds import KINDS, ROOM, Kind, Layout, file_name
 from bmi_app.record.reading import read_texts
+from bmi_app.record.rewriting import Rewriting
 from bmi_app.record.summary import Tally
-from bmi_app.record.survey import Finding, common_tick, survey_all
-from bmi_app.record.tail import Tail, merge_journaled, tail_after
+from bmi_app.record.survey import Finding, complete_through, is_short, survey_all
+from bmi_app.record.tail import Tail
 from bmi_app.rt.records import EventKind, StopReason
 
 LOCK = ".recovering"
@@ -36,17 +35,19 @@ class RecoveryReport:
     changed : bool
         Whether anything had to be done.
     last_tick : int
-        The last tick of the recovered session, common to all kinds; -1 when none was saved.
+        The last tick of which the recovered session has a frame; -1 when none was saved.
     damage : list of Damage
         What was wrong before.
     cut_records : dict
-        How many intact records of each kind belong to ticks after `last_tick`, and were cut.
+        How many intact records of each kind belong to later ticks, and were cut.
     added_ticks : int
         How many ticks came from the tail.
     kept : list of Path
         The original files of those that were rewritten.
     summary : dict
         As in `summary.json` now.
+    lost : dict
+        For each kind of which something is missing, from which tick on.
     """
 
     folder: Path
@@ -57,14 +58,15 @@ class RecoveryReport:
     added_ticks: int
     kept: list[Path]
     summary: dict[str, Any]
+    lost: dict[str, int] = field(default_factory=dict)
 
 
-def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
-    """Cut all files of a session to their last common tick, add what the tail has, and write the summary.
+def recover(folder: Path, tail: Tail | None = None, *, to_common_tick: bool = False) -> RecoveryReport:
+    """Keep every file of a session as far as it is whole, add what the tail has, end all files, and write the summary.
 
-    A file that is rewritten is complete on the disk before it takes the place of the original, which is kept as
-    ``*.damaged``; frames come last. So recovery may itself be cut off at any moment, and be run again. On a session
-    that is complete and without damage it does nothing.
+    Ticks are recomputed from frames, commands and blobs; so frames are cut where the commands end early, and to no other
+    file. All files are exchanged in one step (`bmi_app.record.redo`), and the originals kept as ``*.damaged``: recovery may
+    itself be cut off at any moment, and be run again. On a session that is complete and without damage it does nothing.
 
     Parameters
     ----------
@@ -73,6 +75,8 @@ def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
     tail : mapping of Kind to (records, rows), optional
         What the rings of the live file still hold: any records, in their order; rows (the list columns side by side)
         for frames and weights, else None. Those that continue the journal without a gap are added.
+    to_common_tick : bool
+        Cut all files to the last tick of which every file holds all.
 
     Raises
     ------
@@ -87,7 +91,12 @@ def recover(folder: Path, tail: Tail | None = None) -> RecoveryReport:
         reasons = "; ".join(str(damage) for damage in verify(folder))
         raise JournalError(f"{folder}: cannot be recovered: {reasons}")
     with _alone(folder):
-        return _recover(folder, tail)
+        if not redo.is_unfinished(folder):
+            redo.discard(folder)
+            found = _prepare(folder, tail or {}, to_common_tick)
+            if found is not None:
+                return found
+        return _report(folder, redo.roll_forward(folder))
 
 
 @contextmanager
@@ -104,149 +113,101 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        with suppress(OSError):  # the next one holds it already, and has nothing left to do
+        with suppress(OSError):  # the next one holds it already, and finds what this one has left
             (folder / LOCK).unlink(missing_ok=True)
 
 
-def _recover(folder: Path, tail: Tail | None) -> RecoveryReport:
+def _prepare(folder: Path, tail: Tail, to_common_tick: bool) -> RecoveryReport | None:
+    """Write what the session becomes beside it, and commit that; return a report where nothing is to be done."""
     findings = survey_all(folder)
     damage = [finding.damage for finding in findings.values() if finding.damage is not None]
-    last_tick = common_tick(findings)
     old_summary = session_folder.read_summary(folder) if session_folder.status(folder) == "complete" else None
-    if old_summary is not None and all(finding.ended for finding in findings.values()):
-        return RecoveryReport(folder, False, last_tick, damage, {}, 0, [], old_summary)
-
+    if old_summary is not None and not _is_wanting(findings, old_summary, to_common_tick):
+        return RecoveryReport(folder, False, findings["frames"].last_tick, damage, {}, 0, [], old_summary)
     session, _ = read_texts(folder)
-    layout = _layout(findings, session)
-    more = tail_after(tail or {}, last_tick, layout, {kind: finding.n_records for kind, finding in findings.items()})
-    end = last_tick + len(more["frames"].records)
-    for kind in NAMED if end > last_tick else ():
-        more[kind] = merge_journaled(more[kind], _between(folder, kind, last_tick, end, layout))
-    kept: list[Path] = []
-    cut_records: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    for kind, finding in findings.items():
-        path = folder / file_name(kind)
-        if finding.damage is not None or finding.last_tick > last_tick or len(more[kind].records) > 0:
-            copy = path.with_name(f"{path.name}.new")
-            counts[kind] = _rewrite(folder, copy, finding, layout, last_tick, more[kind], counts)
-            cut_records[kind] = _count_beyond(folder, finding, end)
-            kept += _keep_original(path)
-            _replace(copy, path)
-        else:
-            counts[kind] = finding.n_records
-            if not finding.ended:
-                _append_end_mark(path)
-    (folder / ROOM).unlink(missing_ok=True)
-    summary = summarise_folder(folder, session, _stop_reason(folder, old_summary), recovered=True)
-    summary = session_folder.write_summary(folder, summary)
+    layout = _layout(findings, session, tail)
+    keeping = decide(folder, findings, tail, layout, _number(session.get("dt_s")), to_common_tick)
+    rewriting = Rewriting(folder, findings, keeping, layout, _metadata(folder, findings))
+    try:
+        if (folder / ROOM).is_file():
+            disk.remove(folder / ROOM)
+        rewriting.write_all()
+        names = [file_name(kind) for kind in rewriting.files] + [redo.SUMMARY]
+        kept = [path for name in names if (path := redo.keep_original(folder, name)) is not None]
+        report = _committed_report(keeping, rewriting, damage, kept)
+        reason = _stop_reason(folder, old_summary)
+        summary = summarise_folder(folder, session, reason, recovered=True, files=rewriting.files)
+        summary["recovery"] = {**report, "damage": [str(found) for found in damage]}
+        write_file(redo.new_path(folder, redo.SUMMARY), session_folder.summary_text(folder, summary, rewriting.seals))
+        redo.commit(folder, names, report)
+    except BaseException as error:
+        if not redo.is_unfinished(folder):
+            with suppress(JournalError):
+                redo.discard(folder)
+        if isinstance(error, OSError):
+            raise JournalError(f"{folder}: cannot be recovered: {error.strerror}") from error
+        raise
+    return None
+
+
+def _metadata(folder: Path, findings: Mapping[Kind, Finding]) -> dict[str, str]:
+    """Return what stands in the header of every file: as a sound file of this session says it, never a foreign one."""
+    known = next((finding.metadata for finding in findings.values() if finding.layout is not None), {})
+    session_id = identity.expected_id(folder)
+    return {**known, **({identity.KEY: session_id} if session_id else {})}
+
+
+def _is_wanting(findings: Mapping[Kind, Finding], summary: Mapping[str, Any], to_common_tick: bool) -> bool:
+    """Tell whether a complete session is not what its files say, beyond what an earlier recovery has said."""
+    if not all(finding.ended for finding in findings.values()):
+        return True
+    said = summary.get("recovery")
+    lost = said.get("lost") if isinstance(said, Mapping) else None
+    frames = findings["frames"]
+    short = {kind for kind in KINDS if complete_through(findings[kind], frames) < frames.last_tick}
+    short |= {kind for kind, finding in findings.items() if is_short(finding, frames)}
+    return bool(short) and (to_common_tick or not short <= set(lost if isinstance(lost, Mapping) else ()))
+
+
+def _committed_report(keeping: Keeping, rewriting: Rewriting, damage: list[Damage], kept: list[Path]) -> dict[str, Any]:
+    return {
+        "last_tick": keeping.end,
+        "lost": keeping.lost,
+        "cut_records": rewriting.cut_records,
+        "added_ticks": len(keeping.more["frames"].records),
+        "originals": [path.name for path in kept],
+        "damage": [asdict(found) for found in damage],
+    }
+
+
+def _report(folder: Path, committed: Mapping[str, Any]) -> RecoveryReport:
+    """Return the report of a recovery that was committed, by this process or by one that died."""
     return RecoveryReport(
         folder=folder,
         changed=True,
-        last_tick=end,
-        damage=damage,
-        cut_records={kind: count for kind, count in cut_records.items() if count > 0},
-        added_ticks=len(more["frames"].records),
-        kept=kept,
-        summary=summary,
+        last_tick=committed["last_tick"],
+        damage=[Damage(**found) for found in committed["damage"]],
+        cut_records=committed["cut_records"],
+        added_ticks=committed["added_ticks"],
+        kept=[folder / name for name in committed["originals"]],
+        summary=session_folder.read_summary(folder) or {},
+        lost=committed["lost"],
     )
 
 
-def _layout(findings: Mapping[Kind, Finding], session: Mapping[str, Any]) -> Layout:
-    for finding in findings.values():
-        if finding.layout is not None:
-            return finding.layout
-    return Layout(int(session.get("n_units", 0)), int(session.get("n_axes", 0)))
+def _layout(findings: Mapping[Kind, Finding], session: Mapping[str, Any], tail: Tail) -> Layout:
+    """Return the sizes of a session: as its files say, else as its texts and its live file do."""
+    known = [finding.layout for finding in findings.values() if finding.layout is not None]
+    if known:
+        return known[0]
+    n_units, n_axes = (max(0, round(_number(session.get(name)))) for name in ("n_units", "n_axes"))
+    _, rows = tail.get("weights", (None, None))
+    extra = 0 if rows is None or n_units == 0 else rows.shape[1] - n_axes * n_units - 2 * n_axes
+    return Layout(n_units, n_axes, max(0, extra) // max(n_units, 1))
 
 
-def _rewrite(
-    folder: Path, copy: Path, finding: Finding, layout: Layout, last_tick: int, more: Batch, counts: Mapping[str, int]
-) -> int:
-    """Write what is kept of a file, and what is added, to `copy`; return the number of records."""
-    from bmi_app.record.stream import StreamFile  # here, so that checking a session's state needs no Arrow
-
-    copy.unlink(missing_ok=True)
-    metadata = {key: value for key, value in finding.metadata.items() if key != CHECK}
-    file = StreamFile(copy, finding.kind, finding.layout or layout, metadata)
-    try:
-        left = finding.n_records  # a gap in the ticks may end the file in mid-batch
-        for batch in BatchFile(folder, finding.kind):
-            keep = (batch.records["tick"] <= last_tick) & (np.arange(len(batch.records)) < left)
-            left -= min(left, len(batch.records))
-            _write(file, _select(batch, keep), batch.committed)
-        _write(file, more, dict(counts) if finding.kind == "frames" else {})
-        file.write_end_mark()
-        file.sync()
-    finally:
-        file.close()
-    return file.n_records
-
-
-def _count_beyond(folder: Path, finding: Finding, end: int) -> int:
-    """Return how many intact records of a file belong to ticks after `end`."""
-    if finding.last_tick <= end:
-        return 0
-    return sum(int(np.count_nonzero(batch.records["tick"] > end)) for batch in BatchFile(folder, finding.kind))
-
-
-def _select(batch: Batch, keep: np.ndarray) -> Batch:
-    texts = [text for text, kept in zip(batch.texts, keep.tolist(), strict=False) if kept]
-    return Batch(batch.records[keep], batch.rows[keep], texts, batch.committed)
-
-
-def _write(file: Any, batch: Batch, committed: Mapping[str, int]) -> None:
-    begin = 0
-    while begin < len(batch.records):
-        begin += file.add(batch.records[begin:], batch.rows[begin:], batch.texts[begin:])
-        file.write_batch(committed)
-
-
-def _keep_original(path: Path) -> list[Path]:
-    """Give the original a second name; return it."""
-    if not path.exists():
-        return []
-    number = 1
-    while True:
-        kept = path.with_name(f"{path.name}.damaged" if number == 1 else f"{path.name}.damaged_{number}")
-        if kept.exists():
-            number += 1
-            continue
-        try:
-            os.link(path, kept)
-        except OSError:  # a file system without hard links
-            try:
-                shutil.copyfile(path, kept)
-            except OSError as error:
-                raise JournalError(f"{kept}: cannot be written: {error.strerror}") from error
-        return [kept]
-
-
-def _replace(copy: Path, path: Path) -> None:
-    try:
-        copy.replace(path)
-    except OSError as error:
-        raise JournalError(f"{path}: cannot be replaced: {error.strerror}") from error
-    sync_folder(path.parent)
-
-
-def _append_end_mark(path: Path) -> None:
-    try:
-        with path.open("ab") as file:
-            file.write(END_MARK)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _between(folder: Path, kind: Kind, last_tick: int, end: int, layout: Layout) -> Batch:
-    """Return the intact records of the ticks after `last_tick` up to `end`."""
-    found = empty_batch(kind, layout, 0)
-    for batch in BatchFile(folder, kind):
-        part = _select(batch, (batch.records["tick"] > last_tick) & (batch.records["tick"] <= end))
-        records, rows = np.concatenate([found.records, part.records]), np.concatenate([found.rows, part.rows])
-        found = Batch(records, rows, found.texts + part.texts, {})
-    return found
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and np.isfinite(value) else 0.0
 
 
 def _stop_reason(folder: Path, old_summary: Mapping[str, Any] | None) -> StopReason | None:
@@ -260,16 +221,34 @@ def _stop_reason(folder: Path, old_summary: Mapping[str, Any] | None) -> StopRea
 
 
 def summarise_folder(
-    folder: Path, session: Mapping[str, Any], reason: StopReason | None, *, recovered: bool = False
+    folder: Path,
+    session: Mapping[str, Any],
+    reason: StopReason | None,
+    *,
+    recovered: bool = False,
+    files: Mapping[Kind, Path] | None = None,
 ) -> dict[str, Any]:
-    """Return the summary of what is in a session's folder and intact; see `Tally.summary`."""
+    """Return the summary of what is in a session's folder and intact; see `Tally.summary`.
+
+    `files` are those that are to take the place of what is there.
+    """
     tally = Tally()
-    for batch in BatchFile(folder, "frames"):
+    instead = files or {}
+    for batch in BatchFile(folder, "frames", instead.get("frames")):
         tally.add_frames(batch.records)
-    for batch in BatchFile(folder, "health"):
+    for batch in BatchFile(folder, "health", instead.get("health")):
         tally.add_health(batch.records)
-    for batch in BatchFile(folder, "events"):
+    for batch in BatchFile(folder, "events", instead.get("events")):
         tally.add_events(batch.records)
-    dt_s = float(session.get("dt_s", 0.0))
-    n_keys = int(session.get("n_keys", 0))
-    return tally.summary(folder, str(session.get("protocol", "")), dt_s, reason, recovered, n_keys)
+    dt_s = _number(session.get("dt_s"))
+    n_keys = round(_number(session.get("n_keys")))
+    summary = tally.summary(folder, str(session.get("protocol", "")), dt_s, reason, recovered, n_keys)
+    found: dict[str, Any] = _without_infinities(summary)
+    return found
+
+
+def _without_infinities(value: Any) -> Any:
+    """Return what a summary says, with None for what is no number: JSON knows none of these."""
+    if isinstance(value, dict):
+        return {key: _without_infinities(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bmi_app import permissions, small_files
-from bmi_app.record import seal, text_shapes
+from bmi_app.record import redo, seal, text_shapes
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file, sync_folder
 from bmi_app.record.kinds import file_name
 from bmi_app.record.process_id import process_start
 from bmi_app.record.reading import has_journal, read_texts
 
-Status = Literal["complete", "running", "interrupted", "unreadable"]
+Status = Literal["complete", "running", "interrupted", "recovery unfinished", "unreadable"]
 
 
 def sessions_root() -> Path:
@@ -128,9 +128,17 @@ def write_summary(
     JournalError
         If it cannot be written.
     """
-    whole = sealed(folder, summary, known)
-    replace_file(folder / "summary.json", (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
+    text = summary_text(folder, summary, known)
+    replace_file(folder / "summary.json", text)
+    whole: dict[str, Any] = json.loads(text)
     return whole
+
+
+def summary_text(
+    folder: Path, summary: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]] | None = None
+) -> bytes:
+    """Return the content of a session's `summary.json`; see `write_summary`."""
+    return (json.dumps(sealed(folder, summary, known), indent=2, allow_nan=False) + "\n").encode()
 
 
 def sealed(
@@ -179,13 +187,16 @@ def status(folder: Path) -> Status:
     -------
     Status
         ``complete``: it was ended, and says so in `summary.json`. ``running``: its process is alive.
-        ``interrupted``: it ended without a (readable) word, and can be recovered. ``unreadable``: there is no session here, or
+        ``interrupted``: it ended without a (readable) word, and can be recovered. ``recovery unfinished``: its recovery was
+        cut off, and only `recover` may touch it. ``unreadable``: there is no session here, or
         a file of it is missing or damaged; `integrity.verify` says which.
     """
     try:
         session, _ = read_texts(folder)
     except JournalError:
         return "unreadable"
+    if redo.is_unfinished(folder):
+        return "recovery unfinished"
     try:
         summary = read_summary(folder)
     except JournalError:

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bmi_app.record import message
+from bmi_app.record import disk, message
 from bmi_app.record.damage import JournalError
 from bmi_app.record.kinds import CODES, FORMAT, NAMED, Kind, Layout, row_dtype
 from bmi_app.rt.records import RECORDS
-
-_FLAGS = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def schema(kind: Kind, layout: Layout, metadata: Mapping[str, str]) -> Any:
@@ -71,7 +69,7 @@ class StreamFile:
             self._writer.write_batch(self._batch.slice(0, 0))
         self._pieces.take()  # the schema, which is written here with its check, and an empty batch
         try:
-            self._descriptor = os.open(path, _FLAGS, 0o666)  # less what `permissions` takes away
+            self._descriptor = disk.create(path)
         except OSError as error:
             raise JournalError(f"{path}: cannot be created: {error.strerror}") from error
         self._write(message.seal([self._schema.serialize().to_pybytes()]))
@@ -131,7 +129,7 @@ class StreamFile:
     def sync(self) -> None:
         """Have everything written so far on the disk; any thread may call this."""
         try:
-            os.fsync(self._descriptor)
+            disk.sync(self._descriptor)
         except OSError as error:
             raise JournalError(f"{self.path}: cannot be synced: {error.strerror}") from error
 
@@ -159,11 +157,7 @@ class StreamFile:
     def _write(self, parts: list[Any]) -> None:
         n_bytes = sum(len(part) for part in parts)
         try:
-            written = os.writev(self._descriptor, parts) if hasattr(os, "writev") else 0
-            if written < n_bytes:
-                rest = memoryview(b"".join(parts))[written:]
-                while len(rest) > 0:
-                    rest = rest[os.write(self._descriptor, rest) :]
+            disk.write(self._descriptor, parts)
         except OSError as error:
             self._cut_back()
             raise JournalError(f"{self.path}: cannot be written: {error.strerror}") from error
@@ -174,7 +168,7 @@ class StreamFile:
     def _cut_back(self) -> None:
         """Take back half a batch, which may also free the room to say why the session ended."""
         try:
-            os.ftruncate(self._descriptor, self.n_bytes)
+            disk.cut(self._descriptor, self.n_bytes)
         except OSError:
             self._is_cut = False  # the reader finds the cut as well
 

@@ -9,6 +9,8 @@ from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import Damage
 from bmi_app.record.kinds import KINDS, OPTIONAL, Kind, Layout, file_name
 
+EMPTY = "is empty: not even its header is there"
+
 
 @dataclass
 class Finding:
@@ -54,6 +56,8 @@ def survey(folder: Path, kind: Kind) -> Finding:
             finding.commits.append((finding.last_tick, batch.committed))
     finding.layout, finding.metadata, finding.good_bytes = file.layout, file.metadata, file.good_bytes
     finding.damage = finding.damage or file.damage
+    if finding.damage is None and finding.layout is None:  # a journal writes the header at once
+        finding.damage = Damage(file_name(kind), -1, 0, EMPTY)
     finding.ended = file.closed and finding.damage is None
     return finding
 
@@ -66,21 +70,25 @@ def survey_all(folder: Path) -> dict[Kind, Finding]:
 def common_tick(findings: dict[Kind, Finding]) -> int:
     """Return the last tick of which every file holds all that belongs to it; -1 when there is none."""
     frames = findings["frames"]
-    return max(-1, min([frames.last_tick, *(_complete_through(findings[kind], frames) for kind in KINDS)]))
+    return max(-1, min([frames.last_tick, *(complete_through(findings[kind], frames) for kind in KINDS)]))
 
 
-def _complete_through(finding: Finding, frames: Finding) -> int:
+def is_short(finding: Finding, frames: Finding) -> bool:
+    """Tell whether a file lacks records that the frames say were in it, ended in order or not."""
+    return any(counts.get(finding.kind, 0) > finding.n_records for _, counts in frames.commits)
+
+
+def complete_through(finding: Finding, frames: Finding) -> int:
     """Return up to which tick nothing is missing from a file."""
     if finding.kind in {"frames", "health"}:
         return finding.last_tick
-    if finding.ended:
+    if finding.ended and not is_short(finding, frames):
         return frames.last_tick
     committed = [tick for tick, counts in frames.commits if counts.get(finding.kind, 0) <= finding.n_records]
-    # A batch of frames that tells no counts was rewritten by recovery, which ends all streams.
     through = max(committed, default=-1)
     if finding.kind == "spikes":  # which are in the order of their arrival, not of the ticks that count them
         return through
-    return max(through, finding.last_tick - 1)
+    return max(through, min(finding.last_tick - 1, frames.last_tick))
 
 
 def _before_gap(ticks: np.ndarray, last_tick: int) -> int:

@@ -11,19 +11,31 @@ from bmi_app.rt.records import RECORDS
 Tail = Mapping[Kind, tuple[np.ndarray, np.ndarray | None]]
 
 
-def tail_after(tail: Tail, last_tick: int, layout: Layout, n_journaled: Mapping[Kind, int]) -> dict[Kind, Batch]:
-    """Select the records of the ticks that follow on `last_tick` without a gap, in frames and health alike.
+def tail_after(
+    tail: Tail,
+    since: Mapping[Kind, int],
+    last_tick: int,
+    layout: Layout,
+    n_journaled: Mapping[Kind, int],
+    *,
+    with_health: bool = True,
+) -> dict[Kind, Batch]:
+    """Select the records of the ticks that follow on a journal without a gap, in frames and health alike.
 
     Parameters
     ----------
     tail : Tail
         Records of each kind; those that the journal has already may be among them.
+    since : mapping of Kind to int
+        For each kind, the last tick of which the journal's own records are kept.
     last_tick : int
         The last tick of the journal, -1 when it has none.
     layout : Layout
         Lengths of the list columns.
     n_journaled : mapping of Kind to int
         Number of records in the journal: where a kind has none, what came before the first tick is taken as well.
+    with_health : bool
+        False where the journal's health ends early: then only the frames must follow.
 
     Returns
     -------
@@ -32,19 +44,29 @@ def tail_after(tail: Tail, last_tick: int, layout: Layout, n_journaled: Mapping[
     """
     if not _fits(tail, layout):
         tail = {}
-    end = min(_reach(tail, kind, last_tick) for kind in ("frames", "health"))
+    gapless: tuple[Kind, ...] = ("frames", "health") if with_health else ("frames",)
+    end = min(_reach(tail, kind, since[kind]) for kind in gapless)
     found: dict[Kind, Batch] = {}
     for kind in KINDS:
         records, rows = tail.get(kind, (np.empty(0, RECORDS[kind]), None))
-        if end <= last_tick or len(records) == 0:
+        if end <= since[kind] or end < last_tick or len(records) == 0:
             found[kind] = empty_batch(kind, layout, 0)
             continue
-        begins = last_tick < 0 and n_journaled[kind] == 0 and kind != "spikes"
-        keep = (records["tick"] > (-2 if begins else last_tick)) & (records["tick"] <= end)
+        begins = since[kind] < 0 and n_journaled[kind] == 0 and kind != "spikes"
+        keep = (records["tick"] > (-2 if begins else since[kind])) & (records["tick"] <= end)
         kept_rows = np.empty(layout.row_shape(kind, len(records)), row_dtype(kind)) if rows is None else rows
         texts = [""] * int(np.count_nonzero(keep)) if kind in NAMED else []
         found[kind] = Batch(records[keep], kept_rows[keep], texts, {})
     return found
+
+
+def reaches_back(tail: Tail, kind: Kind, last_tick: int, end: int) -> bool:
+    """Tell whether a tail holds all records of a kind after `last_tick`, up to `end`."""
+    if kind not in tail or len(tail[kind][0]) == 0:
+        return False
+    if kind in {"frames", "health"}:
+        return _reach(tail, kind, last_tick) >= end
+    return bool(tail[kind][0]["tick"].min() <= last_tick)  # what its ring has lost is older than the oldest it holds
 
 
 def _fits(tail: Tail, layout: Layout) -> bool:

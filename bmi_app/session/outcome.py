@@ -49,4 +49,4 @@ def last_of(roots: Iterable[Path]) -> Outcome | None:
     if not folders:
         return None
     found = outcome_of(max(folders, key=lambda folder: folder.name))
-    return found if found.status in ("complete", "interrupted") else None
+    return found if found.status in ("complete", "interrupted", "recovery unfinished") else None

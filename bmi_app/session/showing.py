@@ -39,7 +39,13 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
     )  # to be copied from here
     for name in ("status", "protocol", "length", "trials", "success"):
         table.add_column(name, justify="right" if name in ("length", "trials", "success") else "left")
-    colours = {"running": "green", "interrupted": "yellow", "unreadable": "red", "complete": ""}
+    colours = {
+        "running": "green",
+        "interrupted": "yellow",
+        "unreadable": "red",
+        "complete": "",
+        "recovery unfinished": "yellow",
+    }
     for entry in entries:
         rate, length_s = entry.summary.get("success_rate"), entry.summary.get("duration_s")
         table.add_row(
@@ -54,6 +60,8 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
     Console().print(table)
     if any(entry.status == "interrupted" for entry in entries):
         print("interrupted sessions: `bmi sessions recover SESSION` makes them complete")
+    if any(entry.status == "recovery unfinished" for entry in entries):
+        print("recovery unfinished: it was cut off; `bmi sessions recover SESSION` carries it on")
 
 
 def session(folder: Path) -> dict[str, Any]:

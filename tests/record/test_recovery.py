@@ -1,4 +1,3 @@
-import contextlib
 import os
 import pickle
 import signal
@@ -15,10 +14,11 @@ from hypothesis import strategies as st
 
 from bmi_app.record import blobs, recovery, session_folder
 from bmi_app.record.damage import JournalError
+from bmi_app.record.integrity import verify
 from bmi_app.record.kinds import KINDS, file_name
 from bmi_app.record.process_id import process_start
 from bmi_app.record.reading import read
-from bmi_app.record.recovery import recover, verify
+from bmi_app.record.recovery import recover
 from bmi_app.rt.records import CommandKind, EventKind, StopReason
 
 fixture_ok = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -45,7 +45,7 @@ def test_files_cut_anywhere_are_cut_to_one_tick(recorded, cuts, only):
         lengths[kind] = path.stat().st_size if only not in (None, kind) else int(cut * path.stat().st_size)
         os.truncate(path, lengths[kind])
     before = read(folder)
-    report = recover(folder)
+    report = recover(folder, to_common_tick=True)
     assert report.changed
     assert_whole(folder, made, report.last_tick)
     assert report.summary["ticks"] == report.last_tick + 1
@@ -78,46 +78,12 @@ def test_a_complete_session_with_a_flipped_bit_is_cut_before_it(recorded, kind, 
     raw[int(where * len(raw))] ^= mask
     path.write_bytes(raw)
     n_good = len(getattr(read(folder), kind))
-    report = recover(folder)
+    report = recover(folder, to_common_tick=True)
     assert [damage.file for damage in report.damage] == [path.name]
     assert_whole(folder, made, report.last_tick)
     assert made.n_until(kind, report.last_tick) <= n_good
     assert report.summary["stop_reason"] == "OPERATOR"
     assert [kept.read_bytes() for kept in report.kept if kept.name == f"{path.name}.damaged"] == [bytes(raw)]
-
-
-@pytest.mark.parametrize("rows_lost", [0, 1])
-@pytest.mark.parametrize("steps", range(6))
-def test_recovery_may_itself_be_cut_off(recorded, monkeypatch, steps, rows_lost):
-    folder, made = recorded(50, 8, close=False)
-    path = folder / file_name("frames")
-    os.truncate(path, path.stat().st_size - rows_lost)
-    replace, left = recovery._replace, [steps]
-    tail = {kind: made.part(kind, 0, 10**6)[:2] for kind in KINDS}
-    for kind in KINDS:  # the tail reaches further than the journal, by two ticks whose frames are there
-        tail[kind] = (tail[kind][0][: made.n_until(kind, 49)], tail[kind][1][: made.n_until(kind, 49)])
-
-    def cut_off(*paths) -> None:
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        replace(*paths)
-
-    monkeypatch.setattr(recovery, "_replace", cut_off)
-    if rows_lost:
-        with contextlib.suppress(KeyboardInterrupt):  # not every file needs to be replaced
-            recover(folder, tail)
-    else:
-        recover(folder)
-    monkeypatch.setattr(recovery, "_replace", replace)
-    if steps % 2 and rows_lost:
-        report = recover(folder, tail)
-        assert report.last_tick == 49
-    else:
-        report = recover(folder)
-    assert_whole(folder, made, report.last_tick)
-    assert report.last_tick == 49 if not rows_lost else report.last_tick >= 47
-    assert not list(folder.glob("*.new"))
 
 
 @fixture_ok
