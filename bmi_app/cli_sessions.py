@@ -10,6 +10,11 @@ from bmi_app.cli_common import Json, SessionName, fail, find_session, path_of, p
 
 sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_help=True, rich_markup_mode=None)
 
+NotRunningElsewhere = Annotated[
+    bool,
+    typer.Option("--not-running-elsewhere", help="of a session that another machine began: its engine is dead there"),
+]
+
 
 @sessions_app.command("list")
 def sessions_list(
@@ -54,13 +59,22 @@ def sessions_verify(session: SessionName, as_json: Json = False) -> None:
 
 
 @sessions_app.command("recover")
-def sessions_recover(session: SessionName, as_json: Json = False) -> None:
-    """Make a complete session of one that was cut off."""
+def sessions_recover(
+    session: SessionName,
+    to_common_tick: Annotated[
+        bool, typer.Option("--to-common-tick", help="cut all files to the last tick of which every file holds all")
+    ] = False,
+    not_running_elsewhere: NotRunningElsewhere = False,
+    as_json: Json = False,
+) -> None:
+    """Make a complete session of one that was cut off, keeping each file as far as it is whole."""
     from bmi_app.record.damage import JournalError
     from bmi_app.session import catalogue
 
     try:
-        report = catalogue.recover(find_session(session))
+        report = catalogue.recover(
+            find_session(session), not_running_elsewhere=not_running_elsewhere, to_common_tick=to_common_tick
+        )
     except (catalogue.CatalogueError, JournalError) as error:
         fail(str(error))
     facts = {
@@ -69,6 +83,9 @@ def sessions_recover(session: SessionName, as_json: Json = False) -> None:
         "last_tick": report.last_tick,
         "ticks_from_live_file": report.added_ticks,
         "damage": [str(found) for found in report.damage],
+        "lost": {kind: f"from tick {tick} on" for kind, tick in report.lost.items()},
+        "cut_records": report.cut_records,
+        "originals": [str(path) for path in report.kept],
     }
     print_facts(facts, as_json)
 
@@ -116,7 +133,9 @@ def sessions_export(
 
 @sessions_app.command("remove")
 def sessions_remove(
-    session: SessionName, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False
+    session: SessionName,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    not_running_elsewhere: NotRunningElsewhere = False,
 ) -> None:
     """Delete a session for good."""
     from bmi_app.session import catalogue
@@ -125,6 +144,6 @@ def sessions_remove(
     if not yes and not typer.confirm(f"Delete {folder} for good?", err=True):
         raise typer.Exit(1)
     try:
-        catalogue.remove(folder)
+        catalogue.remove(folder, not_running_elsewhere=not_running_elsewhere)
     except catalogue.CatalogueError as error:
         fail(str(error))

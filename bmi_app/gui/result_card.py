@@ -90,6 +90,7 @@ class ResultCard(QFrame):
                 "recovering": f"{name}: recovering",
                 "interrupted": f"{name}: the engine has died",
                 "recovery unfinished": f"{name}: its recovery was cut off",
+                "perhaps running": f"{name}: another machine may be recording it",
                 "unreadable": f"{name} cannot be read",
             }[state]
         )
@@ -101,6 +102,7 @@ class ResultCard(QFrame):
                     "running": "It is in the list of running sessions: attach to it there.",
                     "interrupted": "What was recorded is safe; recovering makes a complete session of it.",
                     "recovery unfinished": "What was recorded is safe; recovering again carries it on.",
+                    "perhaps running": "Where it was begun, it can be seen whether it runs.",
                     "unreadable": "A file of it is missing or damaged.",
                 }[state]
             )

@@ -209,7 +209,7 @@ class SessionsPage(QWidget):
         self.buttons["Verify"].setEnabled(status == "complete")
         self.buttons["Recover"].setEnabled(
             session is not None
-            and status in ("interrupted", "recovery unfinished")
+            and status in ("interrupted", "recovery unfinished", "perhaps running")
             and not self.acts.is_recovering(session.folder)
         )
         self.buttons["Open folder"].setEnabled(session is not None)
@@ -221,6 +221,7 @@ class SessionsPage(QWidget):
                 "running": "It is recording now.",
                 "interrupted": "It was cut off; recovering makes a complete session of what was recorded.",
                 "recovery unfinished": "Its recovery was cut off; recovering it again carries it on.",
+                "perhaps running": "Another machine began it, and may be recording it now.",
                 "unreadable": "A file of it is missing or damaged.",
                 "complete": "",
             }[status]

@@ -125,6 +125,8 @@ class BatchFile:
 
         self.metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
         layout = Layout(*(int(self.metadata.get(size, 0)) for size in ("n_units", "n_axes", "model_rows")))
+        if layout.n_units < 1 or layout.n_axes < 1 or layout.model_rows < 0:
+            raise ValueError(f"it says that there are {layout.n_units} units and {layout.n_axes} axes")
         expected = expected_schema(self.kind, layout, {})
         if self.metadata.get("format") == FORMAT_1:
             expected = _of_format_1(self.kind, schema, expected)

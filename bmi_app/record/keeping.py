@@ -79,7 +79,7 @@ def decide(
     for kind in NAMED:
         if len(more[kind].records) > 0 or end > start:
             more[kind] = merge_journaled(more[kind], _between(folder, kind, since[kind], end, layout))
-    lost = {kind: through[kind] + 1 for kind in short if kind not in NEEDED}
+    lost = {kind: through[kind] + 1 for kind in short if kind not in NEEDED and through[kind] < end}
     most_apart = round(_MOST_APART_S / dt_s) if dt_s > 0 else _MOST_APART_TICKS
     until = {**since, **dict.fromkeys(short, end)}
     if not to_common_tick and max(finding.last_tick for finding in findings.values()) - end > most_apart:

@@ -97,6 +97,7 @@ def export(
         remedy = {
             "running": f"stop it first: `bmi sessions stop {folder.name}`",
             "interrupted": f"recover it first: `bmi sessions recover {folder.name}`",
+            "perhaps running": f"if it is dead, `bmi sessions recover {folder.name}` makes a complete session of it",
             "recovery unfinished": f"its recovery was cut off: `bmi sessions recover {folder.name}` carries it on",
         }.get(state, f"`bmi sessions verify {folder.name}` says what is wrong")
         raise ExportError(f"{folder.name}: is {state}; {remedy}")

@@ -125,7 +125,7 @@ def _prepare(folder: Path, tail: Tail, to_common_tick: bool) -> RecoveryReport |
     if old_summary is not None and not _is_wanting(findings, old_summary, to_common_tick):
         return RecoveryReport(folder, False, findings["frames"].last_tick, damage, {}, 0, [], old_summary)
     session, _ = read_texts(folder)
-    layout = _layout(findings, session, tail)
+    layout = _layout(folder, findings, session, tail)
     keeping = decide(folder, findings, tail, layout, _number(session.get("dt_s")), to_common_tick)
     rewriting = Rewriting(folder, findings, keeping, layout, _metadata(folder, findings))
     try:
@@ -195,15 +195,19 @@ def _report(folder: Path, committed: Mapping[str, Any]) -> RecoveryReport:
     )
 
 
-def _layout(findings: Mapping[Kind, Finding], session: Mapping[str, Any], tail: Tail) -> Layout:
+def _layout(folder: Path, findings: Mapping[Kind, Finding], session: Mapping[str, Any], tail: Tail) -> Layout:
     """Return the sizes of a session: as its files say, else as its texts and its live file do."""
     known = [finding.layout for finding in findings.values() if finding.layout is not None]
     if known:
         return known[0]
     n_units, n_axes = (max(0, round(_number(session.get(name)))) for name in ("n_units", "n_axes"))
+    if n_units == 0 or n_axes == 0:
+        raise JournalError(
+            f"{folder}: cannot be recovered: neither session.toml nor any file of it says how many units and axes there are"
+        )
     _, rows = tail.get("weights", (None, None))
-    extra = 0 if rows is None or n_units == 0 else rows.shape[1] - n_axes * n_units - 2 * n_axes
-    return Layout(n_units, n_axes, max(0, extra) // max(n_units, 1))
+    extra = 0 if rows is None else rows.shape[1] - n_axes * n_units - 2 * n_axes
+    return Layout(n_units, n_axes, max(0, extra) // n_units)
 
 
 def _number(value: Any) -> float:

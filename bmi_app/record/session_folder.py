@@ -17,7 +17,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -27,10 +27,10 @@ from bmi_app.record import redo, seal, text_shapes
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file, sync_folder
 from bmi_app.record.kinds import file_name
-from bmi_app.record.process_id import process_start
+from bmi_app.record.liveness import life_of
 from bmi_app.record.reading import has_journal, read_texts
 
-Status = Literal["complete", "running", "interrupted", "recovery unfinished", "unreadable"]
+Status = Literal["complete", "running", "interrupted", "recovery unfinished", "perhaps running", "unreadable"]
 
 
 def sessions_root() -> Path:
@@ -44,7 +44,12 @@ def sessions_root() -> Path:
 
 
 def create(
-    root: Path, protocol: str, session: Mapping[str, Any], protocol_text: str, now: datetime | None = None
+    root: Path,
+    protocol: str,
+    session: Mapping[str, Any],
+    protocol_text: str,
+    now: datetime | None = None,
+    take: Callable[[Path], object] = lambda folder: None,
 ) -> Path:
     """Create a session folder that did not exist before, with its two texts.
 
@@ -60,6 +65,8 @@ def create(
         The resolved protocol.
     now : datetime, optional
         The time to be named; now without it.
+    take : callable, optional
+        Told the folder before anything is in it, so that it is never seen without its engine's lock.
 
     Raises
     ------
@@ -84,6 +91,7 @@ def create(
         except OSError as error:
             raise JournalError(f"{folder}: cannot be created: {error.strerror}") from error
     try:
+        take(folder)
         sync_folder(root)
         replace_file(folder / "protocol.toml", protocol_text.encode())
         write_session(folder, session)
@@ -188,7 +196,8 @@ def status(folder: Path) -> Status:
     Status
         ``complete``: it was ended, and says so in `summary.json`. ``running``: its process is alive.
         ``interrupted``: it ended without a (readable) word, and can be recovered. ``recovery unfinished``: its recovery was
-        cut off, and only `recover` may touch it. ``unreadable``: there is no session here, or
+        cut off, and only `recover` may touch it. ``perhaps running``: it was begun on another machine, and only its heartbeat
+        can tell (`liveness.moves`). ``unreadable``: there is no session here, or
         a file of it is missing or damaged; `integrity.verify` says which.
     """
     try:
@@ -201,22 +210,13 @@ def status(folder: Path) -> Status:
         summary = read_summary(folder)
     except JournalError:
         summary = None  # recovery writes it anew
-    if summary is None and is_running(session):
-        return "running"
+    if summary is None and (life := life_of(folder, session)) != "dead":
+        return "running" if life == "running" else "perhaps running"
     # Frames are the last file that a journal creates: without them it never began.
     began = os.path.isfile(folder / file_name("frames")) or summary is not None
     if began and not has_journal(folder):
         return "unreadable"
     return "complete" if summary is not None else "interrupted"
-
-
-def is_running(session: Mapping[str, Any]) -> bool:
-    """Tell whether the process that writes a session is alive."""
-    engine = session.get("engine")
-    if not isinstance(engine, Mapping) or not isinstance(engine.get("pid"), int):
-        return False
-    start = process_start(engine["pid"])
-    return start != "" and start == engine.get("start")
 
 
 def call_it(folder: Path) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bmi_app.record import session_folder
 from bmi_app.record.damage import JournalError
+from bmi_app.record.liveness import life_of
 from bmi_app.record.reading import protocol_of, read_texts
 from bmi_app.rt import cells, livefile
 
@@ -60,7 +61,7 @@ class Attachment:
 
     def is_alive(self) -> bool:
         """Tell whether the engine process lives."""
-        return session_folder.is_running(self.session)
+        return life_of(self.folder, self.session) != "dead"
 
     def has_ended(self) -> bool:
         """Tell whether the session is complete: its summary is written."""

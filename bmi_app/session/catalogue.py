@@ -10,6 +10,7 @@ import numpy as np
 
 from bmi_app.record import recovery, session_folder
 from bmi_app.record.damage import JournalError
+from bmi_app.record.liveness import WATCH_S, life_of, moves
 from bmi_app.record.reading import read_texts
 from bmi_app.record.recovery import RecoveryReport
 from bmi_app.record.session_folder import Status
@@ -44,13 +45,22 @@ def entries(root: Path) -> list[Entry]:
     return found
 
 
-def recover(folder: Path) -> RecoveryReport:
+def recover(folder: Path, *, not_running_elsewhere: bool = False, to_common_tick: bool = False) -> RecoveryReport:
     """Make an interrupted session complete; what the journal lacks is taken from its live file, if that is still there.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the session.
+    not_running_elsewhere : bool
+        The caller knows that no other machine records it.
+    to_common_tick : bool
+        As for `recovery.recover`.
 
     Raises
     ------
     CatalogueError
-        If the session is running, or another thread recovers it.
+        If the session is running, or may be, or another thread recovers it.
     JournalError
         If it cannot be read at all.
     """
@@ -58,29 +68,44 @@ def recover(folder: Path) -> RecoveryReport:
         if not is_first:
             raise CatalogueError(f"{folder.name}: is being recovered already; wait for it")
         session, _ = read_texts(folder)
-        if session_folder.is_running(session):
-            raise CatalogueError(
-                f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it"
-            )
+        _refuse_if_it_runs(folder, session, not_running_elsewhere)
         live_path = traces.live_file(session)
-        report = recovery.recover(folder, _tail_of(live_path) if live_path else None)
+        report = recovery.recover(folder, _tail_of(live_path) if live_path else None, to_common_tick=to_common_tick)
         traces.remove(session)
         return report
 
 
-def remove(folder: Path) -> None:
+def remove(folder: Path, *, not_running_elsewhere: bool = False) -> None:
     """Delete a session for good.
 
     Raises
     ------
     CatalogueError
-        If it is running.
+        If it is running, or may be.
     """
-    if session_folder.status(folder) == "running":
-        raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it")
+    session: dict[str, Any] = {}
     with contextlib.suppress(JournalError):
-        traces.remove(read_texts(folder)[0])
+        session = read_texts(folder)[0]
+    if session_folder.status(folder) != "complete":
+        _refuse_if_it_runs(folder, session, not_running_elsewhere)
+    traces.remove(session)
     shutil.rmtree(folder)
+
+
+def _refuse_if_it_runs(folder: Path, session: dict[str, Any], not_running_elsewhere: bool) -> None:
+    """Refuse to touch a session whose engine runs, or may run where neither its lock nor its process can be seen."""
+    life = life_of(folder, session)
+    if life == "dead":
+        return
+    if life == "running":
+        raise CatalogueError(f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it")
+    if moves(folder):
+        raise CatalogueError(f"{folder.name}: is running on another machine: its heartbeat moves; stop it there")
+    if not not_running_elsewhere:
+        raise CatalogueError(
+            f"{folder.name}: was begun on another machine, and its heartbeat has not moved for {WATCH_S:.0f} s; if its engine "
+            "is dead there, add --not-running-elsewhere"
+        )
 
 
 def _tail_of(path: Path) -> Tail | None:

@@ -60,6 +60,7 @@ class Engine:
         self._operator = Operator(self._core, self._drain, self._journal, self._folder)
         self._control = Control(self._folder.name, self._operator.handle, self._operator.acted, self._operator.refused)
         self._decoder_watch = DecoderWatch(self._core.arrays, prepared.core.protocol.decoder.kind)
+        prepared.hold.on_lost = self._alarm
         self._failures: list[tuple[StopReason, str]] = []
         self._over = threading.Event()  # the loops have ended; the journal takes what is left
         self._scheduling: dict[str, str] = {}
@@ -231,6 +232,10 @@ class Engine:
         if before_s is None or abs(offset_s - before_s) > 1e-4:
             self._operator.note(EventKind.CLOCK_OFFSET, "", value=offset_s)
             self._prepared.last_offset_s = offset_s
+
+    def _alarm(self, text: str) -> None:
+        """Say to every view what threatens the session."""
+        self._operator.note(EventKind.ALARM, text)
 
     def _output_fired(self, index: int, event: OutputEvent, delay_s: float) -> None:
         self._operator.note(EventKind.OUTPUT_FIRED, event.kind, index, delay_s)

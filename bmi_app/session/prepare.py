@@ -14,6 +14,7 @@ from bmi_app.outputs.contract import OutputError
 from bmi_app.record import session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.identity import new_id
+from bmi_app.record.liveness import Hold
 from bmi_app.record.process_id import process_start
 from bmi_app.rt import livefile
 from bmi_app.rt.arrays import allocate
@@ -51,6 +52,8 @@ class Prepared:
         What `session.toml` says so far.
     live_path : Path
         Of the live file; only a session in real time has one.
+    hold : Hold
+        The session's lock and heartbeat.
     last_offset_s : float, optional
         The source's clock offset as last journaled.
     """
@@ -62,6 +65,7 @@ class Prepared:
     folder: Path
     session: dict[str, Any]
     live_path: Path
+    hold: Hold
     outputs: list[Wired] = field(default_factory=list)
     last_offset_s: float | None = None
 
@@ -146,14 +150,20 @@ def _make(
             core = build(protocol, frame_slots=_FAST_FRAMES, spike_slots=_FAST_SPIKES, allocator=allocate)
         outputs = [Wired(_output(output.kind, output.settings), output.on) for output in protocol.outputs if real]
         session = _describe(protocol, source, live_path, real) | _labelled(request)
-        folder = session_folder.create(root, protocol.name, session, protocol.to_toml())
+        holds: list[Hold] = []
+
+        def take(folder: Path) -> None:
+            holds.append(Hold(folder, session["id"]))
+            undoing.callback(holds[0].close)
+
+        folder = session_folder.create(root, protocol.name, session, protocol.to_toml(), take=take)
         undoing.callback(shutil.rmtree, folder, ignore_errors=True)
         kept = inputs.keep(protocol, folder)
         if kept:
             session["inputs"] = kept
             session_folder.write_session(folder, session)
         undoing.pop_all()
-    return Prepared(core, driver, poll, source, folder, session, live_path, outputs)
+    return Prepared(core, driver, poll, source, folder, session, live_path, holds[0], outputs)
 
 
 def _root(request: dict[str, Any]) -> Path:

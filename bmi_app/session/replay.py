@@ -193,7 +193,7 @@ def features_of(recording: Recording) -> tuple[Core, np.ndarray]:
 
 def _read(folder: Path) -> Recording:
     """Read what a replay needs; while a session is being written its files do not yet reach the same tick."""
-    if session_folder.status(folder) == "running":
+    if session_folder.status(folder) in ("running", "perhaps running"):
         raise JournalError(
             f"{folder.name}: is running; `bmi sessions stop {session_folder.call_it(folder)}` ends it, and then it can be recomputed"
         )

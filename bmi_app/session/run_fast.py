@@ -54,6 +54,7 @@ def run_fast(
         raise PrepareError([str(error)]) from error
     finally:
         prepared.driver.close()
+        prepared.hold.close()
 
 
 def _run(prepared: Prepared, on_progress: Callable[[int], object], asked_to_stop: threading.Event) -> dict[str, Any]:

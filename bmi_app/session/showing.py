@@ -45,6 +45,7 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
         "unreadable": "red",
         "complete": "",
         "recovery unfinished": "yellow",
+        "perhaps running": "yellow",
     }
     for entry in entries:
         rate, length_s = entry.summary.get("success_rate"), entry.summary.get("duration_s")

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bmi_app.record import session_folder
+from bmi_app.record.damage import JournalError
 from bmi_app.record.integrity import verify
 from bmi_app.record.kinds import KINDS, Kind, file_name
 from bmi_app.record.reading import read
@@ -177,3 +178,11 @@ def test_rows_that_the_frames_commit_are_missed_in_a_file_that_was_ended_in_orde
     report = recover(folder)
     assert (report.last_tick, set(report.lost)) == (N_TICKS - 1, {"spikes"})
     assert verify(folder) != []
+
+
+def test_a_session_of_which_nothing_says_how_many_units_it_has_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Lists of no numbers made Arrow divide by zero: the process died."""
+    folder = session_folder.create(tmp_path, "p", {"protocol": "p", "dt_s": 0.01}, "")
+    with pytest.raises(JournalError, match="how many units and axes there are"):
+        recover(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["protocol.toml", "session.toml"]
