@@ -260,11 +260,16 @@ def fit(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="remove what engines left that died: shared memory, sockets, empty sessions")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check the machine: packages, LSL, scheduling, timers, space, display."""
     from bmi_app import doctor as checks
 
-    findings = checks.run_checks()
+    findings = checks.fix() if fix else checks.run_checks()
     checks.render(findings, as_json=as_json)
     raise typer.Exit(1 if checks.worst(findings) == "fail" else 0)
 

@@ -4,7 +4,6 @@ Every check returns findings and raises nothing. Each imports what it checks its
 hide the others.
 """
 
-import contextlib
 import getpass
 import importlib.metadata
 import json
@@ -269,6 +268,7 @@ def check_display() -> list[Finding]:
 def check_sessions() -> list[Finding]:
     """Look for sessions that share the processor with the next one, and for those that want to be recovered."""
     from bmi_app.record import session_folder
+    from bmi_app.session import leftovers
 
     states: dict[str, list[str]] = {}
     for folder in session_folder.sessions(session_folder.sessions_root()):
@@ -283,38 +283,45 @@ def check_sessions() -> list[Finding]:
     if unfinished := states.get("recovery unfinished"):
         remedy = f"bmi sessions recover {unfinished[0]}"
         findings.append(Finding("unfinished recoveries", "warn", ", ".join(unfinished), remedy))
-    if unreadable := states.get("unreadable"):
+    never = {folder.name for folder in leftovers.find(session_folder.sessions_root()).folders}
+    if unreadable := [name for name in states.get("unreadable", []) if name not in never]:
         remedy = f"`bmi sessions verify {unreadable[0]}` tells what is damaged"
         findings.append(Finding("unreadable sessions", "warn", ", ".join(unreadable), remedy))
-    findings += _left_over_live_files()
+    findings += _leftovers()
     return findings or [Finding("sessions", "ok", "none is running, interrupted or unreadable")]
 
 
-def _left_over_live_files() -> list[Finding]:
-    """Look for the shared memory of engines that died; recovery takes from it what had not reached the disk."""
+def _leftovers() -> list[Finding]:
+    """Look for what engines left that died: recovery takes from live files what had not reached the disk."""
     from bmi_app.record import session_folder
-    from bmi_app.record.damage import JournalError
-    from bmi_app.record.process_id import process_start
-    from bmi_app.record.reading import read_texts
-    from bmi_app.rt import livefile
+    from bmi_app.session import leftovers
 
-    wanted = set()
-    for folder in session_folder.sessions(session_folder.sessions_root()):
-        with contextlib.suppress(JournalError):
-            wanted.add(read_texts(folder)[0].get("engine", {}).get("live_file"))
-    left = [
-        path
-        for path in sorted(livefile.folder().glob("bmi-*.live"))
-        if str(path) not in wanted and not process_start(int(path.name.split("-")[1]))
-    ]
-    if not left:
-        return []
-    size_mib = sum(path.stat().st_size for path in left) / 2**20
-    detail = (
-        f"{len(left)} of engines that died, {size_mib:.0f} MiB of shared memory; no session in this folder needs them"
-    )
-    remedy = f"recover sessions that were written elsewhere first, then: rm {' '.join(map(str, left))}"
-    return [Finding("left-over live files", "warn", detail, remedy)]
+    found = leftovers.find(session_folder.sessions_root())
+    findings = []
+    if found.live_files:
+        size_mib = sum(path.stat().st_size for path in found.live_files) / 2**20
+        detail = f"{len(found.live_files)} of engines that died, {size_mib:.0f} MiB of shared memory; no session here needs them"
+        remedy = "recover sessions that were written elsewhere first, then: bmi doctor --fix"
+        findings.append(Finding("left-over live files", "warn", detail, remedy))
+    if found.folders:
+        detail = f"{', '.join(path.name for path in found.folders)}: their engines died before anything was recorded"
+        findings.append(Finding("sessions that never began", "warn", detail, "bmi doctor --fix"))
+    if found.sockets:
+        detail = f"{len(found.sockets)} command sockets that nobody listens to"
+        findings.append(Finding("left-over sockets", "warn", detail, "bmi doctor --fix"))
+    return findings
+
+
+def fix() -> list[Finding]:
+    """Remove what engines left that died before their session began, and say what that was."""
+    from bmi_app.record import session_folder
+    from bmi_app.session import leftovers
+
+    found = leftovers.find(session_folder.sessions_root())
+    failed = leftovers.remove(found)
+    removed = [str(path) for path in found.paths if not os.path.lexists(path)]
+    findings = [Finding("removed", "ok", ", ".join(removed) or "nothing was left over")]
+    return findings + [Finding("not removed", "warn", line) for line in failed]
 
 
 _CHECKS: tuple[Callable[[], list[Finding]], ...] = (

@@ -80,6 +80,16 @@ class Hold:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
 
+    def lock_as_well(self, path: Path) -> None:
+        """Hold the lock on another file of the session, until `close`."""
+        if fcntl is None:
+            return
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            with self._changing:
+                self._descriptors.append(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
     def close(self) -> None:
         """Let go of the session; may be called twice."""
         self._over.set()
@@ -136,7 +146,7 @@ class Hold:
 
 def life_of(folder: Path, session: Mapping[str, Any]) -> Life:
     """Tell whether the engine of a session runs; `session` is its `session.toml`, or what of it can be read."""
-    held = _is_held(folder / LOCK)
+    held = is_held(folder / LOCK)
     if held:
         return "running"
     beat = _read_beat(folder)
@@ -194,8 +204,8 @@ def boot_id() -> str:
     return ""
 
 
-def _is_held(path: Path) -> bool | None:
-    """Tell whether an engine holds the lock; None where there is no lock to ask."""
+def is_held(path: Path) -> bool | None:
+    """Tell whether an engine holds the lock on a file; None where there is no file to ask."""
     if fcntl is None:
         return None
     try:

@@ -27,10 +27,11 @@ from bmi_app.record import redo, seal, text_shapes
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file, sync_folder
 from bmi_app.record.kinds import file_name
-from bmi_app.record.liveness import life_of
+from bmi_app.record.liveness import LOCK, life_of
 from bmi_app.record.reading import has_journal, read_texts
 
 Status = Literal["complete", "running", "interrupted", "recovery unfinished", "perhaps running", "unreadable"]
+NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z_.+")
 
 
 def sessions_root() -> Path:
@@ -203,7 +204,7 @@ def status(folder: Path) -> Status:
     try:
         session, _ = read_texts(folder)
     except JournalError:
-        return "unreadable"
+        return "running" if life_of(folder, {}) == "running" else "unreadable"
     if redo.is_unfinished(folder):
         return "recovery unfinished"
     try:
@@ -243,8 +244,9 @@ def find(name: str, root: Path) -> Path:
     if os.path.isfile(path / "session.toml"):
         return path.resolve()
     folders = sessions(root)
-    if name == "last" and folders:
-        return folders[-1]
+    begun = [folder for folder in folders if os.path.isfile(folder / "session.toml")]
+    if name == "last" and begun:
+        return begun[-1]
     exact = [folder for folder in folders if folder.name == name]
     matching = exact or [folder for folder in folders if name and folder.name.startswith(name)]
     if len(matching) == 1:
@@ -257,7 +259,20 @@ def find(name: str, root: Path) -> Path:
 
 
 def sessions(root: Path) -> list[Path]:
-    """List the session folders below `root`, the oldest first."""
+    """List the session folders below `root`, the oldest first; also those whose engine died before they had a text."""
     if not os.path.isdir(root):
         return []
-    return sorted(path for path in root.iterdir() if os.path.isfile(path / "session.toml"))
+    return sorted(path for path in root.iterdir() if os.path.isfile(path / "session.toml") or _was_begun(path))
+
+
+def _was_begun(folder: Path) -> bool:
+    """Tell whether a folder without `session.toml` is one that an engine made."""
+    if not NAME.fullmatch(folder.name):
+        return False
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False
+    return not names or any(
+        os.path.isfile(folder / name) for name in (LOCK, "protocol.toml", file_name("frames"), "summary.json")
+    )

@@ -155,6 +155,8 @@ def _make(
         def take(folder: Path) -> None:
             holds.append(Hold(folder, session["id"]))
             undoing.callback(holds[0].close)
+            if real:
+                holds[0].lock_as_well(live_path)
 
         folder = session_folder.create(root, protocol.name, session, protocol.to_toml(), take=take)
         undoing.callback(shutil.rmtree, folder, ignore_errors=True)

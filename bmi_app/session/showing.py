@@ -13,6 +13,7 @@ from bmi_app.record.session_folder import read_summary, status
 from bmi_app.record.text_shapes import missing_from
 from bmi_app.rt.records import RECORDS
 from bmi_app.session.catalogue import Entry
+from bmi_app.session.leftovers import never_began
 from bmi_app.session.observe import is_late
 
 
@@ -61,6 +62,9 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
     Console().print(table)
     if any(entry.status == "interrupted" for entry in entries):
         print("interrupted sessions: `bmi sessions recover SESSION` makes them complete")
+    for entry in entries:
+        if entry.status == "unreadable" and never_began(entry.folder):
+            print(f"{entry.folder.name}: its engine died before anything was recorded; `bmi doctor --fix` removes it")
     if any(entry.status == "recovery unfinished" for entry in entries):
         print("recovery unfinished: it was cut off; `bmi sessions recover SESSION` carries it on")
 

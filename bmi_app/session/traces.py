@@ -54,6 +54,22 @@ def live_files() -> dict[Path, int]:
     return found
 
 
+def sockets() -> list[Path]:
+    """Return the command sockets of this user that lie where engines of this environment put theirs."""
+    if not hasattr(os, "getuid"):
+        return []
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    folders = [Path(runtime) / "bmi"] if runtime else []
+    folders.append(Path(tempfile.gettempdir()) / f"bmi-{os.getuid()}")
+    return [
+        path
+        for folder in folders
+        if _is_own(folder, stat.S_ISDIR)
+        for path in sorted(folder.glob("*.sock"))
+        if _pid_in(_SOCKET, path) is not None and _is_own(path, stat.S_ISSOCK)
+    ]
+
+
 def _live_folders() -> tuple[Path, ...]:
     """Return where live files lie: the environment may be another one than that of the engine."""
     return livefile.folder(), Path("/dev/shm"), Path(tempfile.gettempdir())
