@@ -13,6 +13,8 @@ A session is a folder:
 ``weights.arrows``    the decoder's weights, bias and gain at trial ends and adoptions
 ``blobs/NNNNNN.npz``  what was adopted by a command: input of the replay
 ``summary.json``      written at the end; a folder without it was cut off, or is still being written
+``engine.lock``       held while the engine lives; ``heartbeat.json`` beside it moves meanwhile: see `liveness`
+``recovery.json``     a recovery was decided and is not carried out yet: see `redo`
 ====================  ============================================================================================
 
 The ``*.arrows`` files are Arrow IPC streams, so that three lines read one without this program::
