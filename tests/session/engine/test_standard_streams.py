@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full
 
 def run(*arguments: str, **streams: Any) -> "subprocess.CompletedProcess[str]":
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-    return subprocess.run([BMI, *arguments], text=True, timeout=PATIENCE_S, check=False, **streams)
+    return subprocess.run([BMI, *arguments], text=True, timeout=2 * PATIENCE_S, check=False, **streams)
 
 
 def write_end_without_reader() -> int:
