@@ -1,5 +1,6 @@
 # make run    set everything up, then a 60 s center-out session on the simulated rig, then open the program
 # make test   set the same up, then the tests
+# make matrix sessions on sources with every combination of clock, ticks and stalls
 # make check  format, lint, types, import layers
 #
 # RUN_ARGS replaces the arguments of `bmi run`; PYTHON names the interpreter to build .venv with. The program opens where
@@ -11,7 +12,7 @@ BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 VIEW := $(if $(filter Windows_NT,$(OS))$(filter Darwin,$(shell uname -s))$(DISPLAY)$(WAYLAND_DISPLAY),--gui)
 RUN_ARGS ?= center_out --driver simulated --duration 60 $(VIEW)
 
-.PHONY: run test check setup
+.PHONY: run test matrix check setup
 
 run: setup
 	@$(BIN)/bmi run $(RUN_ARGS)
@@ -29,6 +30,12 @@ test:
 	$(BIN)/python tools/compile_kernels.py
 	$(BIN)/python -m pytest -n 2 -m "not realtime"
 	$(BIN)/python -m pytest -n 2 -m realtime
+
+# Every combination of a source's clock, ticks and stalls, of which the tests take a sample: ten minutes.
+matrix:
+	@sh tools/setup.sh tests
+	$(BIN)/python tools/compile_kernels.py
+	BMI_CLOCK_MATRIX=whole $(BIN)/python -m pytest -v -rs tests/session/test_clock_matrix.py
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -144,6 +144,10 @@ def rig(
     protocol: Annotated[str, typer.Argument(help="the protocol whose subject is simulated")],
     duration: Annotated[float | None, typer.Option(help="length (s); default: until Ctrl-C")] = None,
     name: Annotated[str, typer.Option(help="name of the LSL stream")] = "BMI-Rig",
+    source_id: Annotated[
+        str | None,
+        typer.Option(help="source id of the LSL stream, for a session to find it again; default: one of its own"),
+    ] = None,
     log: Annotated[
         Path | None,
         typer.Option(help="new file for what the subject learns: a line of JSON a trial (docs/subject.md)"),
@@ -164,6 +168,7 @@ def rig(
             load_protocol(protocol, overrides),
             duration_s=duration,
             name=name,
+            source_id=source_id,
             log=path_of(log),
             session=session,
         )

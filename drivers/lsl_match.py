@@ -1,18 +1,22 @@
 """Find the one LSL stream that a protocol means, and refuse one that does not fit it."""
 
+import socket
 import time
 from collections.abc import Mapping, Sequence
 
 from pylsl.lib import cf_string, cf_undefined, fmt2string
 
 from bmi_app.rt.liblsl import pylsl
-from drivers.contract import Kind, SourceError
+from drivers.contract import Kind, SourceError, refuse_map_of_counts
+from protocols.durations import check_durations
 from protocols.schema import Protocol
+from protocols.signal import TICK_MS
 
 # Answers to one query come within a round trip, but every host answers for itself: what else matches is known only
 # after waiting longer than for the first. liblsl sends its second wave of queries after 0.5 s (api_config).
 SETTLE_S = 0.5
 _POLL_S = 0.02
+_DISCARD_PORT = 9  # of UDP: whoever listens there throws it away
 _RATE_TOLERANCE = 0.01  # of a nominal rate, which sources often round
 
 # Keys of the protocol's `driver` table, and what each is of a stream.
@@ -96,7 +100,13 @@ def check(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> None:
                 f"lsl: units.map = {units.map!r} needs [channel, unit] in each sample, and stream {name!r} has one "
                 "channel only; set units.map = 'channel'"
             )
+        if units.ignore_units and n_channels < 2:
+            raise SourceError(
+                f"lsl: units.ignore_units needs [channel, unit] in each sample, and stream {name!r} has one channel only; "
+                "remove units.ignore_units"
+            )
         return
+    refuse_map_of_counts(units, f"lsl: stream {describe(stream)}")
     if n_channels != units.count:
         raise SourceError(
             f"lsl: units.count is {units.count}, and the stream of counts {describe(stream)} has {n_channels} channels; "
@@ -105,12 +115,39 @@ def check(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> None:
     if tick.source == "stream" and rate_hz > 0 and abs(rate_hz * tick.period_ms / 1e3 - 1) > _RATE_TOLERANCE:
         raise SourceError(
             f"lsl: with tick.source = 'stream' a sample of {name!r} is a tick, and it sends one every "
-            f"{1e3 / rate_hz:g} ms, but tick.period_ms is {tick.period_ms:g}; set tick.period_ms = {1e3 / rate_hz:g}"
+            f"{1e3 / rate_hz:g} ms, but tick.period_ms is {tick.period_ms:g}; {tick_advice(protocol, 1e3 / rate_hz)}"
         )
 
 
-def notes_on(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> tuple[str, ...]:
-    """Name what of a stream is not read, and what its counts and the protocol's ticks hardly mean together."""
+def tick_advice(protocol: Protocol, sample_ms: float) -> str:
+    """Say how a sample can be a tick, as the check of the protocol will allow it."""
+    period_ms = float(f"{sample_ms:g}")
+    shortest_ms, longest_ms = TICK_MS
+    if not shortest_ms <= period_ms <= longest_ms:
+        return (
+            f"a tick lasts {shortest_ms:g} to {longest_ms:g} ms, so that no sample of {period_ms:g} ms can be one: let the "
+            "source count in longer or shorter bins, or set tick.source = 'clock'"
+        )
+    tick = protocol.tick.model_copy(update={"period_ms": period_ms})
+    unfit = [finding.key for finding in check_durations(protocol.model_copy(update={"tick": tick}))]
+    if protocol.safety.watchdog_ms <= period_ms:
+        unfit.append("safety.watchdog_ms")
+    also = f", and {', '.join(unfit)} so that they fit it (`bmi protocols check` names the nearest)" if unfit else ""
+    return f"set tick.period_ms = {period_ms:g}{also}"
+
+
+def notes_on(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol, in_hz: bool = False) -> tuple[str, ...]:
+    """Name what of a stream is not read or is converted, and what its counts and the protocol's ticks hardly mean together."""
+    notes = _notes_on_ticks(stream, kind, protocol)
+    if protocol.driver.clock == "arrival":
+        notes = (f"{stream.name()!r} is timed by the arrival of its samples here (driver.clock = 'arrival')", *notes)
+    if in_hz:
+        said = f"the rates (Hz) of {stream.name()!r}, type {stream.type()!r}, become counts: divided by {stream.nominal_srate():g} Hz"
+        notes = (said, *notes)
+    return notes
+
+
+def _notes_on_ticks(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> tuple[str, ...]:
     rate_hz, period_ms, n_channels = stream.nominal_srate(), protocol.tick.period_ms, stream.channel_count()
     if kind == "events" and n_channels > 2:
         return (
@@ -123,7 +160,9 @@ def notes_on(stream: pylsl.StreamInfo, kind: Kind, protocol: Protocol) -> tuple[
         advice = "a tick and none can be late, with 'clock' one falls into the bin of its stamp"
         return (f"{stream.name()!r} sends counts every {sample_ms:g} ms; with tick.source = 'stream' each is {advice}",)
     if sample_ms > period_ms:
-        advice = f"set tick.period_ms = {sample_ms:g} and tick.source = 'stream'"
+        advice = f"set tick.source = 'stream' and {tick_advice(protocol, sample_ms).removeprefix('set ')}"
+        if sample_ms > TICK_MS[1]:
+            advice = "let the source count in shorter bins"
         return (
             f"{stream.name()!r} sends counts every {sample_ms:g} ms, a tick is {period_ms:g} ms: most have none; {advice}",
         )
@@ -159,7 +198,7 @@ def _the_only(
         else f"a type that is one of {', '.join(map(repr, spike_types))}"
     )
     if not matching:
-        seen = "; ".join(sorted(map(describe, found))) or "none"
+        seen = "; ".join(sorted(map(describe, found))) or f"none{_why_none()}"
         raise SourceError(
             f"lsl: no stream with {sought} within {timeout_s:g} s; start the source, wait longer (--timeout), or set driver.stream, driver.type, "
             f"driver.source_id or driver.host to match one of the streams found: {seen}"
@@ -175,3 +214,16 @@ def _the_only(
             f"lsl: {len(matching)} streams with {sought}: {'; '.join(sorted(map(describe, matching)))}; {remedy}"
         )
     return matching[0]
+
+
+def _why_none() -> str:
+    """Say whether it is this machine's network that keeps every stream from being found, its own included."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.sendto(b"", ("127.0.0.1", _DISCARD_PORT))
+    except OSError as error:
+        return (
+            f" (this machine's own network, loopback, does not work: {error.strerror}; without it not even a source on this "
+            "machine is found: `ip link set lo up`)"
+        )
+    return ""

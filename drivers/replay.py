@@ -21,7 +21,7 @@ from bmi_app.rt.contracts import poll_signature
 from bmi_app.rt.jit import kernel, part
 from bmi_app.rt.lsl import local_clock
 from bmi_app.rt.ring import load, publish, push, store_f8
-from drivers.contract import SOURCE_ENDED, SourceError, SourceInfo
+from drivers.contract import SOURCE_ENDED, SourceError, SourceInfo, refuse_map_of_counts
 from protocols.schema import Protocol
 from protocols.signal import Units
 
@@ -30,6 +30,7 @@ _NEXT, _TURN, _N, _MANUAL, _STREAM, _LOOP, _IS_COUNTS, _START_S, _SPEED, _DURATI
 
 _CLOSES = -1  # the ring's unit index of the entry that closes a sample of counts
 _UNKNOWN = -2  # a channel and unit that the protocol does not name
+_IGNORED = -3  # a sorted unit that the protocol ignores
 
 _ROUND = 4096  # entries published together when a real-time replay has fallen behind: about 0.1 ms of work
 _MAX_COUNT = 3.0e38  # the ring holds counts as float32
@@ -109,7 +110,10 @@ class Driver:
             description=source.description,
         )
 
-    def begin(self, start_s: float, manual_clock: bool) -> None:
+    def connect(self) -> None:
+        """Have nothing to connect to."""
+
+    def start(self, start_s: float, manual_clock: bool) -> None:
         """Start with bin 0 at `start_s`, in real time or on a manual clock."""
         words = self.memory.view(np.int64)
         words[_NEXT], words[_TURN], words[_MANUAL] = 0, 0, manual_clock
@@ -118,10 +122,6 @@ class Driver:
     def close(self) -> None:
         """Let the recording go. POLL must not be running; may be called twice."""
         self.memory = np.zeros(_HEADER)
-
-    def clock_offset_s(self) -> float | None:
-        """Return 0: stamps are made on the local clock."""
-        return 0.0
 
 
 def _check(source: SpikeSource, protocol: Protocol) -> None:
@@ -134,6 +134,7 @@ def _check(source: SpikeSource, protocol: Protocol) -> None:
                 "set tick.source = 'clock'"
             )
         return
+    refuse_map_of_counts(units, f"replay: {source.path}")
     if source.n_channels != units.count:
         raise SourceError(
             f"replay: units.count is {units.count}, and {source.path} holds counts of {source.n_channels} units; "
@@ -152,7 +153,7 @@ def _entries_of_events(source: EventsSource, units: Units) -> tuple[np.ndarray, 
         source.channel.astype(np.int64) << 32 | source.unit.astype(np.uint32), return_inverse=True
     )
     pairs = [(int(key >> 32), int(np.int64(key).astype(np.int32))) for key in keys]
-    indices = [units.index(*pair) for pair in pairs]
+    indices = [_IGNORED if pair[1] in units.ignore_units else units.index(*pair) for pair in pairs]
     unknown = [pair for pair, index in zip(pairs, indices, strict=True) if index is None]
     if unknown and not units.ignore_unknown:
         channel, unit = unknown[0]
@@ -206,6 +207,8 @@ def _push_sample(memory, words, spikes, ctl, first, end, stamp_s, arrival_s):
         unit, count = words[units + entry], memory[units + words[_N] + entry]
         if unit == _UNKNOWN:
             ctl[cells.UNMAPPED] += 1
+        elif unit == _IGNORED:
+            ctl[cells.IGNORED] += 1
         elif not 0.0 <= count <= _MAX_COUNT:  # also true for NaN
             ctl[cells.BAD_VALUES] += 1
         else:

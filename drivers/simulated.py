@@ -71,14 +71,13 @@ class Driver:
             description=f"subject {self._protocol.subject.kind!r}, {self._protocol.subject.neurons} neurons",
         )
 
-    def begin(self, start_s: float, manual_clock: bool) -> None:
+    def connect(self) -> None:
+        """Have nothing to connect to."""
+
+    def start(self, start_s: float, manual_clock: bool) -> None:
         """Start the simulation with bin 0, in real time or on a manual clock."""
         self.memory[_START_S] = start_s
         self.memory.view(np.int64)[_MANUAL_CLOCK] = manual_clock
-
-    def clock_offset_s(self) -> float | None:
-        """Return 0: its clock is the local one."""
-        return 0.0
 
     def learnt(self, already: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
         """Return what the subject has logged since its first `already` records; see `read_records`."""

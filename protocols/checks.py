@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from protocols.durations import check_durations
 from protocols.magnitudes import check_magnitudes
-from protocols.population_checks import check_axes, check_excluded, check_populations, check_units
+from protocols.population_checks import check_axes, check_excluded, check_ignored, check_populations, check_units
 from protocols.problems import Finding
 from protocols.schema import Protocol
 from protocols.task_checks import check_blocks, check_path, check_targets, check_task
@@ -15,6 +15,7 @@ def check_tables(protocol: Protocol) -> Iterator[Finding]:
     yield from check_magnitudes(protocol)
     yield from check_units(protocol)
     yield from check_excluded(protocol)
+    yield from check_ignored(protocol)
     yield from check_populations(protocol)
     yield from check_axes(protocol)
     yield from check_learning(protocol)

@@ -47,6 +47,23 @@ def check_excluded(protocol: Protocol) -> Iterator[Finding]:
         yield Finding("units.exclude", f"{format_units(twice)} stands twice; allowed: each unit once")
 
 
+def check_ignored(protocol: Protocol) -> Iterator[Finding]:
+    """Find sorted units to ignore that cannot be, or that the protocol names as well."""
+    units = protocol.units
+    wrong = [unit for unit in units.ignore_units if unit < 0 or units.ignore_units.count(unit) > 1]
+    if wrong:
+        yield Finding(
+            "units.ignore_units", f"{wrong[0]} is below 0 or stands twice; allowed: numbers from 0, each once"
+        )
+    named = {unit for _, unit in units.pairs()} if units.map != "channel" else set()
+    if both := sorted(named & set(units.ignore_units)):
+        yield Finding(
+            "units.ignore_units",
+            f"sorted unit {both[0]} is ignored, and units.map names it; allowed: one of the two",
+            ("units.map", "units.table", "units.first_unit"),
+        )
+
+
 def check_populations(protocol: Protocol) -> Iterator[Finding]:
     """Find populations that cannot be read, are out of range, overlap or are empty."""
     n_units = protocol.units.count

@@ -51,6 +51,12 @@ class Driver(Section):
     type: str | None = Field(None, min_length=1, description="Type that the LSL stream must have.")
     source_id: str | None = Field(None, min_length=1, description="Source id that the LSL stream must have.")
     host: str | None = Field(None, min_length=1, description="Host that the LSL stream must come from.")
+    clock: Literal["source", "arrival"] = Field(
+        "source",
+        description="What times an LSL stream's samples: `source`: their stamps, with the offset of the source's clock, which "
+        "is measured before the session begins; `arrival`: their arrival here, where that clock cannot be measured or "
+        "the stamps mean nothing.",
+    )
     settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
 
 

@@ -20,11 +20,13 @@ from protocols.units import PopulationSpec, resolve_populations
 # 1: sessions from before protocols said so. 2: skipped trials are counted apart, a skip between trials does nothing.
 MODEL_VERSION = 2
 FIRST_MODEL_VERSION = 1
-POPULATION_FORMS = '"0-31", "0-3,8,10-12", a list of unit indices, or "rest"'
+POPULATION_FORMS = '"0-31", "0-3,8,10-12", a unit or a list of units, or "rest"'
 
 
 def _read_population(value: Any) -> Any:
-    """Accept a text or a list of whole numbers, so that a wrong one is one mistake and not one per type."""
+    """Accept a text, a unit or a list of units, so that a wrong one is one mistake and not one per type."""
+    if type(value) is int and value >= 0:  # `--set populations.x=0`
+        return (value,)
     if isinstance(value, list | tuple) and all(type(index) is int and index >= 0 for index in value):
         return tuple(value)
     if not isinstance(value, str):

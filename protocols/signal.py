@@ -7,6 +7,8 @@ from pydantic import Field
 from protocols.section import CM, CM_S, MAX_SEED, MS, PER_S, ChannelUnit, S, Section
 from protocols.units import MAX_UNITS
 
+TICK_MS = (1.0, 100.0)  # shortest and longest
+
 Length = Annotated[float, Field(gt=0)]
 
 
@@ -24,7 +26,9 @@ class Workspace(Section):
 class Tick(Section):
     """Say when the loop runs."""
 
-    period_ms: float = Field(10.0, ge=1, le=100, description="Length of a bin and of a tick.", json_schema_extra=MS)
+    period_ms: float = Field(
+        10.0, ge=TICK_MS[0], le=TICK_MS[1], description="Length of a bin and of a tick.", json_schema_extra=MS
+    )
     source: Literal["clock", "stream"] = Field(
         "clock", description="What makes a tick: the clock, or each sample of a stream of binned counts."
     )
@@ -61,6 +65,13 @@ class Units(Section):
         strict=False,
         description="Units that drive nothing and teach nothing, dead or noisy ones; they are still counted and recorded.",
         json_schema_extra={"allowed": "[index, ...], each from 0 to count - 1, none twice"},
+    )
+    ignore_units: tuple[int, ...] = Field(
+        (),
+        strict=False,
+        description="Sorted units, on every channel, whose spikes are counted and dropped: many systems call noise 255 and "
+        "unsorted spikes 0.",
+        json_schema_extra={"allowed": "[number, ...], each 0 or above, none twice"},
     )
     ignore_unknown: bool = Field(
         True, description="Count and drop spikes of pairs that are not mapped; else such a spike ends the session."

@@ -36,6 +36,7 @@ _ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "driver.type": ("kind", ("lsl",)),
     "driver.source_id": ("kind", ("lsl",)),
     "driver.host": ("kind", ("lsl",)),
+    "driver.clock": ("kind", ("lsl",)),
 }
 # The keys of which one at most may be given.
 _NOT_BOTH = {

@@ -10,7 +10,10 @@ from bmi_app.session.observe import Figures, Phase, age_text, latency_text, size
 
 _GROUPS = (
     ("Task", ("Block", "Trial", "Success", "Last trials", "Time to target")),
-    ("Signal", ("Source", "Spikes", "Latency", "Missed ticks", "Late, dropped")),
+    (
+        "Signal",
+        ("Source", "Spikes", "Latency", "Missed ticks", "Late, dropped", "Signal age", "Not used", "Clock", "Alarm"),
+    ),
     ("Recording", ("Journal", "On disk")),
 )
 _VALUE_PT = 10
@@ -21,6 +24,9 @@ _TIPS = {
     "Latency": "From the moment at which a frame could have been made to its publication; of the last 5 s",
     "Missed ticks": "Frames published after the next tick was due",
     "Late, dropped": "Spikes counted in a later bin than their own, and spikes lost because the ring was full",
+    "Signal age": "From the arrival of a spike, and from its stamp, to the publication of the frame that counted it: p50, p99",
+    "Not used": "Spikes and values that were counted but not decoded, or not at the time that their source says",
+    "Clock": "What is added to the source's stamps, within how much it is known, and when it was measured",
     "On disk": "When the journal was last safe against a loss of power",
 }
 
@@ -55,6 +61,7 @@ class StatusPanel(QWidget):
                 for each in (label, value):
                     each.setFont(_sized(each.font(), _VALUE_PT))
                 self._names.append(label)
+                value.setWordWrap(name in ("Not used", "Alarm"))
                 value.setToolTip(_TIPS.get(name, ""))
                 label.setToolTip(_TIPS.get(name, ""))
                 value.setTextFormat(Qt.TextFormat.RichText if name == "Last trials" else Qt.TextFormat.PlainText)
@@ -83,6 +90,11 @@ class StatusPanel(QWidget):
         self._set("Missed ticks", f"{figures.missed_ticks:,}", figures.missed_ticks > 0)
         late, dropped = figures.late_spikes, figures.dropped_spikes
         self._set("Late, dropped", f"{late:,}, {dropped:,}", figures.many_late or dropped > 0)
+        signal = figures.signal
+        self._set("Signal age", signal.age_text)
+        self._set("Not used", signal.counts_text, signal.is_bad)
+        self._set("Clock", signal.clock)
+        self._set("Alarm", "\n".join(signal.alarms), bool(signal.alarms))
         self._set("Journal", size_text(figures.saved_bytes))
         synced = figures.sync_age_s
         self._set("On disk", f"{age_text(synced)} ago" if synced is not None else "not yet")

@@ -35,7 +35,14 @@ FORMAT = "bmi-journal 2"
 FORMAT_1 = "bmi-journal 1"  # is still read
 
 # What a file of format 1 has not, and what a reader puts there instead: columns, and what list columns are shorter by.
-ADDED: dict[tuple[Kind, str], int | float] = {}
+ADDED: dict[tuple[Kind, str], int | float] = {
+    ("spikes", "stamping"): 0,  # Stamping.SOURCE
+    ("health", "before_spikes"): 0,  # what these count was not counted
+    ("health", "ahead_spikes"): 0,
+    ("health", "no_offset_spikes"): 0,
+    ("health", "no_stamp_spikes"): 0,
+    ("health", "ignored_spikes"): 0,
+}
 
 # Kinds with the columns `name` and `text`, and what gives the name of a `kind`.
 NAMED: dict[Kind, type[IntEnum]] = {"events": EventKind, "commands": CommandKind}

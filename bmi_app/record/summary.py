@@ -9,7 +9,19 @@ from bmi_app.record.movements import Movements
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import EventKind, Flag, Outcome, StopReason
 
-_TOTALS = ("late_spikes", "dropped_spikes", "future_spikes", "bad_values", "unmapped_spikes", "missed_ticks")
+_TOTALS = (
+    "late_spikes",
+    "dropped_spikes",
+    "future_spikes",
+    "bad_values",
+    "unmapped_spikes",
+    "missed_ticks",
+    "before_spikes",
+    "ahead_spikes",
+    "no_offset_spikes",
+    "no_stamp_spikes",
+    "ignored_spikes",
+)
 
 
 # A source's stamps can be anything, infinite as well; what comes of them is left out at the end.
@@ -27,6 +39,10 @@ class Tally:
         self._lost_ticks = 0
         self._undecoded_ticks = 0
         self._losses = 0
+        self._silent_rests = 0
+        self._lags_s: list[np.ndarray] = []  # of a spike's arrival behind its stamp, tick by tick
+        self._signal_s: list[np.ndarray] = []  # from a stamp to the frame that used it
+        self._first_edge_s = self._last_edge_s = np.nan
         self._outcomes: list[np.ndarray] = []
         self._times_s: list[np.ndarray] = []
         self._latencies_s: list[np.ndarray] = []
@@ -41,6 +57,9 @@ class Tally:
     def add_frames(self, frames: np.ndarray) -> None:
         """Count further ticks."""
         self._ticks += len(frames)
+        if len(frames) > 0:
+            self._first_edge_s = np.fmin(self._first_edge_s, float(frames["edge_s"][0]))
+            self._last_edge_s = float(frames["edge_s"][-1])
         self._movements.add_frames(frames)
         self._spikes += float(frames["spikes"].sum())
         self._updates += int(np.count_nonzero(frames["flags"] & Flag.UPDATED))
@@ -56,6 +75,9 @@ class Tally:
             self._totals = {name: int(health[name][-1]) for name in _TOTALS}
             published = health[health["published_s"] > 0]
             self._latencies_s.append(published["published_s"] - np.maximum(published["due_s"], published["arrival_s"]))
+            stamped = published[published["arrival_s"] > 0]
+            self._lags_s.append(stamped["arrival_s"] - stamped["stamp_s"])
+            self._signal_s.append(stamped["published_s"] - stamped["stamp_s"])
             arrived_s = np.maximum.accumulate(np.maximum(health["arrival_s"], self._arrival_s))
             ages_s = (health["due_s"] - arrived_s)[arrived_s > 0]
             self._data_age_s = float(np.fmax(self._data_age_s, np.max(ages_s, initial=0.0)))
@@ -68,6 +90,7 @@ class Tally:
             self._outcomes.append(ends["code"].copy())
             self._times_s.append(ends["value"].copy())
         self._losses += int(np.count_nonzero(events["kind"] == EventKind.SOURCE_LOST))
+        self._silent_rests += int(np.count_nonzero(events["kind"] == EventKind.BASELINE_SILENT))
         for synced in events[events["kind"] == EventKind.JOURNAL_SYNCED]:
             self._sync_gap_s = float(np.fmax(self._sync_gap_s, float(synced["time_s"]) - self._synced_s))
             self._synced_s, self._journal_bytes = float(synced["time_s"]), float(synced["value"])
@@ -111,12 +134,19 @@ class Tally:
             ``movement`` is what `movements.Movements.measures` returns.
             ``undecoded_ticks`` are those in which the decoder yielded NaN or infinity.
             ``source_lost_s`` is the time for which the watchdog held the cursor and the trial clock.
+            ``clock_s`` is from the first tick's beginning to the last one's end by the clock: not ``duration_s`` where a
+            stream's samples make the ticks at another rate than its nominal one. ``signal_us`` is from the stamp of a
+            tick's last spike or sample to the publication of its frame, ``stamp_lag_s`` the median of its arrival behind
+            its stamp. ``silent_rests`` counts rest blocks without a spike.
             ``longest_data_age_s`` is how long the source gave nothing. ``journal_bytes`` and ``longest_sync_gap_s`` are
             those of the syncs while the session ran, None where there was none, or only one.
         """
         outcomes = np.concatenate([np.empty(0, np.int32), *self._outcomes])
         times_s = np.concatenate([np.empty(0), *self._times_s])
         latencies_us = np.concatenate([np.empty(0), *self._latencies_s]) * 1e6
+        signal_us = np.concatenate([np.empty(0), *self._signal_s]) * 1e6
+        lags_s = np.concatenate([np.empty(0), *self._lags_s])
+        lags_s = lags_s[np.isfinite(lags_s)]
         succeeded = outcomes == Outcome.SUCCESS
         duration_s = self._ticks * dt_s
         trials, successes = len(outcomes), int(np.count_nonzero(succeeded))
@@ -139,6 +169,10 @@ class Tally:
             "weight_updates": self._updates,
             "rejected_updates": self._rejected,
             "latency_us": _percentiles(latencies_us[np.isfinite(latencies_us)]),
+            "signal_us": _percentiles(signal_us[np.isfinite(signal_us)]),
+            "stamp_lag_s": _finite(np.median(lags_s)) if len(lags_s) else None,
+            "clock_s": _finite(round(self._last_edge_s - self._first_edge_s + dt_s, 6)),
+            "silent_rests": self._silent_rests,
             "longest_data_age_s": _finite(self._data_age_s),
             "journal_bytes": round(self._journal_bytes) if np.isfinite(self._journal_bytes) else None,
             "longest_sync_gap_s": _finite(self._sync_gap_s),

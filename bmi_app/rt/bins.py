@@ -52,6 +52,7 @@ def collect(core, features, inputs):
             n_spikes = math.ceil(spike.count) if spike.unit >= 0 else 0
             counted_in = bin_of(stamp_s, config.start_s, config.tick_s)
             if counted_in < 0 and spike.arrival_s < config.start_s + config.watchdog_s:
+                state.before_spikes += n_spikes
                 continue
             if counted_in < tick:
                 state.late_spikes += n_spikes
@@ -163,6 +164,16 @@ def _freeze_scales(rest_sum, scale, n):
         for u in range(scale.shape[0]):
             if scale[u] != 0.0:
                 scale[u] = 1.0 / max(rest_sum[1, u], least)
+
+
+@part
+def is_silent(features):
+    """Tell whether no unit fired in all that a rest block gathered: a source that was not there, and no baseline."""
+    rest_sum = features[6]
+    fired = 0.0
+    for u in range(rest_sum.shape[1]):
+        fired += abs(rest_sum[0, u])
+    return fired == 0.0
 
 
 @part

@@ -46,6 +46,9 @@ def _publish(core, frame_rings, due_s, published_s):
     health.late_spikes, health.future_spikes = state.late_spikes, state.future_spikes
     health.dropped_spikes, health.bad_values = ctl[cells.DROPPED], ctl[cells.BAD_VALUES]
     health.unmapped_spikes, health.missed_ticks = ctl[cells.UNMAPPED], state.missed_ticks
+    health.before_spikes, health.ahead_spikes = state.before_spikes, ctl[cells.AHEAD]
+    health.no_offset_spikes, health.no_stamp_spikes = ctl[cells.NO_OFFSET], ctl[cells.NO_STAMP]
+    health.ignored_spikes = ctl[cells.IGNORED]
     state.tick += 1
     store(ctl, cells.FRAMES_HEAD, head + 1)
 

@@ -32,6 +32,9 @@ pull_chunk_d = types.ExternalFunction(
     "lsl_pull_chunk_d",
     types.uint64(_handle, _address, _address, types.uint64, types.uint64, types.float64, _address),
 )
+# (inlet) -> 1 where the source was connected anew since the last call, so that its clock may be another one; liblsl says so
+# without any post-processing, and before it hands over the first sample that came since
+was_clock_reset = types.ExternalFunction("lsl_was_clock_reset", types.uint32(_handle))
 samples_available = types.ExternalFunction("lsl_samples_available", types.uint32(_handle))
 
 # (outlet, data, stamp, pushthrough) -> error code

@@ -89,6 +89,7 @@ class EventKind(IntEnum):
         17  # code: UpdateVerdict RETURNED, FROZEN or WORLD_BLAMED; value: share of success over about twenty trials
     )
     PROBATION_OVER = 18  # code: UpdateVerdict LEARNING_BLAMED or WORLD_BLAMED; value: share of success in the probation
+    BASELINE_SILENT = 19  # a rest block in which no spike came: the baselines stay as they were; value: their mean (Hz)
     # Below: written by the engine's Python threads, never by the tick, and outside the bit-exact comparison.
     OUTPUT_FIRED = 32  # code: output index; value: delay from decision to fire (s)
     NOTE = 33  # text: the operator's words
@@ -99,6 +100,7 @@ class EventKind(IntEnum):
     JOURNAL_SYNCED = 38  # the journal is safe on the disk; code: how long that took (ms); value: its size (bytes)
     NO_FIT = 39  # text: why a fit or a staged update came to nothing
     ALARM = 40  # text: what threatens the session or its recording, for every view at once
+    CLOCK_STEP = 41  # text: how far the source's clock stepped, or that its offset is not known; value: the step (s)
 
 
 class UpdateCause(IntEnum):
@@ -133,6 +135,15 @@ class UpdateVerdict(IntEnum):
     FROZEN = 7  # the same, and learning is switched off
     LEARNING_BLAMED = 8  # the good weights are still good: learning goes on at a quarter of its rate
     WORLD_BLAMED = 9  # they are no better: something else has changed, and learning goes on as it was
+
+
+class Stamping(IntEnum):
+    """Name where the time of an entry of the spike ring comes from."""
+
+    SOURCE = 0  # its stamp, and the measured offset of its clock
+    NO_OFFSET = 1  # the arrival, because the offset was not known: after a reconnect, until it was measured anew
+    NO_STAMP = 2  # the arrival, because the source gave no stamp of its own
+    ARRIVAL = 3  # the arrival, because the protocol says so (`driver.clock`)
 
 
 class StopReason(IntEnum):
@@ -176,6 +187,7 @@ SPIKE = np.dtype(
         ("tick", "<i8"),  # the tick that counted it; written by decode, -1 before
         ("unit", "<i4"),
         ("count", "<f4"),  # 1 for a spike, else what a counts stream says
+        ("stamping", "<i8"),  # Stamping: whose stamp + offset is; where not the source's, their sum is the arrival
     ]
 )
 
@@ -229,9 +241,14 @@ HEALTH = np.dtype(
         ("late_spikes", "<i8"),  # totals since the session began, here and below
         ("future_spikes", "<i8"),
         ("dropped_spikes", "<i8"),
-        ("bad_values", "<i8"),  # NaN, infinite or negative counts
+        ("bad_values", "<i8"),  # NaN, infinite or negative counts; channels and units that are no whole numbers
         ("unmapped_spikes", "<i8"),  # (channel, unit) pairs that the protocol does not name
         ("missed_ticks", "<i8"),  # published after the next tick was due
+        ("before_spikes", "<i8"),  # from before bin 0; they keep tick -1
+        ("ahead_spikes", "<i8"),  # stamped later than they arrived, by more than the clocks explain
+        ("no_offset_spikes", "<i8"),  # stamped by their arrival: the offset of the source's clock was not known
+        ("no_stamp_spikes", "<i8"),  # stamped by their arrival: the source gave no stamp
+        ("ignored_spikes", "<i8"),  # of `units.ignore_units`
     ]
 )
 

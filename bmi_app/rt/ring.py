@@ -94,6 +94,7 @@ def push(spikes, ctl, stamp_s, offset_s, arrival_s, unit, count):
     entry.tick = -1
     entry.unit = unit
     entry.count = count
+    entry.stamping = 0  # Stamping.SOURCE
     ctl[cells.SPIKES_HEAD + 1] = head + 1
 
 

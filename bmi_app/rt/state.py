@@ -116,6 +116,10 @@ CONFIG = np.dtype(
         ("slice_samples", "<i8"),  # samples that one tick can teach without being late
         ("trial_rows", "<i8"),  # samples that a trial has at most
         ("sample_rows", "<i8"),  # rows there are for samples: of one trial, or of all that is kept
+        (
+            "silent_rest_freezes",
+            "<i8",
+        ),  # 1: a rest block without a spike makes every baseline 0, as model version 1 did
         ("keep_samples", "<i8"),  # 1: earlier trials stay as long as there is room
         ("sample_ticks", "<i8"),
         ("weight_min", "<f8"),
@@ -248,6 +252,7 @@ STATE = np.dtype(
         # counts of this session
         ("late_spikes", "<i8"),
         ("future_spikes", "<i8"),
+        ("before_spikes", "<i8"),
         ("missed_ticks", "<i8"),
         ("backlog", "<i8"),
         ("last_bin", "<i8"),  # the latest that has counts, which may lie ahead of the tick

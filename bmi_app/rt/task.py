@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 
 from bmi_app.rt import random
-from bmi_app.rt.bins import freeze_baselines
+from bmi_app.rt.bins import freeze_baselines, is_silent
 from bmi_app.rt.cursor import follows_hand
 from bmi_app.rt.jit import part
 from bmi_app.rt.log import log_event
@@ -67,7 +67,8 @@ _BLOCK_START, _TRIAL_START, _TRIAL_END = (
     int(k) for k in (EventKind.BLOCK_START, EventKind.TRIAL_START, EventKind.TRIAL_END)
 )
 _TARGET_ENTER, _TARGET_LEAVE = int(EventKind.TARGET_ENTER), int(EventKind.TARGET_LEAVE)
-_EVENT_REWARD, _BASELINE_FROZEN = int(EventKind.REWARD), int(EventKind.BASELINE_FROZEN)
+_EVENT_REWARD = int(EventKind.REWARD)
+_BASELINE_FROZEN, _BASELINE_SILENT = int(EventKind.BASELINE_FROZEN), int(EventKind.BASELINE_SILENT)
 _PROTOCOL_DONE = int(StopReason.PROTOCOL_DONE)
 _LIST = int(TargetPattern.LIST)
 _SHUFFLED, _SEQUENTIAL = int(TargetOrder.SHUFFLED), int(TargetOrder.SEQUENTIAL)
@@ -227,8 +228,12 @@ def _next_block(core, features, task, logs):
     if state.state == _MOVE or state.state == _HOLD:
         end_trial(core, logs, _BLOCK_ENDED)
     if state.block >= 0 and blocks[state.block].kind == _BLOCK_REST:
-        freeze_baselines(core, features)
-        log_event(core, logs, _BASELINE_FROZEN, 0, features[3].mean())
+        if config.silent_rest_freezes == 0 and is_silent(features):
+            core[2][0].rest_ticks = 0
+            log_event(core, logs, _BASELINE_SILENT, 0, features[3].mean())
+        else:
+            freeze_baselines(core, features)
+            log_event(core, logs, _BASELINE_FROZEN, 0, features[3].mean())
     state.next_block = 0
     state.block_ticks = 0
     state.block_trials = 0

@@ -252,6 +252,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
         "slice_samples": slice_samples(protocol, rule),
         "trial_rows": sizes.trial_samples,
         "sample_rows": sizes.sample_rows,
+        "silent_rest_freezes": protocol.model_version < 2,
         "keep_samples": getattr(rule, "STAGED", False)
         or learning.history_s is not None
         or any(block.fit for block in protocol.blocks),

@@ -20,6 +20,7 @@ from bmi_app.session.observe import (
     size_text,
     success_text,
 )
+from bmi_app.session.signal_health import OWN_CLOCK, SignalHealth
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -75,7 +76,8 @@ def _line(figures: Figures) -> str:
         f"{clock_text(figures.elapsed_s)}  {figures.phase}, {figures.task}; trial {figures.trial}, "
         f"{success_text(figures)}; {figures.spikes_per_s:,.0f} spikes/s; latency {latency_text(figures)}; "
         f"{'THE DECODER YIELDS NO NUMBER; ' if figures.decoder_failed else ''}missed {figures.missed_ticks}, late {figures.late_spikes}, dropped {figures.dropped_spikes}; "
-        f"journal {size_text(figures.saved_bytes)}"
+        f"{_signal_line(figures.signal)}journal {size_text(figures.saved_bytes)}"
+        f"{''.join(f'; ALARM: {alarm}' for alarm in figures.signal.alarms)}"
     )
 
 
@@ -149,6 +151,7 @@ def _rows(figures: Figures) -> "Table":
     for name, text, is_bad in (
         ("task", figures.task, figures.phase == Phase.DIED),
         *([("decoder", "YIELDS NO NUMBER", True)] if figures.decoder_failed else []),
+        *(("ALARM", alarm, True) for alarm in figures.signal.alarms),
         ("block", figures.block, False),
         ("trial", str(figures.trial), False),
         ("success", success_text(figures), False),
@@ -160,10 +163,29 @@ def _rows(figures: Figures) -> "Table":
         ("missed ticks", f"{figures.missed_ticks:,}", figures.missed_ticks > 0),
         ("late spikes", f"{figures.late_spikes:,}", figures.many_late),
         ("dropped", f"{figures.dropped_spikes:,}", figures.dropped_spikes > 0),
+        *_signal_rows(figures.signal),
         ("data age", age_text(figures.data_age_s), figures.phase == Phase.SOURCE_LOST),
         ("", "", False),
         ("journal", size_text(figures.saved_bytes), False),
         ("synced", f"{age_text(sync_age_s)} ago" if sync_age_s is not None else "not yet", False),
     ):
         rows.add_row(name, Text(text, style="bold red" if is_bad else ""))
+    return rows
+
+
+def _signal_line(signal: SignalHealth) -> str:
+    """Say what there is to say of the signal beside its latency."""
+    parts = [f"signal age {signal.age_text}" if signal.arrival_ms else ""]
+    parts.append(f"not used: {signal.counts_text}" if signal.counts else "")
+    parts.append(f"source's clock {signal.clock}" if signal.clock != OWN_CLOCK else "")
+    return "".join(f"{part}; " for part in parts if part)
+
+
+def _signal_rows(signal: SignalHealth) -> list[tuple[str, str, bool]]:
+    """List what is said of the signal: name, text, whether it is bad."""
+    rows = [("signal age", signal.short_age_text, False)] if signal.arrival_ms else []
+    if signal.counts:
+        rows.append(("not used", signal.counts_text, signal.is_bad))
+    if signal.clock != OWN_CLOCK:
+        rows.append(("clock", signal.clock, False))
     return rows

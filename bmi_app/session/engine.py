@@ -20,7 +20,8 @@ from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import acquire, run_live
 from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.rt.ring import read_cell, write_cell, write_cell_f8
-from bmi_app.session import priority
+from bmi_app.session import connection, priority
+from bmi_app.session.clock_watch import ClockWatch
 from bmi_app.session.control import Control
 from bmi_app.session.decoder_watch import DecoderWatch
 from bmi_app.session.firing import OutputThread
@@ -30,8 +31,9 @@ from bmi_app.session.prepare import Prepared
 from drivers.contract import SOURCE_ENDED, SOURCE_LOST, SourceError
 
 _FLUSH_S, _SYNC_S, _CLOCK_S, _STAGE_S = 0.1, 1.0, 0.5, 0.05
-_LEAD_S = 0.1  # between the decision to start and the beginning of bin 0: connecting takes less
+_LEAD_S = 0.1  # between the connection and the beginning of bin 0: the threads start meanwhile
 _REOPEN_S = 1.0
+_SIGNAL_S = 0.1  # how soon a signal is heard at the latest
 _UNKNOWN_UNIT = (
     "the source has spikes of channels or units that the protocol does not name; add them to [units], or set "
     "units.ignore_unknown = true"
@@ -61,12 +63,28 @@ class Engine:
         self._control = Control(self._folder.name, self._operator.handle, self._operator.acted, self._operator.refused)
         self._decoder_watch = DecoderWatch(self._core.arrays, prepared.core.protocol.decoder.kind)
         prepared.hold.on_lost = self._alarm
+        self._clock = ClockWatch(self._driver, self._ctl, self._operator.note)
         self._failures: list[tuple[StopReason, str]] = []
         self._over = threading.Event()  # the loops have ended; the journal takes what is left
         self._scheduling: dict[str, str] = {}
 
-    def run(self, ready: Callable[[], object]) -> dict[str, Any]:
-        """Run the session to its end, and return its summary."""
+    def run(
+        self,
+        ready: Callable[[], object],
+        connected: Callable[[], object] = lambda: None,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> dict[str, Any]:
+        """Run the session to its end, and return its summary.
+
+        Parameters
+        ----------
+        ready
+            Called when the session runs.
+        connected
+            Called when the source is connected, which may take long: from then on `stop` ends the session in order.
+        say
+            Told what takes a while.
+        """
         core = self._core
         tick_s = core.protocol.tick.period_ms / 1e3
         published = Outlets(self._folder.name, tick_s) if core.protocol.outlets.publish else None
@@ -81,6 +99,8 @@ class Engine:
         ]
         started: list[threading.Thread] = []
         try:
+            self._connect(say)
+            connected()
             self._begin()
             firing.start()
             for thread in (*loops, *publisher, *services, self._control):
@@ -88,7 +108,10 @@ class Engine:
                 started.append(thread)
             ready()
             for thread in reversed(loops):  # decode ends the session, acquisition follows
-                thread.join()
+                # In steps: a signal that the system hands to another thread (a process that was stopped may find its main
+                # thread not yet awake) is heard only when this thread turns round.
+                while thread.is_alive():
+                    thread.join(_SIGNAL_S)
         finally:  # whatever happens, every thread ends, and the journal last
             self._stop_if_running(StopReason.ENGINE_ERROR)  # no one reads it when decode has ended by itself
             if loops[1] not in started:
@@ -129,15 +152,27 @@ class Engine:
 
         return threading.Thread(target=guarded, name=name)
 
-    def _begin(self) -> None:
-        """Fix the beginning of bin 0, connect the source, and write down what is known now."""
-        self._scheduling["memory"] = "locked" if priority.hold_in_memory(self._core.arrays.values()) else "default"
-        self._measure_offset()
-        start_s = clock.now_s() + _LEAD_S
-        self._core.config["start_s"] = start_s
+    def _connect(self, say: Callable[[str], object]) -> None:
+        """Have the source's clock measured, and connect: bin 0 must not begin before both.
+
+        The clock comes first: a source that waits for its receiver begins with the connection.
+        """
+        self._clock.begin(self._core.protocol.driver.kind, say)
         priority.raise_thread(priority.ACQUISITION)  # the thread that receives the stream is made here, and inherits it
         try:
-            self._driver.begin(start_s, False)
+            connection.connect(self._driver)
+        finally:
+            priority.lower_thread()
+        self._clock.measure()  # it may have stepped, or be another's, by now
+
+    def _begin(self) -> None:
+        """Fix the beginning of bin 0, and write down what is known now."""
+        self._scheduling["memory"] = "locked" if priority.hold_in_memory(self._core.arrays.values()) else "default"
+        start_s = clock.now_s() + _LEAD_S
+        self._core.config["start_s"] = start_s
+        priority.raise_thread(priority.ACQUISITION)  # a driver from before `connect` makes its threads here
+        try:
+            connection.start(self._driver, start_s, False)
         finally:
             priority.lower_thread()
         session = self._prepared.session
@@ -162,6 +197,7 @@ class Engine:
                 return
             self._operator.note(EventKind.SOURCE_INFO, "the source is gone; looking for it again")
             driver.close()
+            self._clock.reset()
             self._open_again()
 
     def _open_again(self) -> None:
@@ -170,7 +206,8 @@ class Engine:
         while not self._is_stopping():
             try:
                 self._driver.open(_REOPEN_S)
-                self._driver.begin(float(self._core.config[0]["start_s"]), False)
+                connection.connect(self._driver)
+                connection.start(self._driver, float(self._core.config[0]["start_s"]), False)
             except SourceError as error:
                 if str(error) != said:
                     said = str(error)
@@ -220,18 +257,7 @@ class Engine:
 
     def _measure_clock(self) -> None:
         while not self._over.wait(_CLOCK_S):
-            self._measure_offset()
-
-    def _measure_offset(self) -> None:
-        """Publish the source's clock offset, and journal it where it has moved."""
-        offset_s = self._driver.clock_offset_s()
-        if offset_s is None:
-            return
-        before_s = self._prepared.last_offset_s
-        write_cell_f8(self._ctl, cells.OFFSET, offset_s)
-        if before_s is None or abs(offset_s - before_s) > 1e-4:
-            self._operator.note(EventKind.CLOCK_OFFSET, "", value=offset_s)
-            self._prepared.last_offset_s = offset_s
+            self._clock.measure()
 
     def _alarm(self, text: str) -> None:
         """Say to every view what threatens the session."""

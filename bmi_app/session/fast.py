@@ -13,7 +13,7 @@ from bmi_app.rt import cells
 from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast
 from bmi_app.rt.records import COMMAND, CommandKind, StopReason
-from bmi_app.session import staging
+from bmi_app.session import connection, staging
 from bmi_app.session.build import Core
 from bmi_app.session.refit import Refitter, Staged
 
@@ -96,7 +96,8 @@ def run(
         Sends staged updates, and the stop; without it, the former alone.
     """
     core.config["start_s"] = 0.0
-    driver.begin(0.0, True)
+    connection.connect(driver)
+    connection.start(driver, 0.0, True)
     act = getattr(driver, "act", NO_ACT)
     state = core.state
     chunk = _chunk(core)

@@ -22,6 +22,7 @@ _WORDS = {
     EventKind.NO_FIT: "no fit: {}",
     EventKind.OUTPUT_FAILED: "OUTPUT FAILED: {}",
     EventKind.ALARM: "ALARM: {}",
+    EventKind.CLOCK_STEP: "SOURCE'S CLOCK: {}",
 }
 _VALUED = (CommandKind.ASSIST, CommandKind.LEARNING_RATE)
 
@@ -132,6 +133,8 @@ class Narrator:
         if kind == EventKind.BLOCK_START:
             block = self._attachment.protocol.blocks[code]
             return f"block {code + 1}: {block.name or block.kind.replace('_', ' ')}"
+        if kind == EventKind.BASELINE_SILENT:
+            return "ALARM: no spike came in the rest block; the baselines stay as they were: is the source sending?"
         if kind == EventKind.SOURCE_LOST:
             return "source lost"
         if kind == EventKind.SOURCE_BACK:

@@ -13,8 +13,10 @@ from bmi_app.record import session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.rt import cells
 from bmi_app.rt.records import HEALTH, EventKind, Flag, Outcome, TaskState
+from bmi_app.session import signal_health
 from bmi_app.session.attach import Attachment
 from bmi_app.session.decoder_watch import has_failed
+from bmi_app.session.signal_health import SignalHealth
 from protocols.schema import Protocol
 
 # No new tick for so long: ask, this often, whether the engine lives; say it after that.
@@ -89,6 +91,7 @@ class Figures:
     sync_age_s: float | None
     elapsed_s: float
     duration_s: float | None
+    signal: SignalHealth
 
 
 class Observer:
@@ -107,6 +110,7 @@ class Observer:
         self._events_tail = 0
         self._times_s: deque[float] = deque(maxlen=_N_TIMES)
         self._outcomes: deque[Outcome] = deque(maxlen=_N_OUTCOMES)
+        self._silent_rest = False  # of the last rest block
 
     def fresh_frames(self) -> np.ndarray:
         """Return the frames made since the last call, FRAME[n]; at the first call those of the last second."""
@@ -148,7 +152,7 @@ class Observer:
         frame, state = self.attachment.latest(), arrays["state"][0]
         max_ticks = int(self._config["max_ticks"])
         _, (spiking,) = self.attachment.since(self._ago(_SPIKES_S))
-        _, (health,) = self.attachment.since(self._ago(_LATENCY_S), "health")
+        _, (health, lately) = self.attachment.since(self._ago(_LATENCY_S), "health", "frames")
         last = health[-1] if len(health) else np.zeros((), HEALTH)
         return Figures(
             phase=self.phase(),
@@ -172,6 +176,7 @@ class Observer:
             sync_age_s=self._age_s(cells.SYNCED, now_s),
             elapsed_s=(int(frame["tick"]) + 1) * self._dt_s if frame is not None else 0.0,
             duration_s=max_ticks * self._dt_s if max_ticks else None,
+            signal=signal_health.of_now(self.attachment, lately, health, now_s, self._silent_rest),
         )
 
     def _ago(self, duration_s: float) -> int:
@@ -180,6 +185,9 @@ class Observer:
 
     def _take_events(self) -> None:
         self._events_tail, events = self.attachment.events_since(self._events_tail)
+        rests = events[np.isin(events["kind"], (EventKind.BASELINE_FROZEN, EventKind.BASELINE_SILENT))]
+        if len(rests):
+            self._silent_rest = int(rests["kind"][-1]) == EventKind.BASELINE_SILENT
         for end in events[events["kind"] == EventKind.TRIAL_END]:
             outcome = Outcome(int(end["code"]))
             if outcome != Outcome.BLOCK_ENDED:  # counted as no trial

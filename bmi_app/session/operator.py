@@ -25,7 +25,8 @@ from bmi_app.session.build import Core
 from bmi_app.session.commands import CommandError
 from bmi_app.session.refit import Refitter, Staged
 
-_TOLD = (EventKind.NOTE, EventKind.NO_FIT, EventKind.OUTPUT_FAILED, EventKind.ALARM)  # to every view
+# To every view.
+_TOLD = (EventKind.NOTE, EventKind.NO_FIT, EventKind.OUTPUT_FAILED, EventKind.ALARM, EventKind.CLOCK_STEP)
 _MOST_UNSAVED = 64  # the smallest ring that commands write to holds 256 records
 
 

@@ -5,6 +5,10 @@ decoded velocity) and `BMI-Markers` (text, irregular: `trial_start/3`, `trial_en
 are stamped with the end of its bin, on LSL's local clock.
 """
 
+import os
+import re
+import secrets
+import socket
 import time
 from collections.abc import Sequence
 from enum import IntEnum
@@ -78,27 +82,32 @@ class Outlets:
     Parameters
     ----------
     session_name
-        Makes the source ids (`bmi-<session name>-state`, ...), by which a receiver finds the session again.
+        Begins the source ids (`bmi-<session name>@<unique part>-state`, ...), which hold for as long as this object; a
+        receiver finds the session by them, and sessions of the same second and name do not share them.
     tick_s
         Length of a tick; gives the nominal rate.
     prefix
         What the streams' names begin with.
+
+    Attributes
+    ----------
+    source_id : str
+        Begins those of the three streams, which end in `-state`, `-decoder` and `-markers`.
     """
 
     def __init__(self, session_name: str, tick_s: float, prefix: str = "BMI-") -> None:
         self._nap_s = min(tick_s / 2, _LONGEST_NAP_S)
         rate_hz = 1 / tick_s
-        state = describe(f"{prefix}State", "BMIState", STATE, rate_hz, cf_float32, f"bmi-{session_name}-state")
+        self.source_id = source_id = f"bmi-{session_name}@{unique_part()}"
+        state = describe(f"{prefix}State", "BMIState", STATE, rate_hz, cf_float32, f"{source_id}-state")
         states = state.desc().append_child("task_states")
         for code in TaskState:
             states.append_child("task_state").append_child_value("code", str(int(code))).append_child_value(
                 "name", code.name.lower()
             )
-        decoder = describe(
-            f"{prefix}Decoder", "BMIDecoder", DECODER, rate_hz, cf_float32, f"bmi-{session_name}-decoder"
-        )
+        decoder = describe(f"{prefix}Decoder", "BMIDecoder", DECODER, rate_hz, cf_float32, f"{source_id}-decoder")
         markers = describe(
-            f"{prefix}Markers", "Markers", MARKERS, pylsl.IRREGULAR_RATE, cf_string, f"bmi-{session_name}-markers"
+            f"{prefix}Markers", "Markers", MARKERS, pylsl.IRREGULAR_RATE, cf_string, f"{source_id}-markers"
         )
         self._outlets = [pylsl.StreamOutlet(info) for info in (state, decoder, markers)]
 
@@ -128,6 +137,18 @@ class Outlets:
         if any(outlet.have_consumers() for outlet in self._outlets):
             time.sleep(_LINGER_S)
         self._outlets.clear()  # the last references: pylsl destroys the outlets
+
+
+def unique_part() -> str:
+    """Return what no other stream has in its source id: host, process and a random part."""
+    host = re.sub(r"[^A-Za-z0-9_-]", "_", socket.gethostname())
+    return f"{host}.{os.getpid()}.{secrets.token_hex(4)}"
+
+
+def session_of(source_id: str) -> str:
+    """Return the name of the session that publishes the states with a source id; older programs' have no unique part."""
+    name = source_id.removeprefix("bmi-").removesuffix("-state")
+    return name.rpartition("@")[0] or name
 
 
 def describe(

@@ -54,8 +54,6 @@ class Prepared:
         Of the live file; only a session in real time has one.
     hold : Hold
         The session's lock and heartbeat.
-    last_offset_s : float, optional
-        The source's clock offset as last journaled.
     """
 
     core: Core
@@ -67,7 +65,6 @@ class Prepared:
     live_path: Path
     hold: Hold
     outputs: list[Wired] = field(default_factory=list)
-    last_offset_s: float | None = None
 
 
 def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:

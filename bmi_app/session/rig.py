@@ -6,7 +6,6 @@ begins, the rig finds its `BMI-State`, stays with it until it ends, and finds an
 
 import contextlib
 import math
-import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from bmi_app.rt.publish import STATE_CHANNELS
 from bmi_app.rt.records import FRAME
 from bmi_app.rt.ring import read_cell, read_cell_f8, write_cell, write_cell_f8
 from bmi_app.session import priority
-from bmi_app.session.outlets import Channel, describe
+from bmi_app.session.outlets import Channel, describe, session_of, unique_part
 from bmi_app.session.rig_log import RigLog
 from bmi_app.subject import simulate
 from drivers import rig_loop, simulated
@@ -90,8 +89,8 @@ def rig(
     Parameters
     ----------
     name, source_id
-        As announced. Without the second: one that the same rig on the same host always has, so that a session
-        finds it again after a restart.
+        As announced. Without the second: one that no other rig has. Given, it is the same after a restart, so that a
+        session finds the rig again.
     log
         A new file for what the subject learns (`RigLog`).
     session
@@ -105,7 +104,7 @@ def rig(
         If the protocol needs a hand, which does not travel over LSL, or the log cannot be written.
     """
     _refuse_hands(protocol)
-    source_id = source_id or f"bmi-rig-{socket.gethostname()}-{protocol.name}-{protocol.session.seed}"
+    source_id = source_id or f"bmi-rig-{protocol.name}-{unique_part()}"
     act = plugins.load("subjects", protocol.subject.kind).ACT
     memory = simulated.build(protocol)
     learnt = None if log is None else _open_log(log, protocol, memory)
@@ -201,7 +200,7 @@ def _open_log(path: Path, protocol: Protocol, memory: np.ndarray) -> RigLog:
 
 def _name_of(stream: pylsl.StreamInfo) -> str:
     """Return the name of the session that publishes a stream."""
-    return str(stream.source_id().removeprefix("bmi-").removesuffix("-state"))
+    return session_of(str(stream.source_id()))
 
 
 class _Sight:

@@ -15,6 +15,7 @@ from bmi_app.rt.records import RECORDS
 from bmi_app.session.catalogue import Entry
 from bmi_app.session.leftovers import never_began
 from bmi_app.session.observe import is_late
+from bmi_app.session.signal_health import ORDINARY, foreign_clock, slow_rate
 
 
 def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
@@ -165,7 +166,8 @@ def summary(found: dict[str, Any]) -> None:
         f" ({found['ticks']} ticks, {found['missed_ticks']} missed)",
         "trials": f"{found['trials']}, success {'-' if rate is None else f'{rate:.0%}'}"
         f", median time to target {'-' if time_s is None else f'{time_s:.2f} s'}",
-        "spikes": f"{found['spikes']}, late {found['late_spikes']}, dropped {found['dropped_spikes']}",
+        "spikes": f"{found['spikes']}, late {found['late_spikes']}, dropped {found['dropped_spikes']}"
+        f"{''.join(f', {found[name]} {word}' for name, word in ORDINARY.items() if found.get(name))}",
         "updates": f"{found['weight_updates']} of the weights, {found['rejected_updates']} rejected",
     }
     moved = {key: value for key, value in found.get("movement", {}).items() if value is not None}
@@ -244,7 +246,10 @@ def _unusual(found: dict[str, Any]) -> list[str]:
         )
     if is_late(found["late_spikes"], found["spikes"] or 0):
         share = found["late_spikes"] / max(found["spikes"] or 0, 1)
-        said.append(f"{share:.0%} of the spikes were late: see tick.grace_ms, and tick.source for a stream of counts")
+        foreign = foreign_clock(found["late_spikes"], found["spikes"] or 0, found.get("stamp_lag_s"))
+        said.append(
+            foreign or f"{share:.0%} of the spikes were late: see tick.grace_ms, and tick.source for a stream of counts"
+        )
     if not found["spikes"] and not found["unmapped_spikes"]:
         said.append("not one spike came: is the source sending? `bmi sessions show` names the stream that was read")
     if found["unmapped_spikes"]:
@@ -256,7 +261,29 @@ def _unusual(found: dict[str, Any]) -> list[str]:
     if found["future_spikes"]:
         said.append(f"{found['future_spikes']} spikes stamped in the future: see the source's clock")
     if found["bad_values"]:
-        said.append(f"{found['bad_values']} values that are no counts (NaN or infinite)")
+        said.append(
+            f"{found['bad_values']} values that are no counts, channels or units: NaN, infinite, negative or no whole number"
+        )
+    if found.get("ahead_spikes"):
+        said.append(
+            f"{found['ahead_spikes']} spikes stamped later than they arrived, which delays them until then: see the source's "
+            "clock"
+        )
+    if found.get("no_offset_spikes"):
+        said.append(
+            f"{found['no_offset_spikes']} spikes timed by their arrival, because the source's clock was not known after a "
+            "reconnect"
+        )
+    if found.get("no_stamp_spikes"):
+        said.append(f"{found['no_stamp_spikes']} spikes timed by their arrival, because the source gave them no stamp")
+    if found.get("silent_rests"):
+        said.append(
+            f"no spike came in {found['silent_rests']} rest block{'s' if found['silent_rests'] > 1 else ''}: the baselines "
+            "stayed as they were"
+        )
+    took_s = 0.0 if found.get("source_losses") else found.get("clock_s") or 0.0
+    if rate := slow_rate(took_s, found["ticks"], found["duration_s"] / max(found["ticks"], 1)):
+        said.append(rate)
     return said
 
 

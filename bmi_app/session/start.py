@@ -117,9 +117,11 @@ def _run_engine(prepared: Any, signals: _Signals, watch: LauncherWatch, log: Any
 
     engine = Engine(prepared)
     try:
-        signals.hand_to(engine.stop)
         _tell("starting")  # the last word before data flow: a launcher that has gone is noticed here
-        summary = engine.run(lambda: _hand_over(prepared.folder, watch, log))
+        # Until the source is connected, a signal unwinds what was prepared: a source may take as long as it takes.
+        summary = engine.run(
+            lambda: _hand_over(prepared.folder, watch, log), lambda: signals.hand_to(engine.stop), _tell
+        )
     finally:
         engine.close()
     write_summary(prepared.folder, summary, engine.seals())

@@ -21,8 +21,8 @@ from bmi_app.plain_text import plain
 from bmi_app.record.formats import CountsSource, Kind, RecordingError, SpikeSource, as_events
 from bmi_app.rt.liblsl import pylsl
 
-# A session fixes the beginning of its bins when it connects, up to 0.1 s ahead (`bmi_app.session.engine`); a recording that
-# began at once would have its first samples before that.
+# A session's bins begin 0.1 s after it has connected (`bmi_app.session.engine`); a recording that began at once would have
+# its first samples before that.
 _LEAD_S = 0.2
 _CHUNK = 1024  # samples looked at, and pushed, at once
 _REST_S = 0.000_5  # shortest sleep: what falls due within it goes out as one chunk

@@ -84,7 +84,7 @@ def name() -> str:
 def opened(driver: lsl.Driver, source: pylsl.StreamOutlet | None = None) -> Iterator[lsl.Driver]:
     """Open the driver; wait until the source feeds it; close before the outlet goes."""
     driver.open(PATIENCE_S)
-    driver.begin(0.0, False)
+    driver.connect()
     try:
         if source is not None:
             assert source.wait_for_consumers(PATIENCE_S)
@@ -167,7 +167,7 @@ def test_each_sample_of_counts_is_pushed_and_closed(name: str, channel_format: s
 
 
 def test_bad_counts_are_counted_and_the_rest_of_their_sample_kept(name: str) -> None:
-    source, ring = outlet(name, 5, "double64", 100.0, "SpikingRates"), Ring()
+    source, ring = outlet(name, 5, "double64", 100.0, "SpikeCounts"), Ring()
     with opened(lsl.Driver(protocol({"count": 5}, stream=name), lsl.Settings()), source) as driver:
         source.push_sample([np.nan, np.inf, -1.0, 1e300, 0.5], 2.0)
         entries = ring.poll_until(driver, 6)
@@ -295,7 +295,7 @@ def test_a_stream_that_does_not_fit_is_refused(
 def test_a_live_stream_refuses_a_manual_clock() -> None:
     driver = lsl.Driver(protocol({"count": 1}), lsl.Settings())
     with pytest.raises(SourceError, match="leave out --speed max"):
-        driver.begin(0.0, True)
+        driver.start(0.0, True)
 
 
 def test_a_wait_ends_when_a_stop_is_asked_for(name: str) -> None:
@@ -311,13 +311,15 @@ def test_a_wait_ends_when_a_stop_is_asked_for(name: str) -> None:
 def test_the_clock_offset_of_a_source_on_this_machine_is_next_to_nothing(name: str) -> None:
     source = outlet(name, 2)
     driver = lsl.Driver(protocol({"count": 1}, stream=name), lsl.Settings())
-    assert driver.clock_offset_s() is None
+    assert driver.read_clock() is None
     with opened(driver, source):
         give_up_s = time.monotonic() + PATIENCE_S
-        while (offset_s := driver.clock_offset_s()) is None:
+        while (reading := driver.read_clock()) is None:
             assert time.monotonic() < give_up_s
-    assert abs(offset_s) < 0.05
-    assert driver.clock_offset_s() is None
+    assert abs(reading.offset_s) < 0.05
+    assert 0.0 < reading.uncertainty_s < 0.05
+    assert pylsl.local_clock() - 10 < reading.measured_s < pylsl.local_clock()
+    assert driver.read_clock() is None
 
 
 SOURCE = """
@@ -346,12 +348,12 @@ def test_a_source_that_was_killed_and_started_again_is_heard_again(name: str) ->
     driver = lsl.Driver(protocol({"count": 2}, stream=name), lsl.Settings())
     with source_process(name, 0):
         driver.open(PATIENCE_S)
-        driver.begin(0.0, False)
+        driver.connect()
         ring.poll_until(driver, 20)
     while ring.poll(driver, 0.2) > 0:  # what was under way
         pass
     heard = int(ring.ctl[cells.SPIKES_HEAD])
-    driver.clock_offset_s()  # must not raise while the source is gone
+    driver.read_clock()  # must not raise while the source is gone
     with source_process(name, 1):
         entries = ring.poll_until(driver, heard + 20)
         assert set(entries["unit"][:heard]) == {0}
@@ -364,13 +366,13 @@ def test_a_source_without_an_id_is_reported_lost_and_can_be_opened_again(name: s
     driver = lsl.Driver(protocol({"count": 1}, stream=name), lsl.Settings())
     source = outlet(name, 2, source_id="")
     driver.open(PATIENCE_S)
-    driver.begin(0.0, False)
+    driver.connect()
     assert ring.poll(driver) == 0
     del source
     give_up_s = time.monotonic() + PATIENCE_S
     while ring.poll(driver) != SOURCE_LOST:
         assert time.monotonic() < give_up_s
-    assert driver.clock_offset_s() is None
+    assert driver.read_clock() is None
     source = outlet(name, 2, source_id="")
     with opened(driver, source):
         source.push_sample([0, 0])

@@ -82,7 +82,7 @@ class Rig:
 
     def run_manual(self, max_ticks: int = 10_000, tick_s: float = TICK_S) -> list[int]:
         """Make ticks as `run_fast` does until the source has ended; return what each poll returned."""
-        self.driver.begin(START_S, True)
+        self.driver.start(START_S, True)
         returned = []
         for tick in range(max_ticks):
             returned.append(self.poll(START_S + (tick + 1) * tick_s))
@@ -92,7 +92,7 @@ class Rig:
 
     def run_live(self, n_entries: int, patience_s: float = 10.0) -> list[int]:
         """Poll as the acquisition loop does."""
-        self.driver.begin(now_s(), False)
+        self.driver.start(now_s(), False)
         give_up_s = now_s() + patience_s
         returned = []
         while len(self.entries) < n_entries or not returned or returned[-1] >= 0:
@@ -217,7 +217,7 @@ def test_live_spikes_arrive_when_due_and_not_before(open_made_up: Any) -> None:
 
 def test_live_poll_returns_at_its_time(open_made_up: Any) -> None:
     rig = open_made_up(events([1000.0], [0], duration_s=2000.0), protocol(1))
-    rig.driver.begin(now_s(), False)
+    rig.driver.start(now_s(), False)
     until_s = now_s() + 0.02
     assert rig.poll(until_s) == 0
     assert now_s() >= until_s

@@ -67,7 +67,7 @@ class Rig:
         protocol = load("center_out", [*overrides])
         self.driver = simulated.Driver(protocol, simulated.Settings())
         self.driver.open(0.0)
-        self.driver.begin(start_s, True)
+        self.driver.start(start_s, True)
         self.spikes, self.ctl = np.zeros(SLOTS, SPIKE), np.zeros(cells.N_WORDS, np.int64)
         self.frames, self.act = np.zeros(1 << 12, FRAME), act
 

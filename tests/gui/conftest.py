@@ -42,7 +42,7 @@ class SteppedSession:
         module = plugins.load("drivers", "simulated")
         self._poll, self._driver = module.POLL, module.Driver(self.protocol, module.Settings())
         self._driver.open(1.0)
-        self._driver.begin(0.0, True)
+        self._driver.start(0.0, True)
         engine = {"pid": pid, "start": process_start(pid), "live_file": str(self.path), "socket": socket}
         self.folder = session_folder.create(root, protocol, {"engine": engine}, self.protocol.to_toml())
 

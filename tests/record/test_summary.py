@@ -21,13 +21,17 @@ def test_a_hand_made_session():
     health["published_s"][-1] = 0  # was never published
     health["late_spikes"] = np.arange(1000)
     ends = [(Outcome.SUCCESS, 1.5), (Outcome.TIMEOUT_NOT_HELD, 9.0), (Outcome.SUCCESS, 2.5), (Outcome.BLOCK_ENDED, 0.0)]
-    events = np.zeros(len(ends) + 5, EVENT)
+    frames["edge_s"] = 500.0 + 0.0125 * np.arange(1000)
+    frames["edge_s"][-1] = 500.0 + 12.5 - 0.01
+    health["stamp_s"] = health["arrival_s"] - 0.003
+    events = np.zeros(len(ends) + 6, EVENT)
     for event, (code, value) in zip(events, ends, strict=False):
         event["kind"], event["code"], event["value"] = EventKind.TRIAL_END, code, value
     events["kind"][4], events["code"][4] = EventKind.REWARD, Outcome.SUCCESS
     events["kind"][5], events["code"][5] = EventKind.SESSION_STOP, StopReason.DURATION
-    events["kind"][6:] = EventKind.JOURNAL_SYNCED
-    events["time_s"][6:], events["value"][6:] = (1.0, 2.5, 3.0), (1e5, 2e5, 3e5)
+    events["kind"][6] = EventKind.BASELINE_SILENT
+    events["kind"][7:] = EventKind.JOURNAL_SYNCED
+    events["time_s"][7:], events["value"][7:] = (1.0, 2.5, 3.0), (1e5, 2e5, 3e5)
     tally = Tally()
     for part in np.array_split(np.arange(1000), 7):
         tally.add_frames(frames[part])
@@ -36,6 +40,7 @@ def test_a_hand_made_session():
         tally.add_events(event[None])
     found = tally.summary("folder", "center_out", 0.01)
     latency_us = found.pop("latency_us")
+    signal_us = found.pop("signal_us")
     movement = found.pop("movement")
     assert movement["wrong_selections"] == 0
     assert movement["fitts_throughput_bits_s"] is None
@@ -56,6 +61,15 @@ def test_a_hand_made_session():
         "bad_values": 0,
         "unmapped_spikes": 0,
         "missed_ticks": 0,
+        "before_spikes": 0,
+        "ahead_spikes": 0,
+        "no_offset_spikes": 0,
+        "no_stamp_spikes": 0,
+        "ignored_spikes": 0,
+        "silent_rests": 1,
+        "undecoded_ticks": 0,
+        "clock_s": pytest.approx(12.5),  # its ticks came at 80 instead of 100 Hz
+        "stamp_lag_s": pytest.approx(0.003),
         "weight_updates": 7,
         "rejected_updates": 5,
         "source_losses": 0,
@@ -67,6 +81,7 @@ def test_a_hand_made_session():
         "recovered": False,
     }
     assert latency_us["p50"] == pytest.approx(50_000, rel=1e-3)
+    assert signal_us["p50"] > latency_us["p50"]  # from the stamp, not from when the frame could have been made
     assert latency_us["max"] == pytest.approx(99_900, rel=1e-6)
 
 

@@ -249,3 +249,35 @@ def test_what_is_lost_or_paused_is_no_rest() -> None:
         made.tick(np.full(96, k % 2))
     assert made.frames()["state"][-1] != TaskState.REST
     np.testing.assert_allclose(made.arrays["feature_offset"], 50.0)
+
+
+SILENT_REST = 'blocks=[{kind="rest",duration_s=0.1},{kind="rest",duration_s=0.1},{kind="closed_loop"}]'
+
+
+def test_a_rest_block_without_a_spike_is_not_frozen_but_told() -> None:
+    made = ticker([SILENT_REST])
+    made.ticks(11, np.full(96, 2))
+    np.testing.assert_allclose(made.arrays["feature_offset"], 2 / TICK_S)
+    made.ticks(20, np.zeros(96))
+    assert made.frames()["state"][-1] != TaskState.REST
+    np.testing.assert_allclose(made.arrays["feature_offset"], 2 / TICK_S)
+    assert len(made.events(EventKind.BASELINE_FROZEN)) == 1
+    [(_, _, _, mean)] = made.events(EventKind.BASELINE_SILENT)
+    assert mean == pytest.approx(2 / TICK_S)
+
+
+def test_sessions_of_the_first_model_version_freeze_silence_as_they_did() -> None:
+    made = ticker([SILENT_REST, "model_version=1"])
+    made.ticks(11, np.full(96, 2))
+    made.ticks(20, np.zeros(96))
+    np.testing.assert_array_equal(made.arrays["feature_offset"], 0.0)
+    assert len(made.events(EventKind.BASELINE_FROZEN)) == 2
+    assert len(made.events(EventKind.BASELINE_SILENT)) == 0
+
+
+def test_one_spike_of_one_unit_makes_a_baseline() -> None:
+    made = ticker([SILENT_REST])
+    made.ticks(11, np.full(96, 2))
+    made.tick(np.eye(96)[5])
+    made.ticks(15, np.zeros(96))
+    np.testing.assert_allclose(made.arrays["feature_offset"], np.eye(96)[5] / (10 * TICK_S))

@@ -68,7 +68,7 @@ def test_loops_go_on_while_another_thread_holds_the_gil() -> None:
     counters = [cells.FRAMES_HEAD, cells.SPIKES_HEAD, cells.PUBLISHED]
     start_s = now_s()
     core.config["start_s"] = start_s
-    driver.begin(start_s, False)
+    driver.start(start_s, False)
     try:
         for thread in threads:
             thread.start()

@@ -46,7 +46,7 @@ class Still:
         module = plugins.load("drivers", "simulated")
         driver = module.Driver(loaded, module.Settings())
         driver.open(1.0)
-        driver.begin(0.0, True)
+        driver.start(0.0, True)
         self._run = (module.POLL, getattr(driver, "act", NO_ACT), driver.memory)
 
     def step_until(self, holds: Callable[[np.void], bool]) -> None:

@@ -1,3 +1,4 @@
+import os
 import re
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 from bmi_app.rt import cells, publish, records
 from bmi_app.rt.records import EventKind, Outcome, StopReason, TaskState, UpdateCause
 from bmi_app.rt.ring import read_cell, write_cell
-from bmi_app.session.outlets import DECODER, MARKERS, STATE, Channel, Outlets, marker_tables
+from bmi_app.session.outlets import DECODER, MARKERS, STATE, Channel, Outlets, marker_tables, session_of
 
 PATIENCE_S = 20.0  # only a failing test waits so long
 SLOTS = 64
@@ -50,7 +51,7 @@ class Session:
         assert not self.thread.is_alive()
 
     def inlet(self, which: str) -> pylsl.StreamInlet:
-        found = pylsl.resolve_byprop("source_id", f"bmi-{self.name}-{which}", timeout=PATIENCE_S)
+        found = pylsl.resolve_byprop("source_id", f"{self.outlets.source_id}-{which}", timeout=PATIENCE_S)
         assert len(found) == 1
         inlet = pylsl.StreamInlet(found[0])
         inlet.open_stream(PATIENCE_S)
@@ -226,3 +227,18 @@ def test_the_loop_runs_without_the_gil(session: Session) -> None:
     session.add_frame(edge_s=1.0)
     pull(inlet, 1)
     del inlet
+
+
+def test_two_sessions_of_one_name_have_source_ids_of_their_own() -> None:
+    pair = [Outlets("20310506T101112Z_center_out", 0.01, prefix="twice-") for _ in range(2)]
+    try:
+        first, second = (outlets.source_id for outlets in pair)
+        assert first != second
+        names = [session_of(f"{source_id}-state") for source_id in (first, second)]
+        assert names == ["20310506T101112Z_center_out"] * 2
+        assert f".{os.getpid()}." in first
+        found = {info.source_id() for info in pylsl.resolve_byprop("name", "twice-State", 2, PATIENCE_S)}
+        assert found == {f"{first}-state", f"{second}-state"}
+    finally:
+        for outlets in pair:
+            outlets.close()

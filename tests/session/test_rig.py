@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,7 +91,14 @@ class Shown:
 
     def __init__(self, name: str, target_x_cm: float) -> None:
         self.outlet = pylsl.StreamOutlet(
-            describe("BMI-State", "BMIState", STATE, 100.0, pylsl.cf_float32, f"bmi-{name}-state")
+            describe(
+                "BMI-State",
+                "BMIState",
+                STATE,
+                100.0,
+                pylsl.cf_float32,
+                f"bmi-{name}@test.1.{uuid.uuid4().hex[:8]}-state",
+            )
         )
         self.outlet.wait_for_consumers(PATIENCE_S)
         self._sample = state(target_x_cm)
