@@ -208,7 +208,7 @@ def repertoire(recording: golub.GolubRecording, patterns: int) -> np.ndarray:
 
     The means of the eight directions are among what these hold most of.
     """
-    counts = recording.clouds("before").counts
+    counts = recording.clouds("before").counts.astype(float)
     found: np.ndarray = np.linalg.svd(counts - counts.mean(axis=0), full_matrices=False)[2][:patterns].T
     return found
 
