@@ -161,13 +161,13 @@ def _calibrate(bench: Bench, seed: int, decoders: Sequence[str]) -> dict[str, tu
         if is_raw not in watched:
             watched[is_raw] = watching.run(seed, blocks, *given[1:])
         file = bench.folder / f"{name}.npz"
-        fitting.fit(watched[is_raw], kind, file, [], "velocity", _NO_FOLDS)
+        fitting.fit(watched[is_raw], kind, file, [], "velocity", _NO_FOLDS, replace=True)
         starts[name] = (*given, f"decoder.start_from={json.dumps(str(file))}")
     for suffix in ("", RAW):
         plain, refit = f"kalman{suffix}", f"refit_kalman{suffix}"
         if {plain, refit} <= starts.keys():
             session = bench.run(seed, *starts[plain])
-            fitting.fit(session, "refit_kalman", bench.folder / f"{refit}.npz", [], None, _NO_FOLDS)
+            fitting.fit(session, "refit_kalman", bench.folder / f"{refit}.npz", [], None, _NO_FOLDS, replace=True)
     return starts
 
 

@@ -157,6 +157,21 @@ def bench_closed_loop(
         tables.closed_loop(report)
 
 
+@bench_app.command("refit")
+def bench_refit(
+    seeds: Annotated[int, typer.Option(min=1, help="sessions of each case")] = 4,
+    minutes: Annotated[
+        float, typer.Option(min=0.5, help="simulated length of a session; its second half counts")
+    ] = 3.0,
+    as_json: Json = False,
+) -> None:
+    """Sweep what makes ReFIT faster or slower than the plain Kalman filter; print a table in Markdown."""
+    from bmi_app.bench import refit_sweep
+
+    rows = refit_sweep.measure(seeds, minutes, say)
+    print(json.dumps(rows) if as_json else refit_sweep.markdown(rows))
+
+
 @bench_app.command("decoders")
 def bench_decoders(
     units: Annotated[list[int] | None, typer.Option(min=2, help="numbers of units; default: 96 to 2048")] = None,

@@ -29,6 +29,18 @@ def test_a_law_that_made_the_times_fits_them_and_another_does_not() -> None:
         assert right["left_out_s"] < 1e-9 < 0.01 < wrong["left_out_s"]
 
 
+def test_on_the_table_of_the_documents_the_third_power_fits_better_than_the_second() -> None:
+    """Mean times of docs/subject.md, D = 3, 5, 7, 9 cm (rows) and R = 0.8, 1.1, 1.5, 2 cm (columns)."""
+    time_s = np.array(
+        [[6.46, 2.29, 1.09, 0.62], [6.19, 2.60, 1.28, 0.81], [6.80, 2.73, 1.45, 0.96], [6.68, 2.86, 1.62, 1.18]]
+    )
+    distance, radius = (grid.ravel() for grid in np.meshgrid(movement.DISTANCES_CM, movement.RADII_CM, indexing="ij"))
+    laws = movement.laws(distance, radius)
+    left_out_s = {name: movement.fit(time_s.ravel(), *terms)["left_out_s"] for name, terms in laws.items()}
+    assert left_out_s["cubic"] == pytest.approx(0.17, abs=0.005)
+    assert left_out_s["willett"] == pytest.approx(0.40, abs=0.005)
+
+
 def test_the_error_of_what_is_left_out_is_that_of_fitting_without_it() -> None:
     generator = np.random.default_rng(1)
     term, time_s = generator.normal(size=12), generator.normal(size=12)

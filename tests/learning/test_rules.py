@@ -98,6 +98,20 @@ def test_plain_lms_converges_below_its_bound_and_diverges_above(share: float) ->
     assert not errors[1] < 1e9
 
 
+def test_plain_lms_is_stable_in_the_mean_only() -> None:
+    """At 0.9 of 2 / lambda_max single runs on varied firing diverge, though the mean of the weights would not."""
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        x = generator.normal(0, 3, (3000, 8))
+        wanted = x @ np.ones((8, 1))
+        rate = 0.9 * 2 / np.linalg.eigvalsh(x.T @ x / len(x))[-1]
+        with np.errstate(over="ignore", invalid="ignore"):
+            _, learnt = Rule("lms", 8, 1, normalised=False)(
+                np.zeros((1, 8)), np.zeros(1), np.ones((1, 8)), x, wanted, np.zeros((3000, 1)), rate
+            )
+        assert not np.abs(learnt).max() < 1e6
+
+
 def test_plain_lms_on_varied_firing_needs_a_rate_well_below_the_mean_bound() -> None:
     largest = 3.0**2  # of features of deviation 3 without correlation
     assert identify(0.1 / (20 * largest), 20_000, normalised=False) < 1e-3

@@ -1,0 +1,146 @@
+"""Find what makes ReFIT faster or slower than the plain Kalman filter: one part of the fitted filters changed at a time.
+
+As in `closed_loop`, the plain filter is fitted to the cursor watched in an observation block, and `refit_kalman` to a session with
+it: to the cursor's speed turned toward the target ("refit") or to the modelled intention ("intent"). Then each runs, as fitted and
+
+    W / n       with less noise of the process: a filter that believes its firing less
+    C / g       with velocities about g times as large
+    lag         fitted to what was wanted some time before
+    no onsets   fitted as if no movement had been seen to begin, in the session that it is fitted to (for refit) and in itself
+"""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bmi_app.bench.closed_loop import Bench, second_half
+from bmi_app.decoders import kalman, refit_kalman
+from bmi_app.decoders.contract import Fitted
+from bmi_app.record import reading
+from bmi_app.record.movements import Movements
+from bmi_app.session import fit_samples, fitting
+from bmi_app.session.fit_samples import Training
+
+_OBSERVATION_MIN = 125 / 60
+_WATCHING = 'blocks=[{kind="rest",duration_s=5},{kind="observation",duration_s=120}]'
+_SMOOTHING = {"raw bins": ("decoder.smoothing=none",), "smoothed": ()}
+LESS_NOISE, SLOWER, LAGS_TICKS = (4, 16, 64), (0.85, 0.7, 0.5), (10, 20)
+
+Row = dict[str, float | None]
+
+
+def measure(seeds: int, minutes: float, say: Callable[[str], object]) -> list[dict[str, Any]]:
+    """Return a row for each smoothing, filter and change: lists, one value a seed, of `success`, `time_s` and `dial_in_s`."""
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for seed in range(1, seeds + 1):
+        for smoothing, given in _SMOOTHING.items():
+            say(f"seed {seed} of {seeds}: {smoothing}")
+            with tempfile.TemporaryDirectory(prefix="bmi-bench-") as folder:
+                for (name, change), row in _of_seed(Path(folder), seed, minutes, given):
+                    found.setdefault((smoothing, name, change), []).append(row)
+    return [
+        {
+            "smoothing": key[0],
+            "filter": key[1],
+            "change": key[2],
+            **{name: [row[name] for row in rows] for name in rows[0]},
+        }
+        for key, rows in found.items()
+    ]
+
+
+def _of_seed(folder: Path, seed: int, minutes: float, given: tuple[str, ...]) -> list[tuple[tuple[str, str], Row]]:
+    bench, rows = Bench(folder, minutes, given), []
+
+    def run(module: ModuleType, name: str, change: str, training: Training, fitted: Fitted) -> Path:
+        kind, file = module.__name__.rpartition(".")[2], folder / "decoder.npz"
+        fitting.save(file, kind, module, module.Settings(), training, fitted, replace=True)
+        session = bench.run(seed, f"decoder.kind={kind}", f"decoder.start_from={json.dumps(str(file))}")
+        half = second_half(session)
+        rows.append(
+            ((name, change), {key: half[key] for key in ("success", "time_s")} | {"dial_in_s": _dial_in(session)})
+        )
+        return session
+
+    def fit(module: ModuleType, training: Training) -> Fitted:
+        fitted: Fitted = module.fit(module.Settings(), training.samples, training.mask)
+        return fitted
+
+    def sweep(module: ModuleType, name: str, training: Training) -> Path:
+        fitted = fit(module, training)
+        session = run(module, name, "nothing", training, fitted)
+        for share in LESS_NOISE:
+            less = {"process": fitted.parts["process"] / share}
+            run(module, name, f"W / {share}", training, _changed(module, fitted, training, less))
+        for speed in SLOWER:
+            model = fitted.parts["model"].copy()
+            model[: len(training.mask)] /= speed
+            run(module, name, f"C / {speed}", training, _changed(module, fitted, training, {"model": model}))
+        for lag in LAGS_TICKS:
+            later = lagged(training, lag)
+            run(module, name, f"lag {round(lag * training.samples.dt_s * 1e3)} ms", later, fit(module, later))
+        return session
+
+    watched = Bench(folder, _OBSERVATION_MIN, given).run(seed, _WATCHING)
+    watching = fit_samples.of_session(watched, "velocity")
+    session = sweep(kalman, "kalman", watching)
+    sweep(refit_kalman, "refit", fit_samples.of_session(session, "refit"))
+    sweep(refit_kalman, "intent", fit_samples.of_session(session, "intent"))
+    blind = run(kalman, "kalman", "no onsets", watching, fit(kalman, _blind(watching)))
+    of_blind = fit_samples.of_session(blind, "refit")
+    run(refit_kalman, "refit", "no onsets", of_blind, fit(refit_kalman, _blind(of_blind)))
+    return rows
+
+
+def _blind(training: Training) -> Training:
+    return replace(training, samples=replace(training.samples, from_rest=None))
+
+
+def _changed(module: ModuleType, fitted: Fitted, training: Training, parts: dict[str, np.ndarray]) -> Fitted:
+    """Return a filter with some parts of its model changed, and what follows from them."""
+    all_parts = fitted.parts | parts
+    rest: Fitted = module.from_model(module.Settings(), all_parts, training.mask, training.samples.dt_s)
+    return Fitted(rest.weights, rest.bias, all_parts | rest.parts)
+
+
+def lagged(training: Training, ticks: int) -> Training:
+    """Return samples whose velocity is that of some ticks before, and 0 where the piece had not begun."""
+    samples = training.samples
+    rows = np.arange(len(samples.piece))
+    first = np.concatenate([[True], ~samples.follows()])
+    begun = np.maximum.accumulate(np.where(first, rows, 0))
+    velocity = np.where((rows - begun >= ticks)[:, None], samples.velocity[rows - ticks], 0.0)
+    return replace(training, samples=replace(samples, velocity=velocity))
+
+
+def _dial_in(session: Path) -> float | None:
+    recording, movements = reading.read(session, kinds=("frames",)), Movements()
+    movements.add_frames(recording.frames[len(recording.frames) // 2 :])
+    measured: float | None = movements.measures(float(recording.session["dt_s"]), 0)["dial_in_time_s"]
+    return measured
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as a table for docs/decoders.md: means over seeds, and the time of each seed."""
+    lines = [
+        "| features | filter | changed | success | time (s) | of each seed | dial-in (s) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        times = " ".join("-" if time is None else f"{time:.2f}" for time in row["time_s"])
+        means = [_mean(row[key]) for key in ("success", "time_s", "dial_in_s")]
+        lines.append(
+            f"| {row['smoothing']} | {row['filter']} | {row['change']} | {means[0]} | {means[1]} | {times} | {means[2]} |"
+        )
+    return "\n".join(lines)
+
+
+def _mean(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.2f}" if known else "-"
