@@ -70,7 +70,7 @@ class Hold:
         self._descriptors: list[int] = []
         try:
             for path in (self._path, folder / HEARTBEAT):
-                self._descriptors.append(os.open(path, _FLAGS, 0o600))
+                self._descriptors.append(os.open(path, _FLAGS, 0o666))  # less what `permissions` takes away
             self._is_locked = self._lock(wait=True)
             self._said = {"session": session_id, "machine": machine_id(), "boot": boot_id(), "locked": self._is_locked}
             self._beat()
