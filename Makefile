@@ -2,6 +2,7 @@
 # make test   set the same up, then the tests
 # make matrix sessions on sources with every combination of clock, ticks and stalls
 # make check  format, lint, types, import layers
+# make fuzz   2,000 damaged sessions, each under every session command, and 100 real processes (FUZZ_ARGS replaces the numbers)
 #
 # RUN_ARGS replaces the arguments of `bmi run`; PYTHON names the interpreter to build .venv with. The program opens where
 # the session had a window and somebody sits at the terminal, so that a script that calls `make run` comes to its end.
@@ -10,9 +11,10 @@ BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
 # A window where there is a display: always on Windows and macOS, elsewhere where X or Wayland says so.
 VIEW := $(if $(filter Windows_NT,$(OS))$(filter Darwin,$(shell uname -s))$(DISPLAY)$(WAYLAND_DISPLAY),--gui)
+FUZZ_ARGS ?= --cases 2000 --processes 100
 RUN_ARGS ?= center_out --driver simulated --duration 60 $(VIEW)
 
-.PHONY: run test matrix check setup
+.PHONY: run test matrix check fuzz setup
 
 run: setup
 	@$(BIN)/bmi run $(RUN_ARGS)
@@ -42,6 +44,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz:
+	@sh tools/setup.sh tests
+	$(BIN)/python -m tests.support.damaged_sessions $(FUZZ_ARGS)
 
 setup:
 	@sh tools/setup.sh

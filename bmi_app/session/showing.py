@@ -191,8 +191,10 @@ def summary(found: dict[str, Any]) -> None:
         lines["unusual"] = "; ".join(unusual)
     if "replay" in found:
         replay = found["replay"]
-        exact = f"verified: {replay.get('ticks')} ticks recomputed, every bit the same"
-        lines["replay"] = replay.get("difference", exact)
+        lines["replay"] = f"verified: {replay.get('ticks')} ticks recomputed, every bit the same"
+        if not replay.get("exact", False):
+            damage = "; ".join(map(str, replay.get("damage", ())))
+            lines["replay"] = replay.get("difference") or f"not exact: {damage or 'it could not be recomputed'}"
         if "recorded_elsewhere" in replay:
             lines["replay"] += "; recorded by another machine or state of the program"
     if "error" in found:
@@ -250,7 +252,7 @@ def _unusual(found: dict[str, Any]) -> list[str]:
         said.append(
             foreign or f"{share:.0%} of the spikes were late: see tick.grace_ms, and tick.source for a stream of counts"
         )
-    if not found["spikes"] and not found["unmapped_spikes"]:
+    if found["spikes"] == 0 and not found["unmapped_spikes"]:
         said.append("not one spike came: is the source sending? `bmi sessions show` names the stream that was read")
     if found["unmapped_spikes"]:
         none = "no spike was used, and " if not found["spikes"] else ""
