@@ -52,6 +52,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 BOUND = "recorded"  # a session of today's format, whose files are bound to it; older ones are bound by row counts only
 _SAYS_WHOLE = {"verify": '"intact": true'}
+_NO_DATA = {"heartbeat.json", "engine.log", ".lock"}  # signs of life, of which nothing is claimed
 _OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
@@ -67,7 +68,7 @@ class Failure:
 
 def damage_one(folder: Path, other: Path, rng: np.random.Generator) -> str:
     """Damage one file of a session; return what was done, empty where the file is as it was."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _NO_DATA)
     path = files[rng.integers(len(files))]
     before, n = path.read_bytes(), max(path.stat().st_size, 1)
     kinds = (
