@@ -14,9 +14,10 @@ def saved_by(folder: Path, *overrides: str) -> tuple[Session, dict[str, np.ndarr
     folder.mkdir()
     one = Session(folder, *QUICK, *overrides)
     one.run(300, 1)
-    one.operator.handle({"do": "save_weights", "file": str(folder / "d.npz")})
+    file = folder.with_suffix(".npz")  # beside the recording: inside of it only `weights` may be written to
+    one.operator.handle({"do": "save_weights", "file": str(file)})
     one.journal.close()
-    with np.load(folder / "d.npz") as archive:
+    with np.load(file) as archive:
         return one, dict(archive)
 
 
