@@ -1,5 +1,6 @@
 """Write a session's records to disk while it runs."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -144,6 +145,34 @@ class Journal:
         """Return size, rows and SHA-256 of each file as they were written, by its name in the folder."""
         found = {file_name(kind): file.seal() for kind, file in self._files.items()}
         return {name: seal for name, seal in found.items() if seal is not None} | self._blob_seals
+
+    def missing(self) -> list[str]:
+        """Name the files that are not there any more under their names, while the journal still writes to them."""
+        return [file.path.name for file in self._files.values() if not file.is_linked()]
+
+    def move_to(self, folder: Path) -> None:
+        """Go on in another folder, which exists, with all that was written so far; for the thread that appends.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written; then the journal goes on where it was.
+        """
+        made: dict[Kind, int] = {}
+        with self._closing:
+            try:
+                replace_file(folder / ROOM, bytes(ROOM_BYTES))
+                for kind, file in self._files.items():
+                    made[kind] = file.copy_to(folder / file_name(kind))
+                sync_folder(folder)
+            except JournalError:
+                for descriptor in made.values():
+                    os.close(descriptor)
+                raise
+            for kind, file in self._files.items():
+                file.go_on_in(folder / file_name(kind), made[kind])
+            self._folder = folder
+            self._synced_bytes.clear()
 
     def close(self) -> None:
         """Flush, end every stream, sync, and close the files.

@@ -133,6 +133,47 @@ class StreamFile:
         except OSError as error:
             raise JournalError(f"{self.path}: cannot be synced: {error.strerror}") from error
 
+    def is_linked(self) -> bool:
+        """Tell whether the file is still there under its name; a file that is closed is not asked for."""
+        if self._descriptor < 0:
+            return True
+        try:
+            there, ours = os.stat(self.path), os.fstat(self._descriptor)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def copy_to(self, path: Path) -> int:
+        """Write all that was written so far to a new file, also if the name is gone; return its descriptor.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be read (only Linux reads what has no name) or written.
+        """
+        try:
+            descriptor = disk.create(path)
+            try:
+                with open(f"/proc/self/fd/{self._descriptor}", "rb") as source:
+                    left = self.n_bytes
+                    while left > 0 and (piece := source.read(min(left, 1 << 22))):
+                        disk.write(descriptor, [piece])
+                        left -= len(piece)
+                if left > 0:
+                    raise OSError(5, "it is shorter than what was written")
+                disk.sync(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        except OSError as error:
+            raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+        return descriptor
+
+    def go_on_in(self, path: Path, descriptor: int) -> None:
+        """Write to another file from now on, which `copy_to` has made."""
+        self.close()
+        self.path, self._descriptor = path, descriptor
+
     def close(self) -> None:
         """Close the file, whatever it holds."""
         if self._descriptor >= 0:

@@ -17,6 +17,7 @@ from bmi_app.record.damage import JournalError
 from bmi_app.record.liveness import life_of
 from bmi_app.record.reading import protocol_of, read_texts
 from bmi_app.rt import cells, livefile
+from bmi_app.session.rescue_folder import now_in
 
 
 class AttachError(Exception):
@@ -65,7 +66,7 @@ class Attachment:
 
     def has_ended(self) -> bool:
         """Tell whether the session is complete: its summary is written."""
-        return (self.folder / "summary.json").exists()
+        return (now_in(self.folder) / "summary.json").exists()
 
     def latest(self) -> np.ndarray | None:
         """Return a copy of the newest frame, FRAME[()], or None before the first."""

@@ -91,6 +91,10 @@ class Operator:
             return self._adopt(staging.decoder_blob(self._core, _path(request)), text)
         return self._queue(commands.record(name, request, self._core.protocol), text), {}
 
+    def move_to(self, folder: Path) -> None:
+        """Read what was recorded from another folder from now on."""
+        self._folder = folder
+
     def acted(self, command_id: int) -> int | None:
         """Return the tick at which a command acted, or None while it waits."""
         done, head = self._core.arrays["commands_done"], read_cell(self._ctl, cells.COMMANDS_HEAD)

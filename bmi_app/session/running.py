@@ -13,6 +13,7 @@ from typing import Any, Literal
 from bmi_app.record.session_folder import call_it, read_summary
 from bmi_app.session.attach import AttachError, Attachment, why_not
 from bmi_app.session.launch import LaunchError, launch
+from bmi_app.session.rescue_folder import now_in
 
 View = Literal["gui", "terminal", "headless"]
 ShowWindow = Callable[[Path], object]  # given by the command, since the window lies above this layer
@@ -108,7 +109,7 @@ def _run_live(request: dict[str, Any], view: View, show_window: ShowWindow) -> d
             [f"left; {folder.name} is still stopping: `bmi sessions show {call_it(folder)}` says when it has ended"],
             130,
         ) from None
-    summary = read_summary(folder)
+    summary = read_summary(now_in(folder))
     if summary is None:
         remedy = f"`bmi sessions recover {call_it(folder)}` makes a complete session of what was recorded"
         raise RunError([f"the engine died (exit code {process.returncode}); {remedy}"], 1)
