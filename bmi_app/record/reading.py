@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -14,7 +14,9 @@ from bmi_app.record import blobs, text_shapes
 from bmi_app.record.batches import BatchFile, empty_batch
 from bmi_app.record.damage import Damage, JournalError
 from bmi_app.record.kinds import KINDS, OPTIONAL, Kind, Layout, file_name
-from protocols.schema import Protocol
+
+if TYPE_CHECKING:
+    from protocols.schema import Protocol
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def read_texts(folder: Path) -> tuple[dict[str, Any], str]:
         raise JournalError(f"{path}: is damaged: {error}") from error
 
 
-def protocol_of(folder: Path, text: str) -> Protocol:
+def protocol_of(folder: Path, text: str) -> "Protocol":
     """Return the protocol of a session, given the text of its `protocol.toml`.
 
     Raises
@@ -155,6 +157,8 @@ def protocol_of(folder: Path, text: str) -> Protocol:
     JournalError
         If it is no protocol: the text is damaged.
     """
+    from protocols.schema import Protocol  # here, so that listing sessions starts quickly
+
     try:
         return Protocol.of_session(text)
     except ValidationError as error:
