@@ -252,7 +252,8 @@ def summarise_folder(
 
 
 def _without_infinities(value: Any) -> Any:
-    """Return what a summary says, with None for what is no number: JSON knows none of these."""
+    """Return what a summary says, with None for what is no number, or none that a reader of summaries takes."""
     if isinstance(value, dict):
         return {key: _without_infinities(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    too_great = isinstance(value, int) and not -(2**63) <= value < 2**63
+    return None if too_great or (isinstance(value, float) and not np.isfinite(value)) else value

@@ -11,6 +11,7 @@ from bmi_app.record.kinds import KINDS, NAMED, Kind, Layout, row_dtype
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import RECORDS
 
+TOTALS = ("late_spikes", "dropped_spikes", "future_spikes", "bad_values", "unmapped_spikes", "missed_ticks")
 SESSION = {"protocol": "center_out", "dt_s": 0.01, "n_units": 5, "n_axes": 2}
 
 
@@ -65,11 +66,28 @@ def make_content(n_ticks: int, seed: int = 0, layout: Layout | None = None) -> C
         records["tick"] = ticks
         if "kind" in (records.dtype.names or ()):
             records["kind"] = rng.integers(0, 8, len(records))
+        _make_sense_to_a_summary(kind, records, rng)
         shape = content.layout.row_shape(kind, len(ticks))
         content.records[kind] = records
         content.rows[kind] = rng.standard_normal(shape).astype(row_dtype(kind))
         content.texts[kind] = [f"said {i} µ" if i % 3 else "" for i in range(len(ticks))]
     return content
+
+
+def _make_sense_to_a_summary(kind: Kind, records: np.ndarray, rng: np.random.Generator) -> None:
+    """Give what a summary tells such numbers as a session can have: others are taken for damage."""
+    if kind == "health":
+        for name in TOTALS:
+            records[name] = rng.integers(0, 1000, len(records))
+        for name in ("due_s", "arrival_s", "published_s"):
+            records[name] = records["tick"] * 0.01 + rng.random(len(records))
+    elif kind == "events":
+        records["value"] = records["time_s"] = rng.random(len(records))
+    elif kind == "frames":
+        for name in records.dtype.names:
+            if records.dtype[name].kind == "f":
+                records[name] = rng.standard_normal(len(records))
+        records["spikes"] = rng.integers(0, 50, len(records))
 
 
 @pytest.fixture(autouse=True)
