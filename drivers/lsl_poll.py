@@ -253,7 +253,9 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
     if words[_INLET] == 0:
         return SOURCE_LOST
     sample = memory[HEADER : HEADER + words[_N_CHANNELS]]
-    if samples_available(words[_INLET]) >= words[_QUEUE_SAMPLES]:
+    queued = samples_available(words[_INLET])
+    store(ctl, cells.QUEUED, queued)
+    if queued >= words[_QUEUE_SAMPLES]:
         ctl[cells.DROPPED] += 1
     stamp_s = _pull(words, sample, 0.0)
     while not _came(words, stamp_s):
@@ -278,7 +280,9 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
         n_pulled += 1
         if n_pulled % _ROUND_SAMPLES == 0:
             n_published += _publish(ctl, arrival_s)
+            store(ctl, cells.QUEUED, samples_available(words[_INLET]))
             if arrival_s >= until_s:
                 return n_published
         stamp_s = _pull(words, sample, 0.0)
+    store(ctl, cells.QUEUED, 0)
     return n_published + _publish(ctl, arrival_s)

@@ -8,8 +8,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.plots import Plot, round_up
 from bmi_app.gui.theme import theme_of
-from bmi_app.gui.trials import Trials, smoothed
-from bmi_app.rt.records import Outcome
+from bmi_app.gui.trials import UNJUDGED, Trials, smoothed
 
 _SMOOTH_TRIALS = 20
 _TRIALS_STEP = 10  # by so many trials the axes grow
@@ -18,7 +17,6 @@ _TIPS = {
     "time": "Time to the target of trials that succeeded",
     "efficiency": "Straight way divided by the way taken",
 }
-_UNJUDGED = (Outcome.BLOCK_ENDED, Outcome.OPERATOR)  # say nothing about the subject
 
 
 class CurvesPanel(QWidget):
@@ -64,7 +62,7 @@ class CurvesPanel(QWidget):
         if len(self._trials.ended) == self._shown:
             return
         self._shown = len(self._trials.ended)
-        judged = [trial for trial in self._trials.ended if trial.outcome not in _UNJUDGED]
+        judged = [trial for trial in self._trials.ended if trial.outcome not in UNJUDGED]
         if not judged:
             for item in (*self.dots.values(), *self.lines.values()):
                 item.setData([], [])

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QPointF, QSize, Qt
 from PyQt6.QtGui import QPainter, QPen, QPixmap, QPolygonF
 
 from bmi_app.gui.theme import Theme
+from bmi_app.gui.trials import UNJUDGED
 from bmi_app.record import reading
 from bmi_app.record.kinds import file_name
 from bmi_app.rt.records import EventKind, Outcome
@@ -72,7 +73,7 @@ def thumbnail(curve: list[float], theme: Theme, ratio: float) -> QPixmap:
 
 def _curve(folder: Path) -> list[float]:
     events = reading.read(folder, kinds=("events",)).events
-    ends = events[(events["kind"] == EventKind.TRIAL_END) & (events["code"] != Outcome.BLOCK_ENDED)]
+    ends = events[(events["kind"] == EventKind.TRIAL_END) & ~np.isin(events["code"], UNJUDGED)]
     if not len(ends):
         return []
     succeeded = np.concatenate([[0.0], np.cumsum(ends["code"] == Outcome.SUCCESS)])

@@ -32,6 +32,7 @@ from bmi_app.record.audit import verdict_words
 _LISTED = 300
 _FROM_PX = {0: 320, 4: 220}  # the width of the list from which a column is shown
 _TICK = Qt.ItemDataRole.UserRole
+_ROW = Qt.ItemDataRole.UserRole + 1  # of the log of weights
 
 
 class LearningPanel(QWidget):
@@ -137,26 +138,25 @@ class LearningPanel(QWidget):
         self._listed = len(changes)
         if fresh:
             self._add([_row(change, theme_of(self.palette())) for change in reversed(fresh)])
-            for change in fresh:
-                self._fade_undone(change)
+            self._mark_undone()
             self._offer_undo()
         while self.updates.topLevelItemCount() > _LISTED:
             self.updates.takeTopLevelItem(self.updates.topLevelItemCount() - 1)
 
-    def _fade_undone(self, change: WeightChange) -> None:
-        """Make the rows faint that a later change has undone."""
-        if change.back_to_tick is None:
-            return
-        faint = theme_of(self.palette()).muted
+    def _mark_undone(self) -> None:
+        """Strike out the rows that are undone; one that an undo of the undo has brought back no more."""
+        undone, faint = self._source.changes.undone(), theme_of(self.palette()).muted
         for at in range(self.updates.topLevelItemCount()):
             row = self.updates.topLevelItem(at)
             assert row is not None
-            if change.back_to_tick < row.data(0, _TICK) < change.tick:
-                for column in range(row.columnCount()):
-                    font = row.font(column)
-                    font.setStrikeOut(True)
-                    row.setFont(column, font)
-                    row.setForeground(column, faint)
+            is_undone = row.data(0, _ROW) in undone
+            if is_undone == row.font(0).strikeOut():
+                continue
+            for column in range(row.columnCount()):
+                font = row.font(column)
+                font.setStrikeOut(is_undone)
+                row.setFont(column, font)
+                row.setData(column, Qt.ItemDataRole.ForegroundRole, faint if is_undone else None)
 
     def _add(self, rows: list[QTreeWidgetItem]) -> None:
         """Put the newest on top, and leave the rows that are read where they are."""
@@ -294,6 +294,7 @@ def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
         errors = ""
     row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size, errors])
     row.setData(0, _TICK, change.tick)
+    row.setData(0, _ROW, change.row)
     told = [f"tick {change.tick:,}: {change.cause.replace('↶', 'back to')}"]
     told += [verdict_words(change.verdict)] if change.verdict >= 0 else []
     told += [f"error {errors}"] if errors else []

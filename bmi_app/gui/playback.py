@@ -11,7 +11,6 @@ from bmi_app.gui.trials import Trials
 from bmi_app.gui.unit_statistics import CORRELATION_S
 from bmi_app.gui.weight_changes import WeightChanges
 from bmi_app.rt.records import CommandKind, EventKind
-from protocols.tool import unit_population
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ class Playback:
         self.trials, self.changes = Trials(session.dt_s), WeightChanges(0)
         self._trial_ticks = np.array([trial.end_tick for trial in session.trials], np.int64)
         self._change_ticks = np.array([change.tick for change in session.changes], np.int64)
-        self._first_population = unit_population(session.protocol)
-        self._moves = session.commands[session.commands["kind"] == CommandKind.MOVE_UNIT]
+        self.changes.parents = session.change_parents
         self._synced = session.events[session.events["kind"] == EventKind.JOURNAL_SYNCED]
 
     def jump_to(self, at: int) -> Fresh:
@@ -66,17 +64,13 @@ class Playback:
     @property
     def unit_population(self) -> np.ndarray:
         """Return the index of each unit's population, i8[unit]; -1 for none."""
-        moved = self._first_population.copy()
-        done = self._moves[: np.searchsorted(self._moves["tick"], self._tick, side="right")]
-        for unit, population in zip(done["index"].tolist(), done["aux"].tolist(), strict=True):
-            moved[unit] = population
-        return moved
+        return self._row()[-self.session.protocol.units.count :].astype(np.int64)
 
     def model(self) -> Model:
         """Return the decoder as it was stored last: at a trial's end, a reward, an adoption."""
         session, frame = self.session, self.session.frames[max(self.at, 0)]
         n_axes, n_units = session.protocol.n_axes, session.protocol.units.count
-        row = session.weights_rows[max(int(np.searchsorted(session.weights["tick"], self._tick, side="right")) - 1, 0)]
+        row = self._row()
         learning, assist = self._last(CommandKind.LEARNING), self._last(CommandKind.ASSIST)
         return Model(
             weights=row[: n_axes * n_units].reshape(n_axes, n_units),
@@ -103,6 +97,12 @@ class Playback:
             sync_age_s=max(now_s - float(synced["time_s"]), 0.0) if synced is not None else None,
             elapsed_s=(at + 1) * self.session.dt_s,
         )
+
+    def _row(self) -> np.ndarray:
+        """Return the row of weights that stands at the playhead."""
+        stored = int(np.searchsorted(self.session.weights["tick"], self._tick, side="right"))
+        row: np.ndarray = self.session.weights_rows[max(stored - 1, 0)]
+        return row
 
     @property
     def _tick(self) -> int:

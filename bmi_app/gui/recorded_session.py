@@ -8,7 +8,7 @@ import numpy as np
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.trials import Trial, Trials
 from bmi_app.gui.weight_changes import WeightChange, WeightChanges
-from bmi_app.record import reading
+from bmi_app.record import populations, reading
 from bmi_app.rt.records import HEALTH, EventKind, Flag, Outcome
 from protocols.schema import Protocol
 
@@ -54,6 +54,7 @@ class RecordedSession:
     updates: np.ndarray
     trials: list[Trial]
     changes: list[WeightChange]
+    change_parents: list[int]
     trial_ends_s: np.ndarray
     outcomes: np.ndarray
     rewards_s: np.ndarray
@@ -121,10 +122,11 @@ def read_session(folder: Path) -> RecordedSession:
         events=events,
         commands=recording.commands,
         weights=recording.weights,
-        weights_rows=recording.weight_rows,
+        weights_rows=populations.completed(recording, protocol),
         updates=recording.updates,
         trials=trials.ended,
         changes=changes.listed,
+        change_parents=changes.parents,
         trial_ends_s=(ends["tick"] - int(frames["tick"][0])) * dt_s,
         outcomes=ends["code"].copy(),
         rewards_s=np.flatnonzero(frames["flags"] & Flag.REWARDED) * dt_s,

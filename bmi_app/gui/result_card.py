@@ -149,6 +149,8 @@ def summary_text(summary: dict[str, Any]) -> str:
     p99_us = summary.get("latency_us", {}).get("p99")
     why = str(summary.get("stop_reason", "")).lower().replace("_", " ")
     first = [f"{summary.get('duration_s', 0):.1f} s, ended by: {why}", f"{summary.get('trials', 0)} trials"]
+    if summary.get("skipped"):
+        first[-1] += f" ({summary['skipped']} skipped)"
     if rate is not None:
         first.append(f"{rate:.0%} success")
     if time_s is not None:

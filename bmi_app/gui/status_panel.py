@@ -18,8 +18,8 @@ _GROUPS = (
 )
 _VALUE_PT = 10
 _TIPS = {
-    "Success": "Trials that succeeded, of all that ended",
-    "Last trials": "● success, ✕ failure; the newest on the right",
+    "Success": "Trials that succeeded, of all that succeeded or failed; skipped ones are neither",
+    "Last trials": "● success, ✕ failure, ○ skipped; the newest on the right",
     "Time to target": "Median of the last 50 successes",
     "Latency": "From the moment at which a frame could have been made to its publication; of the last 5 s",
     "Missed ticks": "Frames published after the next tick was due",
@@ -84,7 +84,7 @@ class StatusPanel(QWidget):
         self._set("Time to target", f"{to_target_s:.2f} s" if to_target_s is not None else "")
         age = age_text(figures.data_age_s)
         source = f"{self._source}, data {age} old" if figures.data_age_s is not None else self._source
-        self._set("Source", source, figures.phase == Phase.SOURCE_LOST)
+        self._set("Source", source, figures.phase in (Phase.SOURCE_LOST, Phase.SOURCE_SILENT))
         self._set("Spikes", f"{figures.spikes_per_s:,.0f} per second")
         self._set("Latency", latency_text(figures))
         self._set("Missed ticks", f"{figures.missed_ticks:,}", figures.missed_ticks > 0)
@@ -117,13 +117,9 @@ class StatusPanel(QWidget):
 
     def _marks(self, outcomes: tuple[Outcome, ...]) -> str:
         theme = theme_of(self.palette())
-        good, bad = theme.held.name(), theme.failed.name()
-        return "".join(
-            f'<span style="color:{good}">●</span>'
-            if outcome == Outcome.SUCCESS
-            else f'<span style="color:{bad}">✕</span>'
-            for outcome in outcomes
-        )
+        marks = {Outcome.SUCCESS: ("●", theme.held), Outcome.OPERATOR: ("○", theme.muted)}
+        drawn = (marks.get(outcome, ("✕", theme.failed)) for outcome in outcomes)
+        return "".join(f'<span style="color:{colour.name()}">{mark}</span>' for mark, colour in drawn)
 
     def _restyle(self) -> None:
         # Without a style sheet: a widget that has one does not hear of another palette.

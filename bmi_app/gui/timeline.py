@@ -89,7 +89,8 @@ class Timeline(QWidget):
         theme = theme_of(self.palette())
         for time_s, code in zip(session.trial_ends_s.tolist(), session.outcomes.tolist(), strict=True):
             success = code == Outcome.SUCCESS
-            painter.setPen(QPen(theme.held if success else theme.failed, 2))
+            skipped = code == Outcome.OPERATOR
+            painter.setPen(QPen(theme.held if success else theme.muted if skipped else theme.failed, 2))
             x = self.x_of(time_s)
             painter.drawLine(QPointF(x, bar.bottom()), QPointF(x, bar.top() + (2 if success else 18)))
         painter.setPen(Qt.PenStyle.NoPen)

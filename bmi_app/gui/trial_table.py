@@ -43,12 +43,12 @@ class _TrialModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return _text(trial, name)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return REASONS[trial.outcome] or None
+            return "; ".join(_reasons(trial)) or None
         if role == Qt.ItemDataRole.TextAlignmentRole and name in ("trial", "target", "time (s)", "path"):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ForegroundRole and name == "outcome":
             theme = theme_of(self._widget.palette())
-            return theme.held if trial.is_success else theme.failed
+            return theme.held if trial.is_success else theme.failed if trial.is_failure else theme.muted
         return None
 
     def headerData(
@@ -113,8 +113,13 @@ def _text(trial: Trial, name: str) -> str:
     if name == "target":
         return str(trial.target + 1) if trial.target >= 0 else "random"
     if name == "outcome":
-        return "● success" if trial.is_success else "✕ failed"
+        return "● success" if trial.is_success else "✕ failed" if trial.is_failure else "○ neither"
     if name == "reason":
-        return REASONS[trial.outcome]
+        return "; ".join(_reasons(trial))
     value = trial.time_s if name == "time (s)" else trial.efficiency
     return f"{value:.2f}" if np.isfinite(value) else "–"
+
+
+def _reasons(trial: Trial) -> list[str]:
+    held = [f"held for {trial.caught_up_s:.2f} s: its ticks were behind"] if trial.caught_up_s else []
+    return [REASONS[trial.outcome]] * bool(REASONS[trial.outcome]) + held

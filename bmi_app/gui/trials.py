@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bmi_app.gui.feed import Fresh
-from bmi_app.rt.records import EventKind, Outcome, TaskState
+from bmi_app.rt.records import EventKind, Flag, Outcome, TaskState
 
 REASONS = {
     Outcome.SUCCESS: "",
@@ -16,6 +16,7 @@ REASONS = {
     Outcome.OPERATOR: "skipped",
     Outcome.WRONG_TARGET: "wrong target",
 }
+UNJUDGED = (Outcome.BLOCK_ENDED, Outcome.OPERATOR)  # neither successes nor failures: they say nothing about the subject
 _PATH_STEP_S = 0.02
 _MOST_POINTS = 1500  # of a path: 30 s
 
@@ -34,6 +35,8 @@ class Trial:
         Straight way divided by the way taken, 0..1; NaN where it did not succeed or its way was not seen whole.
     path_cm : f8[point, 2]
     end_tick : int
+    caught_up_s : float
+        For how long it was held because its ticks were behind.
     """
 
     number: int
@@ -43,6 +46,12 @@ class Trial:
     efficiency: float
     path_cm: np.ndarray
     end_tick: int
+    caught_up_s: float = 0.0
+
+    @property
+    def is_failure(self) -> bool:
+        """Tell whether it failed: one that was skipped or cut off is neither a success nor a failure."""
+        return self.outcome not in (Outcome.SUCCESS, *UNJUDGED)
 
     @property
     def is_success(self) -> bool:
@@ -59,12 +68,16 @@ class Trials:
         self._targets: dict[int, int] = {}
         self._starts: dict[int, int] = {}
         self._paths: dict[int, list[np.ndarray]] = {}
+        self._caught_up: dict[int, int] = {}  # ticks
         self.ended: list[Trial] = []
 
     def take(self, fresh: Fresh) -> None:
         """Take what came since the last call."""
         frames = fresh.frames
         moving = frames[np.isin(frames["state"], (TaskState.MOVE, TaskState.HOLD))]
+        behind = moving["trial"][moving["flags"] & Flag.CATCHING_UP != 0]
+        for number, n_ticks in zip(*np.unique(behind, return_counts=True), strict=True):
+            self._caught_up[int(number)] = self._caught_up.get(int(number), 0) + int(n_ticks)
         kept = moving[moving["tick"] % self._every == 0]
         for number in np.unique(kept["trial"]).tolist():
             of = kept[kept["trial"] == number]
@@ -85,7 +98,8 @@ class Trials:
         whole = start is not None and len(path_cm) * self._every >= 0.8 * (tick - start)
         efficiency = _efficiency(path_cm) if success and whole else np.nan
         target = self._targets.pop(number, -1)
-        self.ended.append(Trial(number, target, outcome, value_s if success else lasted_s, efficiency, path_cm, tick))
+        time_s, caught_up_s = value_s if success else lasted_s, self._caught_up.pop(number, 0) * self._tick_s
+        self.ended.append(Trial(number, target, outcome, time_s, efficiency, path_cm, tick, caught_up_s))
 
 
 def _efficiency(path_cm: np.ndarray) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 
 from bmi_app.gui.feed import Fresh
 from bmi_app.record.audit import cause_words
+from bmi_app.record.lineage import Lineage, undone
 from bmi_app.rt.records import EventKind, UpdateCause, UpdateVerdict
 
 _REFUSALS = (
@@ -33,7 +34,9 @@ class WeightChange:
     verdict : int
         UpdateVerdict, or -1 where the audit has nothing of it.
     back_to_tick : int or None
-        Of an adoption that brought back weights which had stood before: of the last change before it with these weights.
+        Of an adoption that brought back what had stood before: of the last change before it after which that stood.
+    row : int
+        Of the log of weights, counting from 0; -1 for a change that was refused.
     """
 
     tick: int
@@ -45,6 +48,7 @@ class WeightChange:
     error_after: float = math.nan
     verdict: int = -1
     back_to_tick: int | None = None
+    row: int = -1
 
 
 class WeightChanges:
@@ -58,10 +62,11 @@ class WeightChanges:
         self._n_weights = n_weights
         self._weights: np.ndarray | None = None
         self._rewarded: set[int] = set()  # ticks
-        self._stood: dict[int, int] = {}  # the tick of the last change after which weights of a hash stood
-        self._waiting: list[
-            tuple[np.void, float, int | None]
-        ] = []  # weights whose row of the audit is still to be written
+        self._lineage = Lineage()
+        self._ticks: list[int] = []  # of each row
+        # Weights whose row of the audit is still to be written.
+        self._waiting: list[tuple[np.void, float, int | None, int]] = []
+        self.parents = self._lineage.parents
         self.listed: list[WeightChange] = []
 
     def take(self, fresh: Fresh) -> int:
@@ -75,15 +80,18 @@ class WeightChanges:
             weights = row[: self._n_weights]
             norm = 0.0 if self._weights is None else float(np.linalg.norm(weights - self._weights))
             self._weights = weights
-            found.append((entry.copy(), norm, self._back_to(entry, weights)))
+            back_to = self._lineage.add(row, int(entry["cause"]))
+            self._ticks.append(int(entry["tick"]))
+            back_to_tick = self._ticks[back_to] if back_to is not None else None
+            found.append((entry.copy(), norm, back_to_tick, len(self._ticks) - 1))
         changes = []
-        for at, (entry, norm, back_to_tick) in enumerate(found):
+        for at, (entry, norm, back_to_tick, row_index) in enumerate(found):
             cause = UpdateCause(int(entry["cause"]))
             update = updates.pop((int(entry["tick"]), int(cause)), None)
             if update is None and at >= n_old and cause not in _UNAUDITED:
-                self._waiting.append((entry, norm, back_to_tick))
+                self._waiting.append((entry, norm, back_to_tick, row_index))
             elif cause != UpdateCause.STOP:
-                changes.append(self._change(entry, cause, norm, update, back_to_tick))
+                changes.append(self._change(entry, cause, norm, update, back_to_tick, row_index))
         changes += [  # of which nothing came
             self._change(update, UpdateCause(int(update["cause"])), float(update["norm"]), update)
             for update in updates.values()
@@ -91,14 +99,19 @@ class WeightChanges:
         self.listed += sorted(changes, key=lambda change: change.tick)
         return len(changes)
 
-    def _back_to(self, entry: np.void, weights: np.ndarray) -> int | None:
-        """Return when the weights of an adoption had stood last; None where they are new, or nothing was undone."""
-        key, tick = hash(weights.tobytes()), int(entry["tick"])
-        stood, self._stood[key] = self._stood.get(key), tick
-        return stood if entry["cause"] == UpdateCause.ADOPTED else None
+    def undone(self) -> set[int]:
+        """Return the rows of the listed changes that have no part in what stands after the last of them."""
+        last = max((change.row for change in self.listed), default=-1)
+        return undone(self.parents, last)
 
     def _change(
-        self, entry: np.void, cause: UpdateCause, norm: float, update: np.void | None, back_to_tick: int | None = None
+        self,
+        entry: np.void,
+        cause: UpdateCause,
+        norm: float,
+        update: np.void | None,
+        back_to_tick: int | None = None,
+        row: int = -1,
     ) -> WeightChange:
         tick, name = int(entry["tick"]), cause_words(cause)
         if back_to_tick is not None:
@@ -109,11 +122,11 @@ class WeightChanges:
         if cause == UpdateCause.TICK and tick in self._rewarded:
             name = "reward"
         if update is None:
-            return WeightChange(tick, int(entry["trial"]), name, norm, back_to_tick=back_to_tick)
+            return WeightChange(tick, int(entry["trial"]), name, norm, back_to_tick=back_to_tick, row=row)
         verdict = int(update["verdict"])
         errors = float(update["error_before"]), float(update["error_after"])
         is_rejected = verdict in _REFUSALS
-        return WeightChange(tick, int(entry["trial"]), name, norm, is_rejected, *errors, verdict, back_to_tick)
+        return WeightChange(tick, int(entry["trial"]), name, norm, is_rejected, *errors, verdict, back_to_tick, row)
 
 
 def _place(change: WeightChange) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app.record.lineage import Lineage
 from bmi_app.rt.records import UpdateCause, UpdateVerdict
 
 _CAUSES = {
@@ -75,11 +76,24 @@ def rows(folder: Path) -> tuple[str, list[dict[str, Any]]]:
     """
     from bmi_app.record import reading  # here, so that views, which use the words only, need no Arrow
 
-    recording = reading.read(folder, kinds=("updates",))
+    recording = reading.read(folder, kinds=("updates", "weights"))
     protocol = reading.protocol_of(folder, recording.protocol_text)
     rule = protocol.learning.rule
     unit = _error_unit(rule, protocol.decoder.model_dump())
-    return rule, [_row(update, rule, unit) for update in recording.updates]
+    undone = _undone(recording.weights, recording.weight_rows)
+    return rule, [_row(update, rule, unit, _key(update) in undone) for update in recording.updates]
+
+
+def _undone(weights: np.ndarray, rows: np.ndarray) -> set[tuple[int, int, int]]:
+    """Return by what the rows of the audit are known whose change was undone, and not brought back."""
+    lineage = Lineage()
+    for entry, row in zip(weights, rows, strict=True):
+        lineage.add(row, int(entry["cause"]))
+    return {_key(weights[row]) for row in lineage.undone()}
+
+
+def _key(record: np.ndarray) -> tuple[int, int, int]:
+    return int(record["tick"]), int(record["cause"]), int(record["id"])
 
 
 def _error_unit(rule: str, decoder: dict[str, Any]) -> str:
@@ -100,7 +114,7 @@ def _error_unit(rule: str, decoder: dict[str, Any]) -> str:
     return f"sqrt_{plain}" if decoder.get("square_root") else plain
 
 
-def _row(update: np.ndarray, rule: str, unit: str) -> dict[str, Any]:
+def _row(update: np.ndarray, rule: str, unit: str, undone: bool) -> dict[str, Any]:
     operators = int(update["cause"]) in (UpdateCause.ADOPTED, UpdateCause.FIT, UpdateCause.GUARD)
     return {
         "tick": int(update["tick"]),
@@ -116,6 +130,7 @@ def _row(update: np.ndarray, rule: str, unit: str) -> dict[str, Any]:
         "refused": int(update["refused"]),
         "rate": _number(update["rate"]),
         "verdict": verdict_words(int(update["verdict"])),
+        "undone": undone,
     }
 
 

@@ -9,7 +9,8 @@ health      no more
 events      ``name`` utf8: the kind in words; ``text`` utf8: what was said, often empty
 commands    ``name`` utf8: the kind in words; ``text`` utf8: the JSON as it was sent
 weights     ``weights`` f8[n_axes * n_units], axis by axis; ``bias`` f8[n_axes]; ``gain`` f8[n_axes]; where rules adapt the
-            decoder's model, ``model`` f8[model_rows * n_units], row by row (`bmi_app.decoders.contract`)
+            decoder's model, ``model`` f8[model_rows * n_units], row by row (`bmi_app.decoders.contract`); ``population``
+            f8[n_units]: the index of each unit's population, -1 for none
 updates     no more
 subject     ``model`` f8[n_axes * (n_units + 1)]: what the simulated subject knows of the tool, axis by axis: a weight a
             unit (cm/s per Hz), and that of the constant; of `reinforcement` Theta, axis by axis (Hz)
@@ -17,6 +18,7 @@ frames      ``counts`` f4[n_units]: what the tick counted, unit by unit
 ==========  ============================================================================================
 """
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Literal, get_args
@@ -42,6 +44,10 @@ ADDED: dict[tuple[Kind, str], int | float] = {
     ("health", "no_offset_spikes"): 0,
     ("health", "no_stamp_spikes"): 0,
     ("health", "ignored_spikes"): 0,
+    ("commands", "acted"): -1,  # not known
+    ("weights", "population"): math.nan,  # `bmi_app.record.populations` knows it from the commands
+    ("health", "edges_ahead"): 0,
+    ("health", "edges_behind"): 0,
 }
 
 # Kinds with the columns `name` and `text`, and what gives the name of a `kind`.
@@ -84,7 +90,8 @@ class Layout:
             return {"counts": self.n_units}
         if kind == "weights":
             model = {"model": self.model_rows * self.n_units} if self.model_rows else {}
-            return {"weights": self.n_axes * self.n_units, "bias": self.n_axes, "gain": self.n_axes} | model
+            readout = {"weights": self.n_axes * self.n_units, "bias": self.n_axes, "gain": self.n_axes}
+            return readout | model | {"population": self.n_units}
         if kind == "subject":
             return {"model": self.n_axes * (self.n_units + 1)}
         return {}

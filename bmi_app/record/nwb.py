@@ -166,7 +166,7 @@ def _contents(recording: Recording, subject: Subject, tell: Callable[[str], obje
     nwb_series.add_behaviour(file, recording, clock)
     nwb_series.add_decoder(file, recording, clock)
     nwb_tables.add_commands(file, recording, clock)
-    nwb_tables.add_weights(file, recording, clock)
+    nwb_tables.add_weights(file, recording, protocol, clock)
     nwb_tables.add_learning(file, recording, clock)
     nwb_tables.add_events(file, recording, clock)
     return file

@@ -6,9 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app.record import populations
 from bmi_app.record.nwb_series import Clock
 from bmi_app.record.reading import Recording
-from bmi_app.rt.records import CommandKind, EventKind, Outcome, StopReason, UpdateCause, UpdateVerdict
+from bmi_app.rt.records import (
+    CatchUpCause,
+    CommandKind,
+    EventKind,
+    Flag,
+    Outcome,
+    StopReason,
+    UpdateCause,
+    UpdateVerdict,
+)
 from protocols.schema import Protocol
 
 _CODES: dict[EventKind, type[IntEnum]] = {
@@ -18,6 +28,8 @@ _CODES: dict[EventKind, type[IntEnum]] = {
     EventKind.SESSION_STOP: StopReason,
     EventKind.DIVERGED: UpdateVerdict,
     EventKind.PROBATION_OVER: UpdateVerdict,
+    EventKind.CATCHING_UP: CatchUpCause,
+    EventKind.CAUGHT_UP: CatchUpCause,
 }
 _IN_TRIALS = (EventKind.TRIAL_START, EventKind.TRIAL_END, EventKind.BLOCK_START)  # tables of their own say the same
 
@@ -47,10 +59,12 @@ def add_trials(file: Any, recording: Recording, clock: Clock) -> None:
         ("target", "index of the target; -1: drawn anew"),
         ("target_x_cm", "centre of the target, to the right (cm)"),
         ("target_y_cm", "centre of the target, up (cm)"),
-        ("outcome", "success, or why it failed"),
+        ("outcome", "success, or why it failed; operator: skipped, block_ended: cut off, neither is a failure"),
+        ("caught_up", "for how long the trial was held because its ticks were behind (s)"),
         ("time_to_target", "from the target's appearance to the beginning of the hold (s); NaN without success"),
     ):
         file.add_trial_column(name, description)
+    caught_up = np.cumsum(recording.frames["flags"] & Flag.CATCHING_UP != 0)
     for start in starts:
         end, frame = ends.get(int(start["trial"])), recording.frames[min(int(start["tick"]), len(recording.frames) - 1)]
         outcome = Outcome(int(end["code"])) if end is not None else Outcome.BLOCK_ENDED
@@ -62,6 +76,10 @@ def add_trials(file: Any, recording: Recording, clock: Clock) -> None:
             target_x_cm=float(frame["target_x_cm"]),
             target_y_cm=float(frame["target_y_cm"]),
             outcome=outcome.name.lower(),
+            caught_up=float(
+                caught_up[min(last, len(caught_up) - 1)] - caught_up[min(int(start["tick"]), len(caught_up) - 1)]
+            )
+            * clock.dt_s,
             time_to_target=float(end["value"]) if end is not None and outcome == Outcome.SUCCESS else np.nan,
         )
 
@@ -79,18 +97,21 @@ def add_commands(file: Any, recording: Recording, clock: Clock) -> None:
             "arguments": ("as they were sent", [_arguments(text) for text in recording.command_texts]),
             "tick": ("the tick in which it acted", commands["tick"]),
             "value": ("the value that the tick took", commands["value"]),
+            "acted": ("1: it changed something, 0: it did nothing, -1: not known", commands["acted"]),
         },
     )
 
 
-def add_weights(file: Any, recording: Recording, clock: Clock) -> None:
+def add_weights(file: Any, recording: Recording, protocol: Protocol, clock: Clock) -> None:
     """Add the readout, each time it was stored."""
     weights, rows = recording.weights, recording.weight_rows
-    n_axes, n_units = recording.n_axes, recording.n_units
+    n_axes, n_units, names = recording.n_axes, recording.n_units, list(protocol.population_indices())
     at = n_axes * n_units
     columns = {}
-    if rows.shape[1] > at + 2 * n_axes:
-        model = rows[:, at + 2 * n_axes :].reshape(len(rows), -1, n_units)
+    rows = populations.completed(recording, protocol)
+    model_words = rows.shape[1] - at - 2 * n_axes - n_units
+    if model_words:
+        model = rows[:, at + 2 * n_axes : -n_units].reshape(len(rows), -1, n_units)
         columns["model"] = (
             "row by unit; of a Kalman filter: C of each axis, C of the constant, the variances Q",
             model,
@@ -107,6 +128,10 @@ def add_weights(file: Any, recording: Recording, clock: Clock) -> None:
             "weights": ("axis by unit, (cm/s)/feature before the gain", rows[:, :at].reshape(-1, n_axes, n_units)),
             "bias": ("of each axis (cm/s)", rows[:, at : at + n_axes]),
             "gain": ("multiplier of each axis", rows[:, at + n_axes : at + 2 * n_axes]),
+            "population": (
+                f"of each unit, as {', '.join(f'{i} {name}' for i, name in enumerate(names)) or 'no index'}; -1: in none",
+                rows[:, -n_units:].astype(np.int64),
+            ),
         }
         | columns,
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from bmi_app.record.movements import Movements
 from bmi_app.record.reading import Recording
-from bmi_app.rt.records import EventKind, Flag, Outcome, StopReason
+from bmi_app.rt.records import CatchUpCause, EventKind, Flag, Outcome, StopReason
 
 _TOTALS = (
     "late_spikes",
@@ -21,6 +21,8 @@ _TOTALS = (
     "no_offset_spikes",
     "no_stamp_spikes",
     "ignored_spikes",
+    "edges_ahead",
+    "edges_behind",
 )
 
 
@@ -36,7 +38,8 @@ class Tally:
         self._spikes = 0.0
         self._updates = 0
         self._rejected = 0
-        self._lost_ticks = 0
+        self._lost_ticks = self._silent_ticks = self._caught_ticks = 0
+        self._catch_ups = dict.fromkeys(CatchUpCause, 0)
         self._undecoded_ticks = 0
         self._losses = 0
         self._silent_rests = 0
@@ -67,6 +70,8 @@ class Tally:
         self._undecoded_ticks += int(np.count_nonzero(~decoded))
         self._rejected += int(np.count_nonzero(frames["flags"] & Flag.REJECTED))
         self._lost_ticks += int(np.count_nonzero(frames["flags"] & Flag.SOURCE_LOST))
+        self._silent_ticks += int(np.count_nonzero(frames["flags"] & Flag.SOURCE_SILENT))
+        self._caught_ticks += int(np.count_nonzero(frames["flags"] & Flag.CATCHING_UP))
 
     @_any_number
     def add_health(self, health: np.ndarray) -> None:
@@ -89,6 +94,9 @@ class Tally:
         if len(ends) > 0:
             self._outcomes.append(ends["code"].copy())
             self._times_s.append(ends["value"].copy())
+        for cause in CatchUpCause:
+            began = (events["kind"] == EventKind.CATCHING_UP) & (events["code"] == cause)
+            self._catch_ups[cause] += int(np.count_nonzero(began))
         self._losses += int(np.count_nonzero(events["kind"] == EventKind.SOURCE_LOST))
         self._silent_rests += int(np.count_nonzero(events["kind"] == EventKind.BASELINE_SILENT))
         for synced in events[events["kind"] == EventKind.JOURNAL_SYNCED]:
@@ -128,8 +136,13 @@ class Tally:
         Returns
         -------
         dict
-            ``spikes`` is the sum of all counts that entered a tick. ``success_rate`` and the times are None without
-            trials or successes. ``latency_us`` is from the moment at which a frame could have been made (its bin was
+            ``spikes`` is the sum of all counts that entered a tick. ``trials`` are all that ended by themselves or by the
+            operator's skip; ``skipped`` of them are neither successes nor failures, so that ``success_rate`` is
+            successes / (trials - skipped). It and the times are None without such trials or successes.
+            ``edges_ahead`` and ``edges_behind`` are edges of stream ticks that are not where the stamp says: that was
+            later than its arrival, or not behind the edge before. ``engine_stops`` and ``late_sources`` say how often ticks had to be
+            caught up and why, ``caught_up_s`` for how long the task was held then, ``source_silent_s`` for how long because
+            a regular source left out samples. ``latency_us`` is from the moment at which a frame could have been made (its bin was
             due, its last spike had arrived) to its publication; its values are None where nothing was timed.
             ``movement`` is what `movements.Movements.measures` returns.
             ``undecoded_ticks`` are those in which the decoder yielded NaN or infinity.
@@ -150,14 +163,17 @@ class Tally:
         succeeded = outcomes == Outcome.SUCCESS
         duration_s = self._ticks * dt_s
         trials, successes = len(outcomes), int(np.count_nonzero(succeeded))
+        skipped = int(np.count_nonzero(outcomes == Outcome.OPERATOR))
+        judged = trials - skipped
         return {
             "session": str(folder),
             "protocol": protocol,
             "ticks": self._ticks,
             "duration_s": round(duration_s, 9),
             "trials": trials,
+            "skipped": skipped,
             "successes": successes,
-            "success_rate": successes / trials if trials else None,
+            "success_rate": successes / judged if judged else None,
             "trials_per_min": trials / duration_s * 60 if duration_s > 0 else None,
             "median_time_to_target_s": _finite(np.median(times_s[succeeded])) if successes else None,
             "movement": self._movements.measures(dt_s, n_keys),
@@ -166,6 +182,10 @@ class Tally:
             "source_losses": self._losses,
             "source_lost_s": round(self._lost_ticks * dt_s, 9),
             "undecoded_ticks": self._undecoded_ticks,
+            "source_silent_s": round(self._silent_ticks * dt_s, 9),
+            "engine_stops": self._catch_ups[CatchUpCause.ENGINE_STOPPED],
+            "late_sources": self._catch_ups[CatchUpCause.SOURCE_LATE],
+            "caught_up_s": round(self._caught_ticks * dt_s, 9),
             "weight_updates": self._updates,
             "rejected_updates": self._rejected,
             "latency_us": _percentiles(latencies_us[np.isfinite(latencies_us)]),

@@ -46,8 +46,8 @@ class Sizes:
 
     @property
     def row_words(self) -> int:
-        """Return the length of a stored weights row: weights, bias, gain, and the decoder's model where rules adapt that."""
-        return self.weight_words + self.model_rows * self.n_units
+        """Return the length of a stored weights row: weights, bias, gain, the decoder's model where rules adapt that, populations."""
+        return self.weight_words + self.model_rows * self.n_units + self.n_units
 
     @property
     def adapted_words(self) -> int:
@@ -63,8 +63,8 @@ class Sizes:
 
     @property
     def blob_words(self) -> int:
-        """Return the length of a staged blob: weights, bias, gain, feature offset and scale, decoder memory."""
-        return self.weight_words + 2 * self.n_units + self.decoder_words
+        """Return the length of a staged blob: weights, bias, gain, feature offset and scale, decoder memory, populations."""
+        return self.weight_words + 2 * self.n_units + self.decoder_words + self.n_units
 
 
 def power_of_two(at_least: float) -> int:

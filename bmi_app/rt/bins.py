@@ -15,7 +15,7 @@ from bmi_app.rt.records import Flag
 from bmi_app.rt.ring import load, store
 from bmi_app.rt.state import Smoothing
 
-_LOST = int(Flag.SOURCE_LOST)
+_UNKNOWN = int(Flag.SOURCE_LOST | Flag.SOURCE_SILENT)
 _NONE = int(Smoothing.NONE)
 _EXPONENTIAL = int(Smoothing.EXPONENTIAL)
 
@@ -35,8 +35,9 @@ def collect(core, features, inputs):
 
     A spike that is later than its bin counts in this tick; so does one stamped further ahead than bins are kept. Both
     are counted. A spike from before bin 0 is no part of the session, and keeps tick -1; but a source whose stamps still
-    say so when the watchdog's time has passed has another clock, and its spikes are late. In stream mode the drain
-    stops after one sample.
+    say so when the watchdog's time has passed has another clock, and its spikes are late. One that has arrived after its
+    stamp, and further ahead than bins are kept, waits in the ring for its tick: the ticks are behind, not its clock. In
+    stream mode the drain stops after one sample.
     """
     ctl, config, state = core[0], core[1][0], core[2][0]
     pending, spikes = features[0], inputs[0]
@@ -58,6 +59,9 @@ def collect(core, features, inputs):
                 state.late_spikes += n_spikes
                 counted_in = tick
             elif counted_in >= tick + FUTURE_TICKS:
+                if stamp_s <= spike.arrival_s:
+                    tail -= 1
+                    break
                 state.future_spikes += n_spikes
                 counted_in = tick
         state.arrival_s, state.stamp_s = spike.arrival_s, stamp_s
@@ -66,6 +70,7 @@ def collect(core, features, inputs):
         if spike.unit >= 0:
             pending[counted_in & (pending.shape[0] - 1), spike.unit] += spike.count
         elif config.stream_ticks != 0:
+            state.samples_taken += 1
             break
     store(ctl, cells.SPIKES_DECODED, tail)
 
@@ -80,7 +85,7 @@ def _feature(config, rate):
 def smooth(core, features, frame_rings):
     """Take this tick's counts, smooth them to rates, subtract baselines; in a rest block, gather baselines.
 
-    While the source is lost nothing is known, so nothing moves.
+    While the source is lost, or leaves out samples, nothing is known, so nothing moves.
     """
     ctl, config, state = core[0], core[1][0], core[2][0]
     pending, rates, boxcar, offset, scale, x, _ = features
@@ -93,7 +98,7 @@ def smooth(core, features, frame_rings):
         total += fresh[u]
         fresh[u] = np.float32(0.0)
     state.spikes = total
-    if state.inputs & _LOST:
+    if state.inputs & _UNKNOWN:
         return
     if config.smoothing == _NONE:
         for u in range(rates.shape[0]):

@@ -40,5 +40,13 @@ AHEAD = 27 * _LINE  # acquisition, as the counters below, which HEALTH explains
 NO_OFFSET = 28 * _LINE
 NO_STAMP = 29 * _LINE
 IGNORED = 30 * _LINE
+QUIET = 31 * _LINE  # acquisition: how long it has polled in vain since data last came (s), the bits of a float64
+GONE = 32 * _LINE  # acquisition: local clock of when the driver said that the source is gone, 0: it did not; float64
+EMPTIED = 33 * _LINE  # acquisition: local clock at which the last poll began that found nothing, float64
+SAMPLES = 34 * _LINE  # acquisition: samples of a counts stream in the ring so far
+QUEUED = 35 * _LINE  # acquisition: samples that the driver still holds, for drivers that know
+GAP = 36 * _LINE  # acquisition: local clock of the end of its last long gap, float64
+INTERVAL = 37 * _LINE  # engine: nominal interval of a regular source (s), 0: it is none; float64
+RHYTHM = 38 * _LINE  # acquisition: the longest interval between arrivals of late (s), float64
 
-N_WORDS = 31 * _LINE
+N_WORDS = 39 * _LINE

@@ -1,4 +1,7 @@
-"""Let the operator's commands act, at the start of a tick, and log the tick at which each acted."""
+"""Let the operator's commands act, at the start of a tick, and log the tick at which each was taken and whether it acted.
+
+A command that finds done what it asks for, or nothing to do it to, does nothing. Up to model 1 it was carried out all the same.
+"""
 
 import math
 
@@ -9,9 +12,10 @@ from bmi_app.rt.audit import shorten, size_now, write_update
 from bmi_app.rt.guard import trust
 from bmi_app.rt.jit import part
 from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, store_weights
-from bmi_app.rt.records import CommandKind, EventKind, UpdateCause, UpdateVerdict
+from bmi_app.rt.records import CommandKind, EventKind, Flag, TaskState, UpdateCause, UpdateVerdict
 from bmi_app.rt.ring import load, store
 from bmi_app.rt.samples import JUDGED_ON, error_on
+from bmi_app.rt.state import LearnWhen
 
 _PAUSE, _RESUME = int(CommandKind.PAUSE), int(CommandKind.RESUME)
 _STOP = int(CommandKind.STOP)
@@ -33,6 +37,8 @@ _ACCEPTED, _SHORTENED, _REFUSED, _NOT_FINITE, _OUTSIDE, _LEARNING_OFF = (
 _CAUSE_ADOPTED, _CAUSE_STAGED = int(UpdateCause.ADOPTED), int(UpdateCause.STAGED)
 _CAUSE_UNIT_MOVED = int(UpdateCause.UNIT_MOVED)
 _CAUSE_GAIN = int(UpdateCause.GAIN)
+_CATCHING_UP, _OFF = int(Flag.CATCHING_UP), int(LearnWhen.OFF)
+_MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
 _AT_LIMIT, _STALE = (
     1e-9,
     1e-6,
@@ -48,15 +54,30 @@ def _take(blob, start, into):
 
 
 @part
-def _move_unit(core, model, trial, logs, unit, population):
-    """Give a unit to another population; it starts there with that population's sign, or 0 under control."""
-    state = core[2][0]
+def _place_unit(config, model, unit, population):
+    """Give a unit to another population, or with -1 to none; it starts there with that population's sign, or 0 under control.
+
+    Where no population drives an axis every unit does, and a population is a name only; up to model 1 the unit was cut off.
+    """
     weights, mask, unit_population, population_axis = model[0], model[3], model[5], model[6]
     unit_population[unit] = population
+    drives = 0
+    for p in range(population_axis.shape[0]):
+        for a in range(weights.shape[0]):
+            drives += population_axis[p, a] != 0.0
+    if drives == 0 and config.model_version > 1:
+        return
     for a in range(weights.shape[0]):
-        sign = population_axis[population, a]
+        sign = population_axis[population, a] if population >= 0 else 0.0
         mask[a, unit] = 1.0 if sign != 0.0 else 0.0
         weights[a, unit] = sign
+
+
+@part
+def _move_unit(core, model, trial, logs, unit, population):
+    """Give a unit to another population at the operator's word."""
+    config, state = core[1][0], core[2][0]
+    _place_unit(config, model, unit, population)
     state.weights_hash = hash_weights(model)
     state.updated = 1
     trust(core, model, trial)
@@ -109,11 +130,20 @@ def _may_adopt(core, model, blob, longest):
 
 @part
 def _swap_in(core, model, features, rule_memory, blob):
-    """Copy a blob's parts to their places; weights of masked units stay 0, whatever it says: control units never drive."""
+    """Copy a blob's parts to their places, the units' populations first: they say which weights may be other than 0.
+
+    Weights of masked units stay 0, whatever a blob says: control units never drive. A unit that comes to another
+    population without weights of its own begins there as one that is moved.
+    """
     config, state = core[1][0], core[2][0]
     weights, bias, gain, mask, memory = model[0], model[1], model[2], model[3], model[4]
     offset, scale = features[3], features[4]
     n_axes, n_units = weights.shape
+    populations = blob.shape[0] - n_units
+    for u in range(n_units):
+        new = blob[populations + u]
+        if -1.0 <= new < model[6].shape[0] and int(new) != model[5][u]:  # false for NaN
+            _place_unit(config, model, u, int(new))
     for a in range(n_axes):
         for u in range(n_units):
             new = blob[a * n_units + u]
@@ -128,7 +158,7 @@ def _swap_in(core, model, features, rule_memory, blob):
         if not np.isnan(new) and new != scale[u]:
             state.scales_known = 1
     _take(blob, at + 2 * n_axes + n_units, scale)
-    if blob.shape[0] > at + 2 * n_axes + 2 * n_units:
+    if populations > at + 2 * n_axes + 2 * n_units:
         _take(blob, at + 2 * n_axes + 2 * n_units, memory)
         for i in range(n_axes * n_units if config.tuning_word >= 0 else 0):
             rule_memory[config.rule_tuning_word + i] = memory[config.tuning_word + i]
@@ -136,7 +166,9 @@ def _swap_in(core, model, features, rule_memory, blob):
 
 @part
 def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
-    """Swap in a staged blob: weights, bias, gain, feature offset and scale, decoder memory; NaN keeps what stands.
+    """Swap in a staged blob; NaN keeps what stands. Return 1 if it was taken.
+
+    Its parts: weights, bias, gain, feature offset and scale, decoder memory, each unit's population.
 
     A rule's result has to pass the guard; a readout is shortened to `learning.max_step`, a model was so before the rest was
     derived from it. What the operator or a fit brings is taken as it is, and is from now on what the guard against divergence takes for good.
@@ -152,7 +184,7 @@ def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
         state.rejected = 1
         log_event(core, logs, _EVENT_REJECTED, cause, 0.0)
         write_update(core, logs, cause, verdict, 0, 1, 0.0, size, error_before, error_before, blob_id)
-        return
+        return 0
     keep_copy(adapted, bias, before)
     _swap_in(core, model, features, trial[4], blob)
     norm = norm_of_change(adapted, bias, before)
@@ -172,12 +204,44 @@ def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
     store_weights(core, model, logs, cause, blob_id)
     error_after = error_on(model, trial, adapted, first, last, JUDGED_ON)
     write_update(core, logs, cause, verdict, 1, 0, norm, size_now(adapted, bias), error_before, error_after, blob_id)
+    return 1
+
+
+@part
+def _would_act(core, model, kind, index, aux, value):
+    """Tell whether a command would change anything; of an adoption the guard says so."""
+    config, state = core[1][0], core[2][0]
+    acts = state.stop_reason == 0  # behind a stop there are no more ticks
+    if kind in (_PAUSE, _RESUME):
+        acts = acts and (state.paused == 0) == (kind == _PAUSE)
+    elif kind == _ASSIST:
+        acts = acts and state.assist_override != value and (value >= 0.0 or state.assist_override >= 0.0)
+    elif kind == _LEARNING:
+        ends_probation = state.probation > 0 or (index != 0 and state.returns > 0)
+        acts = acts and config.learn_when != _OFF and (state.learning_on != index or ends_probation)
+    elif kind == _LEARNING_RATE:
+        acts = acts and state.learning_rate != value
+    elif kind == _GAIN:
+        acts = acts and model[2][index] != value
+    elif kind == _REWARD:
+        acts = acts and (state.reward_owed == 0 if state.inputs & _CATCHING_UP else state.reward == 0.0)
+    elif kind == _SKIP_TRIAL:
+        in_trial = state.state == _MOVE or state.state == _HOLD
+        acts = acts and in_trial and state.skip == 0 and state.next_block == 0
+    elif kind == _NEXT_BLOCK:
+        acts = acts and state.block >= 0 and state.next_block == 0
+    elif kind == _MOVE_UNIT:
+        acts = acts and model[5][index] != aux
+    return acts
 
 
 @part
 def _apply(core, model, features, trial, logs, inputs, kind, index, aux, value):
-    """Do what one command says; the control thread has checked its arguments."""
-    state = core[2][0]
+    """Do what one command says; the control thread has checked its arguments. Return 1 if it acted, else 0."""
+    config, state = core[1][0], core[2][0]
+    acted = 1 if _would_act(core, model, kind, index, aux, value) else 0
+    if acted == 0 and config.model_version > 1:
+        return 0
     if kind == _PAUSE:
         state.paused = 1
         log_event(core, logs, _EVENT_PAUSED, 0, 0.0)
@@ -198,8 +262,11 @@ def _apply(core, model, features, trial, logs, inputs, kind, index, aux, value):
         state.weights_hash = hash_weights(model)
         store_weights(core, model, logs, _CAUSE_GAIN, -1)
     elif kind == _REWARD:
-        state.reward = 1.0
-        log_event(core, logs, _EVENT_REWARD, 1, 1.0)
+        if state.inputs & _CATCHING_UP:  # the subject would see it with what was long before
+            state.reward_owed = 1
+        else:
+            state.reward = 1.0
+            log_event(core, logs, _EVENT_REWARD, 1, 1.0)
     elif kind == _SKIP_TRIAL:
         state.skip = 1
     elif kind == _NEXT_BLOCK:
@@ -207,7 +274,8 @@ def _apply(core, model, features, trial, logs, inputs, kind, index, aux, value):
     elif kind == _MOVE_UNIT:
         _move_unit(core, model, trial, logs, index, aux)
     elif kind == _ADOPT:
-        _adopt(core, model, features, trial, logs, inputs, index, aux, int(value) if value else _CAUSE_ADOPTED)
+        acted = _adopt(core, model, features, trial, logs, inputs, index, aux, int(value) if value else _CAUSE_ADOPTED)
+    return acted
 
 
 @part
@@ -218,11 +286,13 @@ def take_commands(core, model, features, trial, logs, inputs):
     state.n_commands = 0
     while tail < head and queue[tail & (queue.shape[0] - 1)].tick <= state.tick:
         command = queue[tail & (queue.shape[0] - 1)]
-        _apply(core, model, features, trial, logs, inputs, command.kind, command.index, command.aux, command.value)
+        acted = _apply(
+            core, model, features, trial, logs, inputs, command.kind, command.index, command.aux, command.value
+        )
         finished = ctl[cells.COMMANDS_HEAD]
         entry = done[finished & (done.shape[0] - 1)]
         entry.id, entry.tick, entry.kind = command.id, state.tick, command.kind
-        entry.index, entry.aux, entry.value = command.index, command.aux, command.value
+        entry.index, entry.aux, entry.value, entry.acted = command.index, command.aux, command.value, acted
         store(ctl, cells.COMMANDS_HEAD, finished + 1)
         state.n_commands += 1
         tail += 1

@@ -4,7 +4,7 @@ import math
 
 from bmi_app.rt import random
 from bmi_app.rt.jit import part
-from bmi_app.rt.records import BlockKind, TaskState
+from bmi_app.rt.records import BlockKind, Flag, TaskState
 from bmi_app.rt.state import Intent
 
 _MOVE, _INTER_TRIAL, _REST = int(TaskState.MOVE), int(TaskState.INTER_TRIAL), int(TaskState.REST)
@@ -12,6 +12,8 @@ _OBSERVATION, _ARM = int(BlockKind.OBSERVATION), int(BlockKind.ARM)
 _ISOMETRIC, _DRAWING = int(BlockKind.ISOMETRIC), int(BlockKind.DRAWING)
 _REFIT, _TARGET_POSITION = int(Intent.REFIT), int(Intent.TARGET_POSITION)
 _ASSISTED_BLEND, _RECORDED = int(Intent.ASSISTED_BLEND), int(Intent.RECORDED)
+
+_CATCHING_UP = int(Flag.CATCHING_UP)
 
 DECODED, VELOCITY, INTENT, NOISE = range(4)  # rows of `vectors`
 
@@ -183,7 +185,8 @@ def move(core, trial, task):
     state.assist = _assist_now(state, blocks[state.block]) if state.block >= 0 and not by_hand else 0.0
     state.from_x_cm, state.from_y_cm = state.cursor_x_cm, state.cursor_y_cm
     intend(config, state, vectors)
-    _explore(config, state, vectors[NOISE])
+    if not state.inputs & _CATCHING_UP:
+        _explore(config, state, vectors[NOISE])
     if by_hand:
         _follow_hand(config, state, vectors[VELOCITY])
     else:

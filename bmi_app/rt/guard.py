@@ -82,14 +82,20 @@ def follow(core, trial):
 
 
 @part
+def forget_trial(state):
+    """Leave the sums of a trial that is not judged out of those of the next."""
+    state.moving_error = state.moving_power = 0.0
+    state.moving_ticks = state.wall_ticks = 0
+
+
+@part
 def _trial_error(state):
     """Return the trial's relative error, and clear its sums."""
     error = state.moving_error / state.moving_power if state.moving_power > 0.0 else 1.0
     if not error < 1e6:  # NaN as well
         error = 1e6
     wall = state.wall_ticks / max(state.moving_ticks, 1)
-    state.moving_error = state.moving_power = 0.0
-    state.moving_ticks = state.wall_ticks = 0
+    forget_trial(state)
     return error, wall
 
 

@@ -13,7 +13,7 @@ import math
 
 from bmi_app.rt.audit import call_rule, close_update
 from bmi_app.rt.cursor import follows_hand
-from bmi_app.rt.guard import follow, watch
+from bmi_app.rt.guard import follow, forget_trial, watch
 from bmi_app.rt.jit import part
 from bmi_app.rt.records import BlockKind, Outcome, TaskState, UpdateCause
 from bmi_app.rt.samples import note_reward
@@ -161,6 +161,8 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
         state.fits_due += 1
     if judged:
         note_reward(state, trial)
+    elif ended and config.model_version > 1:
+        forget_trial(state)
     if state.handing and not state.learning_on:
         _drop_hand_over(core, model, trial, logs)
     sampled_in = before if block_ended else state.block

@@ -57,7 +57,7 @@ def hash_weights(model):
 
 @part
 def store_weights(core, model, logs, cause, blob):
-    """Append the weights as they now stand; where rules adapt the decoder's model, that as well."""
+    """Append the weights as they now stand, where rules adapt it the decoder's model, and each unit's population."""
     ctl, state = core[0], core[2][0]
     weights, bias, gain = model[0], model[1], model[2]
     log, rows = logs[2], logs[3]
@@ -77,8 +77,11 @@ def store_weights(core, model, logs, cause, blob):
         row[n_axes * n_units + n_axes + a] = gain[a]
     state.weights_dirty = 0
     at = n_axes * n_units + 2 * n_axes
-    for i in range(row.shape[0] - at):  # the decoder's model, where rules adapt that
+    n_model = row.shape[0] - at - n_units
+    for i in range(n_model):  # the decoder's model, where rules adapt that
         row[at + i] = model[7][i // n_units, i % n_units]
+    for u in range(n_units):
+        row[at + n_model + u] = model[5][u]
     store(ctl, cells.WEIGHTS_HEAD, head + 1)
 
 

@@ -5,29 +5,33 @@ liblsl and the C library.
 """
 
 from bmi_app.rt import cells
-from bmi_app.rt.clock import sleep_until
 from bmi_app.rt.contracts import ACT, DECODE, LEARN, POLL, frames_t, session_t
 from bmi_app.rt.hand import take_hand
 from bmi_app.rt.jit import f4_2, f8_1, i8, i8_1, kernel, part, void
 from bmi_app.rt.log import log_event_at
 from bmi_app.rt.lsl import local_clock
-from bmi_app.rt.records import EventKind, Flag, StopReason
+from bmi_app.rt.records import INPUT_FLAGS, EventKind, StopReason
 from bmi_app.rt.ring import load, load_f8, spikes_t, store, store_f8
 from bmi_app.rt.tick import tick
+from bmi_app.rt.waiting import POLL_S, note_poll, wait_for_edge, wait_for_sample
 
-_LOST, _REPLAYED = int(Flag.SOURCE_LOST), int(Flag.REPLAYED)
+_INPUTS = int(INPUT_FLAGS)
 _SESSION_STOP, _SOURCE_ENDED = int(EventKind.SESSION_STOP), int(StopReason.SOURCE_ENDED)
-_POLL_S = 0.010  # how long one poll may wait; also how soon acquisition notices a stop
-_STREAM_NAP_S = 0.000_1  # how often the tick loop looks for a new sample in stream mode
+_SOURCE_LOST = -1  # what a driver returns then (`drivers.contract`)
 
 
 @kernel(i8(POLL, ACT, f8_1, spikes_t, i8_1, frames_t))
 def acquire(poll, act, memory, spikes, ctl, frames):
     """Poll the driver until the session stops; return 0, or the driver's fault code."""
+    before_s = local_clock()
+    store_f8(ctl, cells.GONE, 0.0)
     while load(ctl, cells.STOP) == 0 and load(ctl, cells.DECODE_DONE) == 0:
-        result = poll(act, memory, spikes, ctl, frames, local_clock() + _POLL_S)
-        store_f8(ctl, cells.HEARTBEAT, local_clock())
+        began_s, arrived_s = local_clock(), load_f8(ctl, cells.LAST_ARRIVAL)
+        result = poll(act, memory, spikes, ctl, frames, began_s + POLL_S)
+        before_s = note_poll(ctl, before_s, began_s, arrived_s, result)
         if result < 0:
+            if result == _SOURCE_LOST:
+                store_f8(ctl, cells.GONE, before_s)
             return result
     return 0
 
@@ -49,6 +53,7 @@ def _publish(core, frame_rings, due_s, published_s):
     health.before_spikes, health.ahead_spikes = state.before_spikes, ctl[cells.AHEAD]
     health.no_offset_spikes, health.no_stamp_spikes = ctl[cells.NO_OFFSET], ctl[cells.NO_STAMP]
     health.ignored_spikes = ctl[cells.IGNORED]
+    health.edges_ahead, health.edges_behind = state.edges_ahead, state.edges_behind
     state.tick += 1
     store(ctl, cells.FRAMES_HEAD, head + 1)
 
@@ -61,37 +66,6 @@ def _end_untimely(core, logs, reason):
     log_event_at(core, logs, max(state.tick - 1, 0), _SESSION_STOP, reason, 0.0)
 
 
-@part
-def _wait_for_edge(core):
-    """Wait for this tick's edge and grace; return when it was due."""
-    config, state = core[1][0], core[2][0]
-    state.edge_s = config.start_s + (state.tick + 1) * config.tick_s
-    due_s = state.edge_s + config.grace_s
-    sleep_until(due_s)
-    return due_s
-
-
-@part
-def _wait_for_sample(core, spikes):
-    """Wait for the next sample of a counts stream; without one, make held ticks so that commands still act."""
-    ctl, config, state = core[0], core[1][0], core[2][0]
-    give_up_s = local_clock() + (config.tick_s if state.inputs & _LOST else config.watchdog_s)
-    while True:
-        now = local_clock()
-        giving_up = now > give_up_s or load(ctl, cells.STOP) or load(ctl, cells.SOURCE_ENDED)
-        tail = ctl[cells.SPIKES_DECODED]
-        if load(ctl, cells.SPIKES_HEAD) > tail:
-            first = spikes[tail & (spikes.shape[0] - 1)]
-            state.edge_s = first.stamp_s + first.offset_s
-            state.inputs &= ~_LOST
-            return first.arrival_s
-        if giving_up:
-            state.edge_s = now
-            state.inputs |= _LOST
-            return now
-        sleep_until(now + _STREAM_NAP_S)
-
-
 @kernel(void(DECODE, LEARN, session_t))
 def run_live(decoder, rule, session):
     """Make ticks in real time until the session stops."""
@@ -99,11 +73,9 @@ def run_live(decoder, rule, session):
     ctl, config, state = core[0], core[1][0], core[2][0]
     while load(ctl, cells.STOP) == 0 and state.stop_reason == 0:
         if config.stream_ticks:
-            due_s = _wait_for_sample(core, spikes)
+            due_s = wait_for_sample(core, spikes)
         else:
-            due_s = _wait_for_edge(core)
-            quiet_s = due_s - max(load_f8(ctl, cells.LAST_ARRIVAL), config.start_s)
-            state.inputs = _LOST if quiet_s > config.watchdog_s else 0
+            due_s = wait_for_edge(core, spikes)
         take_hand(ctl, state, state.edge_s)
         source_ended = load(ctl, cells.SOURCE_ENDED)  # before the head: what came before the end is seen with it
         drained = load(ctl, cells.SPIKES_HEAD) == ctl[cells.SPIKES_DECODED] and state.tick > state.last_bin
@@ -152,7 +124,7 @@ def run_recorded(decoder, rule, session, recorded, counts):
     state, pending = core[2][0], features[0]
     for k in range(recorded.shape[0]):
         state.edge_s = recorded[k].edge_s
-        state.inputs = recorded[k].flags & (_LOST | _REPLAYED)
+        state.inputs = recorded[k].flags & _INPUTS
         state.hand_x_cm, state.hand_y_cm = recorded[k].hand_x_cm, recorded[k].hand_y_cm
         fresh = pending[state.tick & (pending.shape[0] - 1)]
         for u in range(fresh.shape[0]):

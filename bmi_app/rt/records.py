@@ -50,7 +50,7 @@ class BlockKind(IntEnum):
 
 
 class Flag(IntFlag):
-    """Name the bits of a frame's `flags`; the first two are inputs of the tick, the others its results."""
+    """Name the bits of a frame's `flags`: inputs of the tick (`INPUT_FLAGS`), and its results."""
 
     SOURCE_LOST = 1  # input: the watchdog holds the trial clock and freezes the cursor
     REPLAYED = 2  # input: this tick was recomputed or fed from a recording
@@ -63,6 +63,22 @@ class Flag(IntFlag):
     FINISHED = 256  # the protocol's last block is over, or a stop was commanded
     HAND = 512  # the cursor is the hand (arm and drawing blocks)
     FORCE = 1024  # the cursor is the force of the hand (isometric blocks)
+    CATCHING_UP = 2048  # input: more than `safety.watchdog_ms` of ticks wait behind this one; the task is held
+    ENGINE_STOPPED = 4096  # input, beside CATCHING_UP: because the engine was stopped; without it the source was late
+    SOURCE_SILENT = 8192  # input: a regular source has left out three samples; the task is held, rates stay
+
+
+# The one definition of what a tick is told beside counts, commands, edge and hand: replay, what-if and feature log take it.
+INPUT_FLAGS = Flag.SOURCE_LOST | Flag.REPLAYED | Flag.CATCHING_UP | Flag.ENGINE_STOPPED | Flag.SOURCE_SILENT
+# Those that hold the cursor and every clock of the task.
+HOLDING_FLAGS = Flag.SOURCE_LOST | Flag.CATCHING_UP | Flag.SOURCE_SILENT
+
+
+class CatchUpCause(IntEnum):
+    """Name why ticks had to be caught up."""
+
+    ENGINE_STOPPED = 1
+    SOURCE_LATE = 2
 
 
 class EventKind(IntEnum):
@@ -90,6 +106,8 @@ class EventKind(IntEnum):
     )
     PROBATION_OVER = 18  # code: UpdateVerdict LEARNING_BLAMED or WORLD_BLAMED; value: share of success in the probation
     BASELINE_SILENT = 19  # a rest block in which no spike came: the baselines stay as they were; value: their mean (Hz)
+    CATCHING_UP = 20  # code: CatchUpCause
+    CAUGHT_UP = 21  # code: CatchUpCause; value: for how long the task was held (s of ticks)
     # Below: written by the engine's Python threads, never by the tick, and outside the bit-exact comparison.
     OUTPUT_FIRED = 32  # code: output index; value: delay from decision to fire (s)
     NOTE = 33  # text: the operator's words
@@ -249,6 +267,9 @@ HEALTH = np.dtype(
         ("no_offset_spikes", "<i8"),  # stamped by their arrival: the offset of the source's clock was not known
         ("no_stamp_spikes", "<i8"),  # stamped by their arrival: the source gave no stamp
         ("ignored_spikes", "<i8"),  # of `units.ignore_units`
+        # edges of stream ticks that are not stamp + offset: that was later than its arrival, or not behind the edge before
+        ("edges_ahead", "<i8"),
+        ("edges_behind", "<i8"),
     ]
 )
 
@@ -271,10 +292,12 @@ COMMAND = np.dtype(
         ("index", "<i4"),
         ("aux", "<i8"),
         ("value", "<f8"),
+        ("acted", "<i8"),  # written by the tick: 1 it changed something, 0 it did nothing; -1 in sessions of format 1
     ]
 )
 
-# Weights as they stand after `tick`; the numbers follow in the row of the same index: weights, bias, gain.
+# Weights as they stand after `tick`; the numbers follow in the row of the same index: weights, bias, gain, where
+# rules adapt it the decoder's model, and the population of each unit.
 WEIGHTS = np.dtype(
     [
         ("tick", "<i8"),

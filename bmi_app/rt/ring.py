@@ -95,6 +95,8 @@ def push(spikes, ctl, stamp_s, offset_s, arrival_s, unit, count):
     entry.unit = unit
     entry.count = count
     entry.stamping = 0  # Stamping.SOURCE
+    if unit < 0:
+        store(ctl, cells.SAMPLES, ctl[cells.SAMPLES] + 1)
     ctl[cells.SPIKES_HEAD + 1] = head + 1
 
 

@@ -64,6 +64,7 @@ CONFIG = np.dtype(
     [
         ("n_units", "<i8"),
         ("n_axes", "<i8"),
+        ("model_version", "<i8"),  # of the task's rules and the commands', as the protocol says
         ("tick_s", "<f8"),
         ("start_s", "<f8"),  # local clock at the beginning of bin 0
         ("grace_s", "<f8"),
@@ -150,7 +151,7 @@ STATE = np.dtype(
     [
         ("tick", "<i8"),  # the tick being made
         ("edge_s", "<f8"),  # input: end of its bin
-        ("inputs", "<i8"),  # input: Flag.SOURCE_LOST, Flag.REPLAYED
+        ("inputs", "<i8"),  # input: those of INPUT_FLAGS
         ("hand_x_cm", "<f8"),  # input: NaN without a hand
         ("hand_y_cm", "<f8"),
         ("n_commands", "<i8"),
@@ -158,8 +159,11 @@ STATE = np.dtype(
         ("boxcar_row", "<i8"),  # the oldest
         # control
         ("paused", "<i8"),
-        ("held", "<i8"),  # paused or source lost: cursor frozen, clocks held
+        ("held", "<i8"),  # paused, or one of HOLDING_FLAGS: cursor frozen, clocks held
         ("was_lost", "<i8"),
+        ("catching", "<i8"),  # CatchUpCause of the ticks that are caught up; 0: none are
+        ("caught_ticks", "<i8"),  # so far
+        ("reward_owed", "<i8"),  # 1: the operator gave one meanwhile
         ("stop_reason", "<i8"),
         ("assist_override", "<f8"),  # negative: follow the block
         ("assist", "<f8"),
@@ -188,7 +192,8 @@ STATE = np.dtype(
         ("other_ticks", "<i8"),  # for how long
         ("outcome", "<i8"),  # of the trial that ended in this tick
         ("reward", "<f8"),  # given in this tick
-        ("trials_done", "<i8"),
+        ("trials_done", "<i8"),  # that count: from model 2 on without the skipped ones
+        ("skipped", "<i8"),  # trials that the operator skipped
         ("successes", "<i8"),
         # cursor
         ("cursor_x_cm", "<f8"),
@@ -254,9 +259,20 @@ STATE = np.dtype(
         ("future_spikes", "<i8"),
         ("before_spikes", "<i8"),
         ("missed_ticks", "<i8"),
+        ("edges_ahead", "<i8"),
+        ("edges_behind", "<i8"),
+        ("samples_taken", "<i8"),  # of a counts stream
         ("backlog", "<i8"),
         ("last_bin", "<i8"),  # the latest that has counts, which may lie ahead of the tick
         ("arrival_s", "<f8"),
         ("stamp_s", "<f8"),
+        # of the loop in real time (`bmi_app.rt.waiting`)
+        ("turned_s", "<f8"),  # when it last turned
+        ("resumed_s", "<f8"),  # when it found ticks overdue; 0: none are
+        ("gave_up", "<i8"),  # 1: what came meanwhile is waited for no more
+        ("sampled_s", "<f8"),  # when the sample before arrived
+        ("usual_lag_s", "<f8"),  # of samples behind their stamps
+        ("beat_s", "<f8"),  # acquisition's heartbeat in the tick before
+        ("stuck_s", "<f8"),  # for how long of this loop's time that has not moved
     ]
 )

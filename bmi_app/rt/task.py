@@ -60,7 +60,7 @@ _INSIDE, _OUTSIDE, _HELD, _LEFT_FATALLY = (1 << int(c) for c in (_C.INSIDE, _C.O
 _NEVER_REACHED, _NOT_HELD, _SKIPPED, _TIME_UP, _WRONG = (
     1 << int(c) for c in (_C.NEVER_REACHED, _C.NOT_HELD, _C.SKIPPED, _C.TIME_UP, _C.WRONG)
 )
-_SUCCESS, _BLOCK_ENDED = int(_O.SUCCESS), int(_O.BLOCK_ENDED)
+_SUCCESS, _BLOCK_ENDED, _OPERATOR = int(_O.SUCCESS), int(_O.BLOCK_ENDED), int(_O.OPERATOR)
 _BLOCK_REST, _BLOCK_FREE = int(BlockKind.REST), int(BlockKind.FREE)
 _BLOCK_DRAWING = int(BlockKind.DRAWING)
 _BLOCK_START, _TRIAL_START, _TRIAL_END = (
@@ -174,8 +174,15 @@ def choose_target(config, state, targets, order):
 
 @part
 def end_trial(core, logs, outcome):
-    """Close the trial with its outcome; a success earns the reward with `task.reward_probability`."""
+    """Close the trial with its outcome; a success earns the reward with `task.reward_probability`.
+
+    A skipped trial counts toward neither the block's trials nor the session's, and is no failure; a trial that is cut
+    while the operator's skip waits was skipped. Up to model 1 it counted like any other.
+    """
     config, state = core[1][0], core[2][0]
+    if config.model_version > 1:
+        outcome = _OPERATOR if state.skip and outcome == _BLOCK_ENDED else outcome
+        state.skip = 0
     state.outcome = outcome
     time_to_target_s = -1.0
     if outcome == _SUCCESS:
@@ -185,7 +192,9 @@ def end_trial(core, logs, outcome):
         state.successes += 1
         time_to_target_s = (state.trial_ticks - state.state_ticks) * config.tick_s
         log_event(core, logs, _EVENT_REWARD, 0, given)
-    if outcome != _BLOCK_ENDED:
+    if outcome == _OPERATOR:
+        state.skipped += 1
+    if outcome != _BLOCK_ENDED and (outcome != _OPERATOR or config.model_version == 1):
         state.trials_done += 1
         state.block_trials += 1
     log_event(core, logs, _TRIAL_END, outcome, time_to_target_s)

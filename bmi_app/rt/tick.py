@@ -8,17 +8,33 @@ from bmi_app.rt.cursor import DECODED, INTENT, NOISE, VELOCITY, decode, follows_
 from bmi_app.rt.jit import kernel, part, void
 from bmi_app.rt.learn import learn
 from bmi_app.rt.log import log_event
-from bmi_app.rt.records import EventKind, Flag, Outcome, StopReason, TaskState
+from bmi_app.rt.records import (
+    HOLDING_FLAGS,
+    INPUT_FLAGS,
+    CatchUpCause,
+    EventKind,
+    Flag,
+    Outcome,
+    StopReason,
+    TaskState,
+)
 from bmi_app.rt.samples import sample
 from bmi_app.rt.task import advance, end_trial
 
 _LOST = int(Flag.SOURCE_LOST)
-_INPUTS = int(Flag.SOURCE_LOST | Flag.REPLAYED)
+_CATCHING_UP, _ENGINE_STOPPED = int(Flag.CATCHING_UP), int(Flag.ENGINE_STOPPED)
+_INPUTS, _HOLDING = int(INPUT_FLAGS), int(HOLDING_FLAGS)
 _PAUSED, _LEARNING, _REWARDED, _UPDATED = (int(f) for f in (Flag.PAUSED, Flag.LEARNING, Flag.REWARDED, Flag.UPDATED))
 _REJECTED, _IN_TARGET, _FINISHED = int(Flag.REJECTED), int(Flag.IN_TARGET), int(Flag.FINISHED)
 _HAND, _FORCE = int(Flag.HAND), int(Flag.FORCE)
 _REST, _MOVE, _HOLD = int(TaskState.REST), int(TaskState.MOVE), int(TaskState.HOLD)
 _EVENT_LOST, _EVENT_BACK, _STOP = int(EventKind.SOURCE_LOST), int(EventKind.SOURCE_BACK), int(EventKind.SESSION_STOP)
+_EVENT_CATCHING, _EVENT_CAUGHT, _EVENT_REWARD = (
+    int(EventKind.CATCHING_UP),
+    int(EventKind.CAUGHT_UP),
+    int(EventKind.REWARD),
+)
+_BY_ENGINE, _BY_SOURCE = int(CatchUpCause.ENGINE_STOPPED), int(CatchUpCause.SOURCE_LATE)
 _DURATION, _TRIALS = int(StopReason.DURATION), int(StopReason.TRIALS)
 _BLOCK_ENDED = int(Outcome.BLOCK_ENDED)
 
@@ -44,6 +60,27 @@ def begin(core, features, logs):
             rest_rates(core, features)
         if lost and state.trial == state.fed_trial and (state.state == _MOVE or state.state == _HOLD):
             state.cursor_x_cm, state.cursor_y_cm = state.fed_x_cm, state.fed_y_cm
+    _mark_catching_up(core, logs)
+
+
+@part
+def _mark_catching_up(core, logs):
+    """Mark the first tick that is caught up, and the first that is not; give then what the operator gave meanwhile."""
+    config, state = core[1][0], core[2][0]
+    if state.inputs & _CATCHING_UP:
+        if state.catching == 0:
+            state.catching = _BY_ENGINE if state.inputs & _ENGINE_STOPPED else _BY_SOURCE
+            state.caught_ticks = 0
+            log_event(core, logs, _EVENT_CATCHING, state.catching, 0.0)
+        state.caught_ticks += 1
+        return
+    if state.catching:
+        log_event(core, logs, _EVENT_CAUGHT, state.catching, state.caught_ticks * config.tick_s)
+        state.catching = 0
+    if state.reward_owed:
+        state.reward_owed = 0
+        state.reward = 1.0
+        log_event(core, logs, _EVENT_REWARD, 1, 1.0)
 
 
 @part
@@ -115,7 +152,7 @@ def tick(decoder, rule, session):
     state = core[2][0]
     begin(core, features, logs)
     take_commands(core, model, features, trial, logs, inputs)  # 1
-    state.held = 1 if state.paused or state.inputs & _LOST else 0
+    state.held = 1 if state.paused or state.inputs & _HOLDING else 0
     collect(core, features, inputs)  # 2
     smooth(core, features, frame_rings)  # 3
     if state.state == _REST and not state.held:

@@ -10,12 +10,12 @@ from bmi_app.rt.contracts import DECODE, LEARN, frames_t, session_t
 from bmi_app.rt.cursor import NOISE, decode, intend
 from bmi_app.rt.jit import f4_2, kernel, part, void
 from bmi_app.rt.learn import learn
-from bmi_app.rt.records import Flag, TaskState
+from bmi_app.rt.records import HOLDING_FLAGS, INPUT_FLAGS, Flag, TaskState
 from bmi_app.rt.ring import store
 from bmi_app.rt.samples import begin_samples, sample
 from bmi_app.rt.tick import begin, write_frame
 
-_LOST, _PAUSED = int(Flag.SOURCE_LOST), int(Flag.PAUSED)
+_INPUTS, _HELD = int(INPUT_FLAGS), int(HOLDING_FLAGS | Flag.PAUSED)
 _REST = int(TaskState.REST)
 
 
@@ -48,14 +48,14 @@ def run_what_if(decoder, rule, session, recorded, counts):
     for k in range(recorded.shape[0]):
         frame = recorded[k]
         state.edge_s = frame.edge_s
-        state.inputs = frame.flags & _LOST
+        state.inputs = frame.flags & _INPUTS
         state.hand_x_cm, state.hand_y_cm = frame.hand_x_cm, frame.hand_y_cm
         fresh = pending[state.tick & (pending.shape[0] - 1)]
         for u in range(fresh.shape[0]):
             fresh[u] = counts[k, u]
         begin(core, features, logs)
         take_commands(core, model, features, trial, logs, inputs)
-        state.held = 1 if frame.flags & (_PAUSED | _LOST) else 0
+        state.held = 1 if frame.flags & _HELD else 0
         collect(core, features, inputs)
         smooth(core, features, frame_rings)
         if state.state == _REST and not state.held:

@@ -209,6 +209,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
     values: dict[str, float] = {
         "n_units": protocol.units.count,
         "n_axes": protocol.n_axes,
+        "model_version": protocol.model_version,
         "tick_s": tick_s,
         "grace_s": tick.grace_ms / 1e3,
         "watchdog_s": protocol.safety.watchdog_ms / 1e3,
@@ -386,5 +387,6 @@ def _store_first_weights(core: Core) -> None:
     log["tick"] = log["trial"] = log["id"] = -1
     log["cause"], log["hash"] = UpdateCause.START, core.state[0]["weights_hash"]
     stored = [arrays["weights"], arrays["bias"], arrays["gain"]] + [arrays["adapted"]] * bool(core.sizes.model_rows)
+    stored += [arrays["unit_population"]]
     arrays["weights_rows"][0] = np.concatenate([part.ravel() for part in stored])
     arrays["ctl"][cells.WEIGHTS_HEAD] = 1

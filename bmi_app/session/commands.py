@@ -17,6 +17,8 @@ Every request is one object with `do`, and the arguments of that command:
     {"do": "hand"}                            the hand is away
     {"do": "note", "text": "..."}             stamped into the journal
     {"do": "status"}                          answers at once
+
+The answer to one that a tick takes has `tick`; where it found nothing to do, also `"acted": false` and `why`.
 """
 
 import math
@@ -47,6 +49,23 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "save_weights": ("file", "replace"),
     "note": ("text",),
     "hand": ("x_cm", "y_cm"),
+}
+
+
+# Why a command that a tick has taken did nothing (`COMMAND.acted`).
+_NOTHING = {
+    CommandKind.PAUSE: "it was paused already",
+    CommandKind.RESUME: "it was not paused",
+    CommandKind.STOP: "it was stopping already",
+    CommandKind.ASSIST: "it was so already",
+    CommandKind.LEARNING: "it was so already, or learning.when is off",
+    CommandKind.LEARNING_RATE: "it was so already",
+    CommandKind.GAIN: "it was so already",
+    CommandKind.MOVE_UNIT: "the unit was there already",
+    CommandKind.ADOPT: "it was refused; the list of updates says why",
+    CommandKind.REWARD: "a reward was being given already",
+    CommandKind.SKIP_TRIAL: "no trial was running, or it was ending already",
+    CommandKind.NEXT_BLOCK: "no block had begun, or it was ending already",
 }
 
 
@@ -109,6 +128,17 @@ def record(name: str, request: dict[str, Any], protocol: Protocol) -> np.ndarray
     elif name == "move_unit":
         command["index"], command["aux"] = _unit_and_population(request, protocol)
     return command
+
+
+def nothing_done(command: np.ndarray) -> str:
+    """Say why a command that a tick has taken did nothing; nothing is said of one that acted, or where that is not known."""
+    return "" if int(command["acted"]) else f"did nothing: {_NOTHING[CommandKind(int(command['kind']))]}"
+
+
+def echo(command: np.ndarray) -> dict[str, Any]:
+    """Return what to answer of a command that a tick has taken: `tick`, and where it did nothing `acted` and `why`."""
+    said = nothing_done(command)
+    return {"tick": int(command["tick"])} | ({"acted": False, "why": said} if said else {})
 
 
 def hand_cm(request: dict[str, Any]) -> tuple[float, float]:

@@ -61,7 +61,7 @@ class Control(threading.Thread):
         Does what a request asks; returns the id of the command that was queued (or None) and the answer's content.
         Raises `CommandError`.
     acted : callable
-        Returns the tick at which the command of an id acted, or None while it waits.
+        Returns what to answer of a command that a tick has taken, or None while it waits.
     refused : callable
         Is told of each refused request and why.
 
@@ -75,7 +75,7 @@ class Control(threading.Thread):
         self,
         name: str,
         handle: Callable[[Any], tuple[int | None, dict[str, Any]]],
-        acted: Callable[[int], int | None],
+        acted: Callable[[int], dict[str, Any] | None],
         refused: Callable[[str, str], object],
     ) -> None:
         super().__init__(name="control", daemon=True)
@@ -226,11 +226,11 @@ class Control(threading.Thread):
     def _answer_those_that_acted(self) -> None:
         waiting, self._waiting = self._waiting, []
         for item in waiting:
-            tick = self._acted(item.command_id)
-            if tick is None:
+            echo = self._acted(item.command_id)
+            if echo is None:
                 self._waiting.append(item)
             else:
-                self._send(item.connection, {"ok": True, "tick": tick, **item.answer})
+                self._send(item.connection, {"ok": True, **echo, **item.answer})
 
     def _send(self, connection: socket.socket | None, answer: dict[str, Any]) -> None:
         if connection is None:  # a signal waits for no answer

@@ -32,9 +32,12 @@ _FIGURES_WIDTH, _SMALLEST_MAP = 40, 16  # characters
 _PHASE_STYLES = {
     Phase.PAUSED: "bold yellow",
     Phase.SOURCE_LOST: "bold red",
+    Phase.SOURCE_SILENT: "bold red",
+    Phase.CATCHING_UP: "bold yellow",
     Phase.STALLED: "bold red",
     Phase.DIED: "bold red",
 }
+_MARKS = {Outcome.SUCCESS: "+", Outcome.OPERATOR: "·"}  # else a failure
 
 
 def watch(attachment: Attachment, console: "Console", until_s: float | None = None) -> None:
@@ -155,7 +158,7 @@ def _rows(figures: Figures) -> "Table":
         ("block", figures.block, False),
         ("trial", str(figures.trial), False),
         ("success", success_text(figures), False),
-        ("last trials", "".join("+" if outcome == Outcome.SUCCESS else "-" for outcome in figures.outcomes), False),
+        ("last trials", "".join(_MARKS.get(outcome, "-") for outcome in figures.outcomes), False),
         ("to target", f"{to_target_s:.2f} s" if to_target_s is not None else "", False),
         ("", "", False),
         ("spikes", f"{figures.spikes_per_s:,.0f} /s", False),
@@ -164,7 +167,7 @@ def _rows(figures: Figures) -> "Table":
         ("late spikes", f"{figures.late_spikes:,}", figures.many_late),
         ("dropped", f"{figures.dropped_spikes:,}", figures.dropped_spikes > 0),
         *_signal_rows(figures.signal),
-        ("data age", age_text(figures.data_age_s), figures.phase == Phase.SOURCE_LOST),
+        ("data age", age_text(figures.data_age_s), figures.phase in (Phase.SOURCE_LOST, Phase.SOURCE_SILENT)),
         ("", "", False),
         ("journal", size_text(figures.saved_bytes), False),
         ("synced", f"{age_text(sync_age_s)} ago" if sync_age_s is not None else "not yet", False),

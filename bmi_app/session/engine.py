@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from bmi_app import plugins
 from bmi_app.outputs.contract import OutputEvent
 from bmi_app.record import recovery
 from bmi_app.record.damage import JournalError
@@ -173,6 +174,7 @@ class Engine:
         self._scheduling["memory"] = "locked" if priority.hold_in_memory(self._core.arrays.values()) else "default"
         start_s = clock.now_s() + _LEAD_S
         self._core.config["start_s"] = start_s
+        self._tell_interval(self._prepared.source.rate_hz)
         priority.raise_thread(priority.ACQUISITION)  # a driver from before `connect` makes its threads here
         try:
             connection.start(self._driver, start_s, False)
@@ -208,7 +210,7 @@ class Engine:
         said = ""
         while not self._is_stopping():
             try:
-                self._driver.open(_REOPEN_S)
+                self._tell_interval(self._driver.open(_REOPEN_S).rate_hz)
                 connection.connect(self._driver)
                 connection.start(self._driver, float(self._core.config[0]["start_s"]), False)
             except SourceError as error:
@@ -218,6 +220,11 @@ class Engine:
                 continue
             self._operator.note(EventKind.SOURCE_INFO, "the source is back")
             return
+
+    def _tell_interval(self, rate_hz: float) -> None:
+        """Say how often a regular live source gives a sample, so that the ticks see early that one is missing."""
+        is_live = getattr(plugins.load("drivers", self._core.protocol.driver.kind), "REAL_TIME_ONLY", False)
+        write_cell_f8(self._ctl, cells.INTERVAL, 1 / rate_hz if is_live and rate_hz > 0 else 0.0)
 
     def _decode(self) -> None:
         self._scheduling["decode"] = priority.raise_thread(priority.DECODE)

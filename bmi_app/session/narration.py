@@ -1,14 +1,17 @@
 """Tell in lines what a session's rings say: commands of every view, and the events an operator must know of."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
-from bmi_app.record.audit import verdict_words
+from bmi_app.record.audit import cause_words, verdict_words
+from bmi_app.record.lineage import Lineage
 from bmi_app.rt import cells
-from bmi_app.rt.records import CommandKind, EventKind, StopReason, UpdateCause
+from bmi_app.rt.records import CatchUpCause, CommandKind, EventKind, StopReason, UpdateCause
 from bmi_app.session.attach import Attachment
+from bmi_app.session.commands import nothing_done
 from bmi_app.session.observe import local_clock
 
 _TICK_REFUSALS_S = 5.0  # a rule that acts in each tick may be refused in each
@@ -75,7 +78,7 @@ class Narrator:
                 name = f"{name} {float(command['value']):g}"
             elif kind == CommandKind.ADOPT:
                 cause = UpdateCause(int(command["value"]))
-                back_to = self._back_to(int(command["tick"])) if cause == UpdateCause.ADOPTED else ""
+                back_to = self._back_to(int(command["aux"])) if cause == UpdateCause.ADOPTED else ""
                 name = back_to or _ADOPTED.get(cause, "weights adopted")
             elif kind == CommandKind.REWARD:
                 name = "reward by the operator"
@@ -83,31 +86,41 @@ class Narrator:
                 name = "learning on" if command["index"] else "learning off, frozen"
             elif kind == CommandKind.MOVE_UNIT:
                 name = f"{name} {int(command['index'])} to {self._populations[int(command['aux'])]}"
-            yield int(command["tick"]), name
+            nothing = nothing_done(command)
+            yield int(command["tick"]), f"{name}: {nothing}" if nothing else name
 
-    def _back_to(self, tick: int) -> str:
-        """Say what an adoption at a tick has undone, where the ring still has the weights that it brought back."""
-        log, rows = self._attachment.arrays["weights_log"], self._attachment.arrays["weights_rows"]
-        head, n_weights = (
-            int(self._attachment.arrays["ctl"][cells.WEIGHTS_HEAD]),
-            self._attachment.arrays["weights"].size,
-        )
-        at = np.arange(max(head - len(log) // 2, 0), head) & (len(log) - 1)
-        adopted = np.flatnonzero((log["tick"][at] == tick) & (log["cause"][at] == UpdateCause.ADOPTED))
-        if len(adopted) == 0:
-            return ""
-        before, weights = at[: adopted[-1]], rows[at[adopted[-1]], :n_weights]
-        same = np.flatnonzero((rows[before, :n_weights] == weights).all(axis=1))
-        if len(same) == 0 or same[-1] + 1 == len(before):
-            return ""
-        undone = log[before[same[-1] + 1]]
-        place = f"trial {int(undone['trial']) + 1}" if undone["trial"] >= 0 else f"tick {int(undone['tick']):,}"
-        return f"weights back to before {place}"
+    def _back_to(self, blob: int) -> str:
+        """Say what an adoption has undone, where the ring still has the weights that it brought back."""
+        arrays = self._attachment.arrays
+        log, rows, head = arrays["weights_log"], arrays["weights_rows"], int(arrays["ctl"][cells.WEIGHTS_HEAD])
+        lineage, stored = Lineage(), np.arange(max(head - len(log) // 2, 0), head) & (len(log) - 1)
+        for index, at in enumerate(stored):
+            to = lineage.add(rows[at], int(log["cause"][at]))
+            if int(log["id"][at]) == blob:
+                return (
+                    "" if to is None else self._undone_words(log[stored[to + 1 : index]], rows[stored[[to, index - 1]]])
+                )
+        return ""
+
+    def _undone_words(self, undone: np.ndarray, ends: np.ndarray) -> str:
+        """Say what lies between two rows of weights: the kinds of changes, and the units that come back."""
+        first, n_units = undone[0], self._attachment.protocol.units.count
+        place = f"trial {int(first['trial']) + 1}" if first["trial"] >= 0 else f"tick {int(first['tick']):,}"
+        kinds = Counter(cause_words(cause) for cause in undone["cause"].tolist())
+        words = [
+            f"weights back to before {place}",
+            f"undone: {', '.join(f'{n} x {kind}' for kind, n in kinds.items())}",
+        ]
+        then, now = ends[:, -n_units:].astype(int)
+        for unit in np.flatnonzero(then != now).tolist():
+            name = self._populations[then[unit]] if then[unit] >= 0 else "none"
+            words.append(f"unit {unit} back in {name}")
+        return "; ".join(words)
 
     def _events(self) -> Iterator[tuple[int, str]]:
         self._events_tail, events = self._attachment.events_since(self._events_tail)
         for event in events:
-            text = self._event_text(int(event["kind"]), int(event["code"]))
+            text = self._event_text(int(event["kind"]), int(event["code"]), float(event["value"]))
             if event["kind"] == EventKind.UPDATE_REJECTED and not self._tells_refusal(int(event["tick"])):
                 continue
             if text:
@@ -128,7 +141,7 @@ class Narrator:
         for said in words[np.arange(first, head) & (len(words) - 1)]:
             yield int(said["tick"]), _WORDS[EventKind(int(said["kind"]))].format(said["text"].decode(errors="replace"))
 
-    def _event_text(self, kind: int, code: int) -> str:
+    def _event_text(self, kind: int, code: int, value: float) -> str:
         """Return what an event says, or nothing for those that the panels show anyway."""
         if kind == EventKind.BLOCK_START:
             block = self._attachment.protocol.blocks[code]
@@ -139,6 +152,10 @@ class Narrator:
             return "source lost"
         if kind == EventKind.SOURCE_BACK:
             return "source is back"
+        if kind == EventKind.CATCHING_UP:
+            return f"{catch_up_words(code)}: the task is held until its ticks are caught up"
+        if kind == EventKind.CAUGHT_UP:
+            return f"caught up: the task was held for {value:.2f} s ({catch_up_words(code)})"
         if kind == EventKind.UPDATE_REJECTED:
             return f"weight update rejected ({UpdateCause(code).name.lower()})"
         if kind in (EventKind.DIVERGED, EventKind.PROBATION_OVER):
@@ -146,3 +163,8 @@ class Narrator:
         if kind == EventKind.SESSION_STOP:
             return f"session ends: {StopReason(code).name.lower().replace('_', ' ')}"
         return ""
+
+
+def catch_up_words(cause: int) -> str:
+    """Say why ticks have to be caught up."""
+    return "the engine was stopped" if cause == CatchUpCause.ENGINE_STOPPED else "the source was late"

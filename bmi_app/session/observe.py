@@ -17,7 +17,7 @@ from bmi_app.session import signal_health
 from bmi_app.session.attach import Attachment
 from bmi_app.session.decoder_watch import has_failed
 from bmi_app.session.signal_health import SignalHealth
-from protocols.schema import Protocol
+from protocols.schema import FIRST_MODEL_VERSION, Protocol
 
 # No new tick for so long: ask, this often, whether the engine lives; say it after that.
 _QUIET_S, _ASK_S, _STALLED_S = 0.25, 0.1, 1.0
@@ -30,6 +30,8 @@ class Phase(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     SOURCE_LOST = "source lost"
+    SOURCE_SILENT = "no samples"
+    CATCHING_UP = "catching up"
     STALLED = "no new ticks"
     FINISHING = "finishing"
     ENDED = "ended"
@@ -75,8 +77,9 @@ class Figures:
     task: str
     block: str
     trial: int  # counts from 1
-    trials: int  # that ended
+    trials: int  # that ended and were not skipped
     successes: int
+    skipped: int
     outcomes: tuple[Outcome, ...]
     time_to_target_s: float | None
     spikes_per_s: float
@@ -141,8 +144,12 @@ class Observer:
             self._phase = Phase.STALLED
         elif flags & Flag.PAUSED:
             self._phase = Phase.PAUSED
+        elif flags & Flag.SOURCE_LOST:
+            self._phase = Phase.SOURCE_LOST
+        elif flags & Flag.CATCHING_UP:
+            self._phase = Phase.CATCHING_UP
         else:
-            self._phase = Phase.SOURCE_LOST if flags & Flag.SOURCE_LOST else Phase.RUNNING
+            self._phase = Phase.SOURCE_SILENT if flags & Flag.SOURCE_SILENT else Phase.RUNNING
         return self._phase
 
     def figures(self) -> Figures:
@@ -160,8 +167,9 @@ class Observer:
             task=self._task(frame),
             block=self._block(frame),
             trial=int(frame["trial"]) + 1 if frame is not None else 0,
-            trials=int(state["trials_done"]),
+            trials=self._judged(state),
             successes=int(state["successes"]),
+            skipped=int(state["skipped"]),
             outcomes=tuple(self._outcomes),
             time_to_target_s=float(np.median(self._times_s)) if self._times_s else None,
             spikes_per_s=float(spiking["spikes"].sum()) / max(len(spiking) * self._dt_s, 1e-9),
@@ -178,6 +186,11 @@ class Observer:
             duration_s=max_ticks * self._dt_s if max_ticks else None,
             signal=signal_health.of_now(self.attachment, lately, health, now_s, self._silent_rest),
         )
+
+    def _judged(self, state: np.void) -> int:
+        """Return how many trials succeeded or failed; up to model 1 the skipped ones are counted among those that are done."""
+        of_old = int(self._config["model_version"]) == FIRST_MODEL_VERSION
+        return int(state["trials_done"]) - (int(state["skipped"]) if of_old else 0)
 
     def _ago(self, duration_s: float) -> int:
         """Return the tail from which the frames of the last `duration_s` lie, at least one."""
@@ -245,9 +258,10 @@ def is_late(late_spikes: int, spikes: int) -> bool:
 
 
 def success_text(figures: Figures) -> str:
-    """Say how many trials succeeded."""
+    """Say how many trials succeeded; skipped ones are told apart."""
     rate = f" ({figures.successes / figures.trials:.0%})" if figures.trials else ""
-    return f"{figures.successes} of {figures.trials}{rate}"
+    skipped = f", {figures.skipped} skipped" if figures.skipped else ""
+    return f"{figures.successes} of {figures.trials}{rate}{skipped}"
 
 
 def latency_text(figures: Figures) -> str:

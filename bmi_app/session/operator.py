@@ -57,7 +57,7 @@ class Operator:
         self._sent = 0
         self._blobs = 0
         self._seen = 0
-        self._acted: dict[int, int] = {}
+        self._acted: dict[int, dict[str, Any]] = {}
         self.refitter = Refitter(core)
         self._adopting, self._queueing = Lock(), Lock()  # the staging thread sends adoptions too
         self._telling = Lock()
@@ -95,12 +95,12 @@ class Operator:
         """Read what was recorded from another folder from now on."""
         self._folder = folder
 
-    def acted(self, command_id: int) -> int | None:
-        """Return the tick at which a command acted, or None while it waits."""
+    def acted(self, command_id: int) -> dict[str, Any] | None:
+        """Return the tick that took a command, and why it did nothing where it did; None while it waits."""
         done, head = self._core.arrays["commands_done"], read_cell(self._ctl, cells.COMMANDS_HEAD)
         for at in range(self._seen, head):
             entry = done[at & (len(done) - 1)]
-            self._acted[int(entry["id"])] = int(entry["tick"])
+            self._acted[int(entry["id"])] = commands.echo(entry)
         self._seen = head
         return self._acted.pop(command_id, None)
 

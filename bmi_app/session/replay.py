@@ -12,9 +12,10 @@ from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
-from bmi_app.rt.records import CommandKind, EventKind, StopReason, TaskState
+from bmi_app.rt.records import CommandKind, TaskState
 from bmi_app.session import inputs, overruling, provenance, staging
 from bmi_app.session.build import BuildError, Core, build
+from bmi_app.session.comparison import Difference, Logs, first_difference
 from protocols.load import parse
 from protocols.schema import Protocol
 
@@ -22,18 +23,6 @@ _CHUNK_TICKS = 4096
 _MOST_LOGGED = 100  # with the 64 commands that one tick may take at most, less than the smallest ring: 256
 _FRAME_SLOTS = 1 << 13
 _CHANGEABLE = ("axes", "decoder", "learning", "populations")
-_FIRST_OUTSIDE_KIND = EventKind.OUTPUT_FIRED  # from here on, events are not written by the tick
-_BY_A_TICK = (StopReason.PROTOCOL_DONE, StopReason.DURATION, StopReason.TRIALS, StopReason.OPERATOR)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Name the first place where a replay differs from its recording."""
-
-    tick: int
-    what: str
-    recorded: str
-    replayed: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +51,7 @@ class Verification:
 
 
 def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done, total: None) -> Verification:
-    """Recompute every tick of a session from its counts and commands, and compare frames, events and weights.
+    """Recompute every tick of a session from its counts and commands, and compare frames, events, commands, updates and weights.
 
     Raises
     ------
@@ -71,21 +60,18 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
     """
     recording = _read(folder)
     core = build(_protocol(recording), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
-    events = _Follower(core, "events", cells.EVENTS_HEAD)
-    weights = _Follower(core, "weights_log", cells.WEIGHTS_HEAD, "weights_rows")
-    updates = _Follower(core, "updates", cells.UPDATES_HEAD)
+    logs = Logs(core)
     found: Difference | None = None
     for first, last in _chunks(core, recording):
         run_recorded(core.decode, core.learn, core.session, recording.frames[first:last], recording.counts[first:last])
-        found = _compare_frames(core, recording, first, last)
+        made = core.arrays["frames"][np.arange(first, last) & (_FRAME_SLOTS - 1)]
+        found = first_difference(recording.frames[first:last], made, "frame")
         if found is not None:  # what differs may also log more than its rings hold
             break
-        events.take()
-        weights.take()
-        updates.take()
+        logs.take()
         on_progress(last, len(recording.frames))
     if found is None and len(recording.frames):
-        found = _compare_logs(recording, events, weights, updates)
+        found = logs.compare(recording)
     return Verification(
         ticks=len(recording.frames),
         commands=len(recording.commands),
@@ -127,8 +113,8 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
     overrides : list of str
         `KEY=VALUE`, of axes, decoder, learning and populations.
     moved : mapping of int to str, optional
-        Units that belong to another population from the start to the end, whatever the operator did with them; moves
-        of other units act as recorded.
+        Units that belong to another population from the start to the end, whatever the operator did with them: neither
+        recorded moves nor adopted weights change them. Those of other units act as recorded.
 
     Raises
     ------
@@ -152,8 +138,9 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
     commands = overruling.kept(recording.commands, overrides, [letter for letter, _ in protocol.axes.items()])
     recording = replace(recording, commands=commands)
     core = build(protocol, frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
+    remapped = any(override.partition("=")[0].strip().startswith("populations") for override in overrides)
     made = []
-    for first, last in _chunks(core, recording):
+    for first, last in _chunks(core, recording, list(moved or ()), keep_map=remapped):
         run_what_if(core.decode, core.learn, core.session, recording.frames[first:last], recording.counts[first:last])
         made.append(core.arrays["frames"][np.arange(first, last) & (_FRAME_SLOTS - 1)])
     frames = np.concatenate([recording.frames[:0], *made])
@@ -236,8 +223,13 @@ def _protocol(recording: Recording, overrides: Sequence[str] = ()) -> Protocol:
     return parse(recording.protocol_text, str(recording.folder / "protocol.toml"), [*kept, *overrides], recorded=True)
 
 
-def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:
-    """Yield ranges of frames, having queued the commands and staged the blobs that act in them."""
+def _chunks(
+    core: Core, recording: Recording, held_units: Sequence[int] = (), *, keep_map: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Yield ranges of frames, having queued the commands and staged the blobs that act in them.
+
+    Adoptions change neither weights nor population of `held_units`, and with `keep_map` nobody's population.
+    """
     frames, commands = recording.frames, recording.commands
     core.config["start_s"] = recording.session.get("start_s", 0.0)
     core.state["tick"] = frames[0]["tick"] if len(frames) else 0
@@ -259,11 +251,15 @@ def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:
             last = min(last, int(np.searchsorted(frames["tick"], cut.min())) + 1)
         while sent < len(commands) and commands[sent]["tick"] <= frames[last - 1]["tick"]:
             if commands[sent]["kind"] == CommandKind.ADOPT:
-                blob = staging.widened(core, recording.blob(int(commands[sent]["aux"]))["blob"])
+                blob = recording.blob(int(commands[sent]["aux"]))["blob"]
+                if int(recording.session.get("format", 1)) < 2:
+                    blob = staging.of_format_1(core, blob)
+                blob = staging.widened(core, blob)
                 if len(blob) != core.sizes.blob_words:
                     raise BuildError(
                         "what-if: the operator had a decoder of another kind adopted; it is held as recorded"
                     )
+                blob = staging.holding(core, blob, held_units, keep_map=keep_map)
                 core.arrays["staging"][int(commands[sent]["index"])] = blob
             head = int(ctl[cells.QUEUE_HEAD])
             queue[head & (len(queue) - 1)] = commands[sent]
@@ -271,87 +267,6 @@ def _chunks(core: Core, recording: Recording) -> Iterator[tuple[int, int]]:
             sent += 1
         yield first, last
         first = last
-
-
-class _Follower:
-    """Gather what a recomputed session writes into one of its log rings."""
-
-    def __init__(self, core: Core, ring: str, cell: int, rows: str = "") -> None:
-        self._ring, self._rows = core.arrays[ring], core.arrays[rows] if rows else None
-        self._ctl, self._cell, self._tail = core.arrays["ctl"], cell, 0
-        self.records: list[np.ndarray] = []
-        self.rows: list[np.ndarray] = []
-
-    def take(self) -> None:
-        """Copy what is new."""
-        head = int(self._ctl[self._cell])
-        assert head - self._tail <= len(self._ring), "a chunk wrote more than its ring holds"
-        at = np.arange(self._tail, head) & (len(self._ring) - 1)
-        self.records.append(self._ring[at])
-        if self._rows is not None:
-            self.rows.append(self._rows[at])
-        self._tail = head
-
-
-def _compare_frames(core: Core, recording: Recording, first: int, last: int) -> Difference | None:
-    made = core.arrays["frames"][np.arange(first, last) & (_FRAME_SLOTS - 1)]
-    recorded = recording.frames[first:last]
-    return _first_difference(recorded, made, "frame")
-
-
-def _first_difference(recorded: np.ndarray, made: np.ndarray, what: str) -> Difference | None:
-    """Compare records of one dtype bit for bit."""
-    n_common = min(len(recorded), len(made))
-    left, right = (
-        np.ascontiguousarray(part[:n_common]).view(np.uint8).reshape(n_common, part.dtype.itemsize)
-        for part in (recorded, made)
-    )
-    unequal = np.flatnonzero((left != right).any(axis=1))
-    if len(unequal):
-        row = int(unequal[0])
-        for name in recorded.dtype.names or ():
-            if recorded[name][row].tobytes() != made[name][row].tobytes():
-                values = repr(recorded[name][row].item()), repr(made[name][row].item())
-                return Difference(int(recorded["tick"][row]), f"{what} {name}", *values)
-    if len(recorded) != len(made):
-        longer = recorded if len(recorded) > len(made) else made
-        there = f"{len(recorded)} records", f"{len(made)} records"
-        return Difference(int(longer["tick"][n_common]), f"number of {what}s", *there)
-    return None
-
-
-def _compare_logs(recording: Recording, events: _Follower, weights: _Follower, updates: _Follower) -> Difference | None:
-    """Compare events, the audit of updates and weights, as far as the frames go."""
-    last_tick = recording.frames["tick"][-1] if len(recording.frames) else -1
-    events_until = recording.events[recording.events["tick"] <= last_tick]
-    kept = events_until[_made_by_ticks(events_until)]
-    made = np.concatenate(events.records) if events.records else kept[:0]
-    found = _first_difference(kept, made, "event")
-    if found is not None:
-        return found
-    until = recording.updates["tick"] <= last_tick
-    made_updates = np.concatenate(updates.records) if updates.records else recording.updates[:0]
-    found = _first_difference(recording.updates[until], made_updates, "update")
-    if found is not None:
-        return found
-    until = recording.weights["tick"] <= last_tick
-    made_weights = np.concatenate(weights.records) if weights.records else recording.weights[:0]
-    found = _first_difference(recording.weights[until], made_weights, "weights")
-    if found is not None:
-        return found
-    rows = np.concatenate(weights.rows) if weights.rows else recording.weight_rows[:0]
-    bad = np.flatnonzero((recording.weight_rows[until].view(np.uint64) != rows.view(np.uint64)).any(axis=1))
-    if len(bad):
-        tick = int(recording.weights["tick"][until][bad[0]])
-        return Difference(tick, "weights row", str(recording.weight_rows[until][bad[0]]), str(rows[bad[0]]))
-    return None
-
-
-def _made_by_ticks(recorded: np.ndarray) -> np.ndarray:
-    """Tell which events a tick has written: not those of the engine's threads, nor an end by the source or a failure."""
-    stopped_by_tick = (recorded["kind"] != EventKind.SESSION_STOP) | np.isin(recorded["code"], _BY_A_TICK)
-    made: np.ndarray = (recorded["kind"] < _FIRST_OUTSIDE_KIND) & stopped_by_tick
-    return made
 
 
 def _foreign(session: dict[str, Any]) -> list[str]:

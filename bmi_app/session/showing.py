@@ -115,7 +115,7 @@ def updates(folder: Path, as_json: bool) -> None:
             _text(row["size"]),
             error,
             _text(row["rate"]),
-            row["verdict"] + refused,
+            row["verdict"] + refused + (", undone" if row["undone"] else ""),
         )
     console = Console(width=max(Console().width, 110))
     console.print(f"rule: {plain(rule)}; change: Frobenius norm, beside that of the weights", markup=False)
@@ -160,11 +160,12 @@ def summary(found: dict[str, Any]) -> None:
         raise JournalError(f"{found.get('session', '')}: summary.json is damaged: it lacks {', '.join(lacking)}")
     rate, time_s = found["success_rate"], found["median_time_to_target_s"]
     latency = found["latency_us"]
+    skipped = f" ({found['skipped']} skipped)" if found.get("skipped") else ""
     lines = {
         "session": found["session"],
         "ended": f"{found['stop_reason'].lower().replace('_', ' ')}, after {found['duration_s']:.1f} s"
         f" ({found['ticks']} ticks, {found['missed_ticks']} missed)",
-        "trials": f"{found['trials']}, success {'-' if rate is None else f'{rate:.0%}'}"
+        "trials": f"{found['trials']}{skipped}, success {'-' if rate is None else f'{rate:.0%}'}"
         f", median time to target {'-' if time_s is None else f'{time_s:.2f} s'}",
         "spikes": f"{found['spikes']}, late {found['late_spikes']}, dropped {found['dropped_spikes']}"
         f"{''.join(f', {found[name]} {word}' for name, word in ORDINARY.items() if found.get(name))}",
@@ -241,6 +242,18 @@ def _unusual(found: dict[str, Any]) -> list[str]:
     if found.get("source_losses"):
         times = "once" if found["source_losses"] == 1 else f"{found['source_losses']} times"
         said.append(f"the source was lost {times}, for {found['source_lost_s']:.1f} s in all")
+    if found.get("caught_up_s"):
+        causes = [("the engine was stopped", found["engine_stops"]), ("the source was late", found["late_sources"])]
+        why = ", ".join(f"{words} {'once' if n == 1 else f'{n} times'}" for words, n in causes if n)
+        said.append(f"{why}: the task was held for {found['caught_up_s']:.1f} s until its ticks were caught up")
+    if found.get("source_silent_s"):
+        said.append(f"the source left out samples: the task was held for {found['source_silent_s']:.2f} s of it")
+    edges = found.get("edges_ahead", 0), found.get("edges_behind", 0)
+    if any(edges):
+        said.append(
+            f"the edges of {sum(edges)} ticks are not where their stamps say: {edges[0]} stamps were ahead of their arrival, "
+            f"{edges[1]} not behind the edge before"
+        )
     if found.get("undecoded_ticks"):
         said.append(
             f"in {found['undecoded_ticks']:,} of {found['ticks']:,} ticks the decoder yielded NaN or infinity, and the cursor did not "

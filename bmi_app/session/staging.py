@@ -1,12 +1,12 @@
 """Compose what a session adopts at a tick: undone or loaded weights, and later fitted decoders.
 
 A blob lies in one of a few slots, in the order that `bmi_app.rt.commands` takes it: weights, bias, gain, feature offset
-and scale, decoder memory. NaN keeps what stands. It is journaled before the command is sent, so that a replay has it, with
+and scale, decoder memory, population of each unit. NaN keeps what stands. It is journaled before the command is sent, so that a replay has it, with
 what stood then (`before`), so that it can be undone.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ def undo_blob(core: Core, row: np.ndarray, undone: Iterable[Mapping[str, np.ndar
     Parameters
     ----------
     row : f8[words]
-        The weights row to go back to: weights, bias, gain, and the decoder's model where rules adapt that.
+        The weights row to go back to: weights, bias, gain, the decoder's model where rules adapt that, populations.
     undone : iterable of mapping
         What was adopted since, the latest first: `blob`, and what stood `before` it (older sessions do not say).
     """
@@ -38,9 +38,10 @@ def undo_blob(core: Core, row: np.ndarray, undone: Iterable[Mapping[str, np.ndar
             changed = ~np.isnan(adopted["blob"])
             blob[changed] = adopted["before"][changed]
     blob[: sizes.weight_words] = row[: sizes.weight_words]
-    model = row[sizes.weight_words :]
+    model, populations = np.split(row[sizes.weight_words :], [sizes.model_rows * sizes.n_units])
     at = sizes.weight_words + 2 * sizes.n_units  # of the decoder's memory, which begins with its model
     blob[at : at + len(model)] = model
+    blob[-sizes.n_units :] = populations
     return blob
 
 
@@ -56,14 +57,29 @@ def widened(core: Core, blob: np.ndarray) -> np.ndarray:
     return blob
 
 
+def of_format_1(core: Core, blob: np.ndarray) -> np.ndarray:
+    """Return a blob of a session of format 1 as it is now: its map stays as it stands."""
+    return np.append(blob, np.full(core.sizes.n_units, np.nan))
+
+
+def holding(core: Core, blob: np.ndarray, units: Sequence[int], *, keep_map: bool = False) -> np.ndarray:
+    """Return a blob that changes neither weights nor population of some units, and with `keep_map` nobody's population."""
+    held, sizes = blob.copy(), core.sizes
+    n_weights = sizes.n_axes * sizes.n_units
+    held[:n_weights].reshape(sizes.n_axes, sizes.n_units)[:, list(units)] = np.nan
+    held[-sizes.n_units :][slice(None) if keep_map else list(units)] = np.nan
+    return held
+
+
 def standing(core: Core) -> np.ndarray:
     """Return what stands now, in the order of a blob."""
-    return _in_order(core, core.arrays)
+    return _in_order(core, core.arrays, core.arrays["unit_population"])
 
 
-def _in_order(core: Core, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def _in_order(core: Core, arrays: Mapping[str, np.ndarray], populations: np.ndarray) -> np.ndarray:
     order = ("weights", "bias", "gain", "feature_offset", "feature_scale", "decoder_memory")
-    return np.concatenate([arrays[name].ravel() for name in order])[: core.sizes.blob_words]
+    parts = np.concatenate([arrays[name].ravel() for name in order])
+    return np.append(parts[: core.sizes.blob_words - core.sizes.n_units], populations)
 
 
 def decoder_blob(core: Core, path: Path) -> np.ndarray:
@@ -80,7 +96,7 @@ def decoder_blob(core: Core, path: Path) -> np.ndarray:
         saved_decoder.load_into(str(path), core.protocol, arrays, parts)
     except ValueError as error:
         raise CommandError(str(error)) from error
-    return _in_order(core, arrays)
+    return _in_order(core, arrays, np.full(core.sizes.n_units, np.nan))
 
 
 _PARTS = ("weights", "bias", "gain", "mask", "feature_offset", "feature_scale", "decoder_memory")

@@ -128,32 +128,33 @@ def test_what_a_file_of_format_1_lacks_is_filled_in_from_one_table(tmp_path, mon
     def more_lists(layout, kind):
         found = lists(layout, kind)
         if kind == "weights":
-            return {**found, "gain": 4, "population": layout.n_units}
+            return {**found, "gain": 4, "extra": layout.n_units}
         return found
 
-    more = np.dtype([*RECORDS["commands"].descr, ("acted", "<i8")])
+    more = np.dtype([*RECORDS["commands"].descr, ("extra", "<i8")])
     monkeypatch.setitem(RECORDS, "commands", more)
     monkeypatch.setattr(kinds.Layout, "lists", more_lists)
     assert {damage.file for damage in read(folder).damage} == {"commands.arrows", "weights.arrows"}
     monkeypatch.setattr(kinds, "ADDED", kinds.ADDED)  # restored even if the lines below fail
     for key, default in {
-        ("commands", "acted"): 1,
+        ("commands", "extra"): 1,
         ("weights", "gain"): np.nan,
-        ("weights", "population"): -1.0,
+        ("weights", "extra"): -1.0,
     }.items():
         monkeypatch.setitem(kinds.ADDED, key, default)
     found = read(folder)
     assert found.damage == []
-    assert found.commands["acted"].tolist() == [1] * len(before.commands)
+    assert found.commands["extra"].tolist() == [1] * len(before.commands)
     for name in before.commands.dtype.names:
         assert found.commands[name].tobytes() == before.commands[name].tobytes()
-    assert found.weight_rows[:, :14].tobytes() == before.weight_rows.tobytes()
+    assert found.weight_rows[:, :14].tobytes() == before.weight_rows[:, :14].tobytes()
     assert np.isnan(found.weight_rows[:, 14:16]).all()
-    assert (found.weight_rows[:, 16:] == -1).all()
+    assert found.weight_rows[:, 16:21].tobytes() == before.weight_rows[:, 14:].tobytes()
+    assert (found.weight_rows[:, 21:] == -1).all()
 
 
 def test_a_file_of_format_2_that_lacks_a_column_is_damaged(tmp_path, monkeypatch):
     folder = record(tmp_path, uuid.uuid4().hex)
-    monkeypatch.setitem(RECORDS, "commands", np.dtype([*RECORDS["commands"].descr, ("acted", "<i8")]))
-    monkeypatch.setitem(kinds.ADDED, ("commands", "acted"), 1)
+    monkeypatch.setitem(RECORDS, "commands", np.dtype([*RECORDS["commands"].descr, ("extra", "<i8")]))
+    monkeypatch.setitem(kinds.ADDED, ("commands", "extra"), 1)
     assert [damage.file for damage in read(folder).damage] == ["commands.arrows"]

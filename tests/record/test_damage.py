@@ -173,4 +173,4 @@ def test_only_what_was_asked_for_is_read(recorded):
     assert made.same(found, "frames", 20)
     assert made.same(found, "events", len(made.records["events"]))
     assert len(found.spikes) == len(found.health) == 0
-    assert found.weight_rows.shape == (0, 5 * 2 + 4)
+    assert found.weight_rows.shape == (0, 5 * 2 + 4 + 5)

@@ -43,7 +43,7 @@ class Engine:
             "config": np.zeros(1, CONFIG),
             "health": np.zeros(n_slots, RECORDS["health"]),
             "counts": np.zeros((n_slots, 5), np.float32),
-            "weights_rows": np.zeros((n_slots, 14)),
+            "weights_rows": np.zeros((n_slots, 19)),
             **{
                 ring: np.zeros(4 * n_slots if kind == "spikes" else n_slots, RECORDS[kind])
                 for kind, ring in RINGS.items()

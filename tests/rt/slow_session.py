@@ -37,6 +37,8 @@ class SlowSession:
         for name, units in populations.items():
             self.weights[:, list(units)] = self.signs[name][:, None]
         self.mask = self.weights != 0
+        self.population = {unit: k for k, units in enumerate(populations.values()) for unit in units}
+        self.acted: list[bool] = []  # of each command
         self.m1 = np.array(protocol.decoder.settings.get("m1") or np.zeros((self.n_axes, self.n_axes)), float)
         self.previous = np.zeros(self.n_axes)
         self.rates, self.window = np.zeros(n_units), []  # type: ignore[var-annotated]
@@ -68,7 +70,9 @@ class SlowSession:
         self.hand_cm = hand_cm
         self.reward, self.outcome, self.norm, self.updated, self.rejected = 0.0, O.NONE, 0.0, False, False
         for command in commands:
-            self._command(*command)
+            self.acted.append(self._finds_work(*command))
+            if self.acted[-1]:
+                self._command(*command)
         self.held = self.paused or lost
         if lost and not self.was_lost and self.state in IN_TRIAL and self.trial == self.fed[1]:
             self.cursor = self.fed[0].copy()  # what silence did to it is taken back
@@ -92,6 +96,23 @@ class SlowSession:
         self._learn(fresh)
         return self._frame(counts, lost, len(commands), decoded, intent, velocity, assist)
 
+    def _finds_work(self, kind: CommandKind, index: int, aux: int, value: float) -> bool:
+        follows_block = self.assist_override < 0
+        return bool(
+            {
+                CommandKind.PAUSE: not self.paused,
+                CommandKind.RESUME: self.paused,
+                CommandKind.ASSIST: not follows_block if value < 0 else value != self.assist_override,
+                CommandKind.LEARNING: self.p.learning.when != "off" and self.learning_on != bool(index),
+                CommandKind.LEARNING_RATE: self.rate != value,
+                CommandKind.GAIN: kind == CommandKind.GAIN and self.gain[index] != value,
+                CommandKind.REWARD: self.reward == 0.0,
+                CommandKind.SKIP_TRIAL: self.state in IN_TRIAL and not self.skip and not self.next_block,
+                CommandKind.NEXT_BLOCK: self.block >= 0 and not self.next_block,
+                CommandKind.MOVE_UNIT: self.population.get(index) != aux,
+            }[kind]
+        )
+
     def _command(self, kind: CommandKind, index: int, aux: int, value: float) -> None:
         match kind:
             case CommandKind.PAUSE | CommandKind.RESUME:
@@ -113,6 +134,7 @@ class SlowSession:
             case CommandKind.MOVE_UNIT:
                 self.weights[:, index] = list(self.signs.values())[aux]
                 self.mask[:, index] = self.weights[:, index] != 0
+                self.population[index] = aux
                 self.updated = True
 
     def _features(self, counts: np.ndarray) -> None:
@@ -198,11 +220,10 @@ class SlowSession:
             return
         if self._kind() == "drawing" and self.state in IN_TRIAL:
             self.target_cm = slow_cursor.on_path(self.p.task, self.trial_ticks * self.dt_s)
-        skip, self.skip = self.skip, False
         inside = bool(np.linalg.norm(self.target_cm - self.cursor) <= task.target_radius_cm)
         hold = self._ticks(task.hold_ms)
         late = self.trial_ticks >= self._ticks(task.timeout_ms)
-        if self.state in IN_TRIAL and skip:
+        if self.state in IN_TRIAL and self.skip:
             self._end(O.OPERATOR, S.FAILED)
         elif self.state == S.MOVE:
             if inside:
@@ -264,11 +285,14 @@ class SlowSession:
         self.state, self.state_ticks = state, 0
 
     def _end(self, outcome: Outcome, state: TaskState) -> None:
+        if outcome == O.BLOCK_ENDED and self.skip:  # the operator wanted it skipped when it was cut
+            outcome = O.OPERATOR
+        self.skip = False
         self.outcome = outcome
         if outcome == O.SUCCESS:
             chance = rnd.uniform(rnd.key(self.p.session.seed, REWARD, self.trial), 0)
             self.reward += float(chance < self.p.task.reward_probability)
-        if outcome != O.BLOCK_ENDED:
+        if outcome not in (O.BLOCK_ENDED, O.OPERATOR):
             self.trials_done += 1
             self.block_trials += 1
         if state != self.state:

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from bmi_app.rt import cells
 from bmi_app.rt.records import CommandKind, EventKind, Flag, Outcome, StopReason, TaskState, UpdateCause
 from tests.rt.ticker import QUICK, Ticker, ticker
 
@@ -20,18 +19,14 @@ def started(*overrides: str) -> Ticker:
     return made
 
 
-def done(made: Ticker) -> np.ndarray:
-    return made.arrays["commands_done"][: int(made.arrays["ctl"][cells.COMMANDS_HEAD])]
-
-
 def test_every_kind_is_recorded_as_given_with_the_tick_at_which_it_acted() -> None:
     for kind in K:
         made = started()
         made.command(kind, 1, 2, 0.25)
         assert made.tick()["n_commands"] == 1
-        assert done(made).tolist() == [(1, 8, kind, 1, 2, 0.25)]
+        assert made.commands_done().tolist() == [(1, 8, kind, 1, 2, 0.25, kind not in (K.RESUME, K.LEARNING))]
         assert made.tick()["n_commands"] == 0
-        assert len(done(made)) == 1
+        assert len(made.commands_done()) == 1
 
 
 def test_a_command_waits_for_its_tick_and_those_behind_it_wait_too() -> None:
@@ -39,7 +34,7 @@ def test_a_command_waits_for_its_tick_and_those_behind_it_wait_too() -> None:
     made.command(K.ASSIST, value=0.5, tick=11)
     made.command(K.LEARNING_RATE, value=0.7)
     assert made.ticks(5)["n_commands"].tolist() == [0, 0, 0, 2, 0]
-    assert done(made)["tick"].tolist() == [11, 11]
+    assert made.commands_done()["tick"].tolist() == [11, 11]
 
 
 def test_pause_and_resume() -> None:
@@ -108,7 +103,7 @@ def test_a_gain_acts_at_once_and_is_stored() -> None:
     assert after["weights_hash"] != before["weights_hash"]
     log, rows = made.stored_weights()
     assert (log["tick"][-1], log["cause"][-1], log["hash"][-1]) == (9, UpdateCause.GAIN, after["weights_hash"])
-    assert rows[-1][-2:].tolist() == [0.08, 0.4]
+    assert rows[-1][2 * 96 + 2 : -96].tolist() == [0.08, 0.4]
 
 
 def test_a_manual_reward() -> None:
@@ -147,17 +142,18 @@ def test_the_next_block_begins_at_once() -> None:
 def test_a_unit_moves_to_another_population() -> None:
     made = ticker([*QUICK, 'decoder.smoothing="none"'], "four_target")  # right, left, up, down, control
     weights, mask = made.arrays["weights"], made.arrays["mask"]
-    for population, expected in enumerate([(1, 0), (-1, 0), (0, 1), (0, -1), (0, 0)]):
+    for population, expected in {1: (-1, 0), 2: (0, 1), 3: (0, -1), 4: (0, 0), 0: (1, 0)}.items():  # it begins in 0
         made.command(K.MOVE_UNIT, 3, population)
         frame = made.tick(np.eye(1, 96, 3)[0])
         assert weights[:, 3].tolist() == list(expected)
         assert mask[:, 3].tolist() == [abs(sign) for sign in expected]
         assert frame["decoded_x_cm_s"] == pytest.approx(6 * expected[0])
         assert made.arrays["unit_population"][3] == population
-    assert made.events(E.UNIT_MOVED)[2] == (2, E.UNIT_MOVED, 3, 2.0)
+    assert made.events(E.UNIT_MOVED)[1] == (1, E.UNIT_MOVED, 3, 2.0)
     log, rows = made.stored_weights()
     assert log["cause"].tolist() == [UpdateCause.START] + [UpdateCause.UNIT_MOVED] * 5
-    assert rows[-1][3] == rows[-1][96 + 3] == 0
+    assert rows[-2][3] == rows[-2][96 + 3] == 0
+    assert rows[:, -96 + 3].tolist() == [0, 1, 2, 3, 4, 0]
 
 
 def test_a_staged_decoder_is_adopted_but_for_what_it_leaves_open() -> None:
@@ -170,7 +166,7 @@ def test_a_staged_decoder_is_adopted_but_for_what_it_leaves_open() -> None:
     blob[2 * n : 2 * n + 2] = 0.5, np.nan  # bias
     blob[2 * n + 2 + 1] = 0.3  # gain of y
     blob[2 * n + 4 : 3 * n + 4] = 7.0  # feature offset
-    blob[-1] = 0.25  # the last word of the decoder's memory
+    blob[-n - 1] = 0.25  # the last word of the decoder's memory
     kept = {name: arrays[name].copy() for name in ("feature_scale", "mask")}
     before = arrays["weights"].copy()
     arrays["staging"][slot] = blob
@@ -189,4 +185,4 @@ def test_a_staged_decoder_is_adopted_but_for_what_it_leaves_open() -> None:
     assert (tick, code, value) == (8, 41, pytest.approx(norm))
     log, rows = made.stored_weights()
     assert (log["cause"][-1], log["id"][-1], log["tick"][-1]) == (UpdateCause.ADOPTED, 41, 8)
-    np.testing.assert_array_equal(rows[-1], [*expected.ravel(), 0.5, 0.0, 0.08, 0.3])
+    np.testing.assert_array_equal(rows[-1], [*expected.ravel(), 0.5, 0.0, 0.08, 0.3, *arrays["unit_population"]])

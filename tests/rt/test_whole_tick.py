@@ -172,6 +172,7 @@ def compare(protocol, seed, commands, losses, hand_from) -> None:
         changed = model_before != [fast.arrays[name].tobytes() for name in ("weights", "bias", "gain")]
         assert (frame["weights_hash"] != hash_before) == changed
     assert fast.state["stop_reason"] == slow.stop
+    assert fast.commands_done()["acted"].tolist() == slow.acted
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

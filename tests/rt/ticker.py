@@ -42,7 +42,7 @@ class Ticker:
         """Let a command wait, for the next tick or a later one."""
         ctl, queue = self.arrays["ctl"], self.arrays["queue"]
         self._id += 1
-        entry = np.array([(self._id, tick, kind, index, aux, value)], COMMAND)
+        entry = np.array([(self._id, tick, kind, index, aux, value, 0)], COMMAND)
         queue[ctl[cells.QUEUE_HEAD] % len(queue)] = entry[0]
         ctl[cells.QUEUE_HEAD] += 1
 
@@ -51,17 +51,19 @@ class Ticker:
         frame: np.void = self.run(np.broadcast_to(0 if counts is None else counts, (1, self.n_units)), lost, hand_cm)[0]
         return frame
 
-    def ticks(self, n: int, counts: Any = None) -> np.ndarray:
-        """Make `n` ticks with the same counts in each; return their frames."""
-        return self.run(np.broadcast_to(0 if counts is None else counts, (n, self.n_units)))
+    def ticks(self, n: int, counts: Any = None, flags: Flag | None = None) -> np.ndarray:
+        """Make `n` ticks with the same counts and input flags in each; return their frames."""
+        return self.run(np.broadcast_to(0 if counts is None else counts, (n, self.n_units)), flags=flags)
 
-    def run(self, counts: np.ndarray, lost: bool = False, hand_cm: Hand = AWAY) -> np.ndarray:
-        """Make a tick of each row of counts, as many as the ring holds at most; return their frames."""
+    def run(
+        self, counts: np.ndarray, lost: bool = False, hand_cm: Hand = AWAY, flags: Flag | None = None
+    ) -> np.ndarray:
+        """Make a tick of each row of counts, as many as the ring holds at most, with these input flags; return their frames."""
         n, frames = len(counts), self.arrays["frames"]
         assert n <= len(frames)
         recorded = np.zeros(n, FRAME)
         recorded["edge_s"] = (self.state["tick"] + 1 + np.arange(n)) * self._tick_s
-        recorded["flags"] = Flag.SOURCE_LOST if lost else 0
+        recorded["flags"] = (Flag.SOURCE_LOST if lost else 0) if flags is None else flags
         recorded["hand_x_cm"], recorded["hand_y_cm"] = hand_cm
         first = int(self.arrays["ctl"][cells.FRAMES_HEAD])
         given = np.array(counts, np.float32, order="C")  # a copy, since a broadcast one may not be written to
@@ -79,6 +81,10 @@ class Ticker:
         events = self.arrays["events"][: int(self.arrays["ctl"][cells.EVENTS_HEAD])]
         found = ((int(e["tick"]), EventKind(int(e["kind"])), int(e["code"]), float(e["value"])) for e in events)
         return [event for event in found if not kinds or event[1] in kinds]
+
+    def commands_done(self) -> np.ndarray:
+        """Return the commands that ticks have taken, COMMAND[n]."""
+        return self.arrays["commands_done"][: int(self.arrays["ctl"][cells.COMMANDS_HEAD])].copy()
 
     def stored_weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the log of stored weights and its rows."""

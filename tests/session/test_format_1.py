@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bmi_app.record import populations
 from bmi_app.record.reading import read
 from bmi_app.record.recovery import verify as verify_files
 from bmi_app.rt.records import CommandKind, Flag
 from bmi_app.session.replay import verify
+from protocols.schema import Protocol
+from protocols.tool import unit_population
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 NAMES = sorted(path.name.removesuffix(".tar.xz") for path in FIXTURES.glob("*.tar.xz"))
@@ -37,3 +40,19 @@ def test_the_fixtures_hold_what_they_are_kept_for(tmp_path: Path) -> None:
     for name in ("live-counts-clock-lost", "live-counts-stream-lost"):
         lost = read(unpacked(name, tmp_path)).frames["flags"] & Flag.SOURCE_LOST
         assert np.count_nonzero(lost) > 10
+
+
+def test_what_format_1_does_not_say_is_filled_in(tmp_path: Path) -> None:
+    recording = read(unpacked("live-commands", tmp_path))
+    assert set(recording.commands["acted"].tolist()) == {-1}
+    protocol = Protocol.of_session(recording.protocol_text)
+    assert protocol.model_version == 1
+    rows = populations.completed(recording, protocol)
+    moves = recording.commands[recording.commands["kind"] == CommandKind.MOVE_UNIT]
+    begins = unit_population(protocol)
+    assert rows[0, -recording.n_units :].tolist() == begins.tolist()
+    for move in moves:
+        begins[int(move["index"])] = int(move["aux"])
+    assert rows[-1, -recording.n_units :].tolist() == begins.tolist()
+    assert len(moves)
+    np.testing.assert_array_equal(rows[:, : -recording.n_units], recording.weight_rows[:, : -recording.n_units])

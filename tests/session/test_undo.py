@@ -171,13 +171,84 @@ def test_whatever_was_adopted_undo_restores_what_it_changed(data: st.DataObject,
     back = data.draw(st.integers(0, n - 1))
     n_model = core.sizes.model_rows * core.sizes.n_units
     at = readout + 2 * core.sizes.n_units
-    row = np.concatenate([stands[back][:readout], stands[back][at : at + n_model]])
+    n_units = core.sizes.n_units
+    row = np.concatenate([stands[back][:readout], stands[back][at : at + n_model], stands[back][-n_units:]])
     undone = staging.undo_blob(core, row, adopted[back:][::-1])
     after = np.where(np.isnan(undone), stands[-1], undone)
     np.testing.assert_array_equal(after, stands[back])
     untouched = np.isnan([one["blob"] for one in adopted[back:]]).all(axis=0)
-    untouched[:readout] = untouched[at : at + n_model] = False
+    untouched[:readout] = untouched[at : at + n_model] = untouched[-n_units:] = False
     assert np.isnan(undone[untouched]).all()
 
 
 CORES: list = []
+
+
+# Units that were moved
+
+
+def mapping(one: Session) -> tuple[list[int], list[list[float]], list[list[float]]]:
+    """Return each unit's population, the mask and the weights."""
+    arrays = one.made.arrays
+    return arrays["unit_population"].tolist(), arrays["mask"].tolist(), arrays["weights"].tolist()
+
+
+def move(one: Session, unit: int, population: int) -> int:
+    name = list(one.made.core.protocol.population_indices())[population]
+    one.operator.handle({"do": "move_unit", "unit": unit, "population": name})
+    one.made.tick()
+    one.save()
+    return int(one.made.state["tick"]) - 1
+
+
+@pytest.mark.parametrize("population", [1, 2])
+def test_undo_of_a_move_gives_the_unit_back_with_its_weight_and_the_undo_can_be_undone(
+    session, population: int
+) -> None:
+    one = session(*QUICK, "learning.when=trial")
+    while len(updates_of(one)) < 2:
+        one.run(1, int(one.made.state["tick"]))
+    before = mapping(one)
+    assert before[2][0][5] not in (0.0, 1.0)  # what was learnt comes back, not the sign
+    tick = move(one, 5, population)
+    moved = mapping(one)
+    assert moved != before
+    one.undo(tick)
+    assert mapping(one) == before
+    one.undo()
+    assert mapping(one) == moved
+    one.undo(tick)
+    assert mapping(one) == before
+
+
+def test_undo_to_before_several_moves_takes_all_of_them_back(session) -> None:
+    one = session(*QUICK)
+    stages = [mapping(one)]
+    ticks = []
+    for unit, population in ((5, 1), (40, 0), (5, 2), (70, 0)):
+        ticks.append(move(one, unit, population))
+        stages.append(mapping(one))
+    for back in (3, 1, 2, 0):
+        one.undo(ticks[back])
+        assert mapping(one) == stages[back], back
+        one.undo()
+        assert mapping(one) == stages[4]
+
+
+def test_loading_and_fitting_leave_units_where_they_are(session) -> None:
+    one = session(*STEADY)
+    move(one, 5, 1)
+    one.operator.adopt_staged(Staged(UpdateCause.FIT, blob_of(one, 1, "model"), "a test"))
+    one.made.tick()
+    assert one.made.arrays["unit_population"][5] == 1
+    assert one.made.arrays["mask"][:, 5].tolist() == [0.0, 1.0]
+
+
+def test_a_unit_of_no_population_goes_back_to_none(session) -> None:
+    one = session(*QUICK, 'populations={horizontal="0-31",vertical="32-63"}')
+    assert one.made.arrays["unit_population"][80] == -1
+    before = mapping(one)
+    move(one, 80, 0)
+    assert one.made.arrays["weights"][0, 80] == 1.0
+    one.undo()
+    assert mapping(one) == before
