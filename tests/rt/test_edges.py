@@ -9,10 +9,11 @@ from bmi_app.rt.waiting import _set_edge as set_edge
 from tests.rt.ticker import QUICK, ticker
 
 STATE = ticker(QUICK).arrays["state"]
-# What a source may do between two samples, or from one on: a step, a stall, one far stamp, NaN.
+# What a source may do between two samples, or from one on: a step, a stall, one far stamp, NaN. A stamp that is not finite is
+# counted as a bad value by the driver, and does not come so far.
 STAMPS = st.one_of(
     st.floats(-0.02, 0.02),
-    st.sampled_from([-86_400.0, -500.0, -5.0, -0.0025, 0.5, 5.0, 200_000.0, np.nan, np.inf, -np.inf]),
+    st.sampled_from([-86_400.0, -500.0, -5.0, -0.0025, 0.5, 5.0, 200_000.0, np.nan, np.inf]),
 )
 
 
