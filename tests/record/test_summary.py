@@ -83,7 +83,6 @@ def test_a_hand_made_session():
         "rejected_updates": 5,
         "source_losses": 0,
         "source_lost_s": 0.0,
-        "undecoded_ticks": 0,
         "source_silent_s": 0.03,
         "engine_stops": 1,
         "late_sources": 0,
