@@ -44,6 +44,7 @@ def sessions_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the sessions of this test, and of the processes it starts, are written."""
     folder = tmp_path / "sessions"
     monkeypatch.setenv("BMI_SESSIONS", str(folder))
+    monkeypatch.setenv("BMI_CHECKS", str(tmp_path / "checks"))
     return folder
 
 

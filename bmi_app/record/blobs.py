@@ -30,6 +30,11 @@ def path_of(folder: Path, blob_id: int) -> Path:
     return folder / FOLDER / f"{blob_id:06d}.npz"
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a file's name is that of a blob."""
+    return _NAME.fullmatch(name) is not None
+
+
 def ids(folder: Path) -> list[int]:
     """List the blobs of a session folder."""
     if not (folder / FOLDER).is_dir():

@@ -1,6 +1,6 @@
 """Say what is wrong with a recording, or why one cannot be written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class JournalError(Exception):
@@ -23,6 +23,8 @@ class Damage:
         What was found.
     last_tick : int
         The last tick of this file that can still be read; -1 when there is none.
+    whole_through : int, optional
+        The last tick of which nothing is missing in this file; None where that was not looked into.
     """
 
     file: str
@@ -30,6 +32,12 @@ class Damage:
     byte: int
     what: str
     last_tick: int = -1
+    whole_through: int | None = field(default=None, compare=False)
+
+    @property
+    def is_missing(self) -> bool:
+        """Tell whether there is no such file."""
+        return self.what == "is missing"
 
     def __str__(self) -> str:
         place = f"batch {self.batch}, byte {self.byte}" if self.batch >= 0 else f"byte {self.byte}"

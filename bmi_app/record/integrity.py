@@ -1,125 +1,213 @@
-"""Answer for every command and page the one question whether a session is whole."""
+"""Answer for every command and page the one question whether a session is whole, in two depths.
 
-import zlib
-from collections.abc import Callable, Mapping
-from functools import partial
+``quick``
+    Sizes, headers and end marks against `summary.json`: for lists. What was checked in full before, and has not been touched
+    since (`checks`), is told as it was found then.
+``full``
+    Every checksum, row count and blob. Only this may be called intact, and only after it a replay may be called exact.
+
+Checksums detect damage, not forgery: who can write a session can write its checksums as well.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from bmi_app.record import blobs, seal, session_folder
-from bmi_app.record.batches import BatchFile
+from bmi_app.record import checks, full_check, quick_check, session_folder
 from bmi_app.record.damage import Damage, JournalError
-from bmi_app.record.kinds import KINDS, Kind, file_name
-from bmi_app.record.message import CUT_OFF
 from bmi_app.record.reading import read_texts
-from bmi_app.record.survey import Finding, survey
-from bmi_app.rt.records import CommandKind
+
+State = Literal["running", "interrupted", "recovery unfinished", "complete", "recovered", "damaged", "unreadable"]
+UNBOUND = "bound by row counts only"  # sessions of format 1: neither ids nor checksums
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Say how a session stands, and how well that is known.
+
+    Attributes
+    ----------
+    damage : tuple of Damage
+        What was found to be wrong, at most once a file.
+    checked : str
+        When every byte was checked, by the clock on the wall here; empty after a quick look.
+    is_bound : bool
+        Whether its files are bound to it by id and checksum; else by their row counts only.
+    dt_s, length_s : float
+        Of a tick, and of the session as its summary says; 0 where that is not known.
+    """
+
+    folder: Path
+    state: State
+    damage: tuple[Damage, ...] = ()
+    checked: str = ""
+    is_bound: bool = False
+    dt_s: float = 0.0
+    length_s: float = 0.0
+
+    @property
+    def is_ended(self) -> bool:
+        """Tell whether the session was ended, or recovered, and no damage was found."""
+        return self.state in ("complete", "recovered")
+
+    @property
+    def is_intact(self) -> bool:
+        """Tell whether every byte was checked, is as it was written, and is of this session."""
+        return self.is_ended and bool(self.checked) and self.is_bound
+
+    @property
+    def words(self) -> str:
+        """Say in a few words how it stands."""
+        if self.state == "damaged":
+            return f"damaged: {self.damage_words(0)}{_and_more(len(self.damage) - 1)}"
+        if self.state == "unreadable" and self.damage:
+            return f"unreadable: {self.damage[0].file}"
+        if not self.is_ended:
+            return self.state
+        cut = f", cut at {minutes(self.length_s)}" if self.state == "recovered" else ""
+        depth = f"checked {self.checked}" if self.checked else "not checked"
+        return f"{self.state}{cut}, {depth}{'' if self.is_bound or not self.checked else f', {UNBOUND}'}"
+
+    def damage_words(self, index: int) -> str:
+        """Say of one damaged file its name, and from which time on it is damaged."""
+        found = self.damage[index]
+        if found.is_missing:
+            return f"{found.file} is missing"
+        if found.whole_through is None or self.dt_s <= 0:
+            return found.file
+        return f"{found.file} from {minutes((found.whole_through + 1) * self.dt_s)} on"
+
+    def explained(self) -> list[str]:
+        """Say of each damaged file from which time on it is damaged, and what was found there."""
+        return [f"{self.damage_words(i)}: {found.what}" for i, found in enumerate(self.damage)]
+
+    def doubts(self) -> list[str]:
+        """Say what keeps the session from being called whole; nothing where it is."""
+        if self.damage or self.is_ended:
+            return self.explained()
+        return [f"the session is {self.state}: it may lack what came last; `bmi sessions recover` makes it complete"]
+
+    def whole_files(self) -> list[str]:
+        """Name the files of the journal in which nothing was found to be wrong."""
+        wrong = {found.file for found in self.damage}
+        return [name for name in full_check.names(self.folder) if name not in wrong]
+
+
+def quick(folder: Path) -> Standing:
+    """Look at sizes, headers and end marks; tell what a full check found if nothing was touched since."""
+    found = _standing(folder)
+    if found.state not in ("complete", "recovered"):
+        return found
+    damage = quick_check.damage_of(folder, _summary(folder) or {})
+    known = checks.recall(folder)
+    if known is None or (damage and not known.damage):
+        return _judged(found, damage)
+    return replace(_judged(found, known.damage), checked=known.checked)
+
+
+def full(folder: Path) -> Standing:
+    """Check every byte; a running session's last batch, which is just being written, is not held against it."""
+    found = _standing(folder)
+    if found.state == "unreadable":
+        return found
+    before, began_s = checks.signature(folder), time.time()
+    damage = full_check.damage_of(folder, is_running=found.state == "running")
+    found = (
+        replace(found, damage=tuple(damage)) if found.state in ("running", "interrupted") else _judged(found, damage)
+    )
+    if found.state in ("running", "interrupted", "recovery unfinished"):
+        return found
+    checked = time.strftime("%Y-%m-%d %H:%M", time.localtime(began_s))
+    checks.remember(folder, before, damage, checked, began_s)
+    return replace(found, checked=checked)
+
+
+def known_or_full(folder: Path) -> Standing:
+    """Tell what a full check found if nothing was touched since; else make one."""
+    found = quick(folder)
+    return found if found.checked or not found.is_ended else full(folder)
 
 
 def verify(folder: Path) -> list[Damage]:
-    """Check everything in a session folder that can be checked; an empty list says that all is well.
+    """Return all that is wrong in a session folder; see `full_check.damage_of`."""
+    return full_check.damage_of(folder, is_running=session_folder.status(folder) == "running")
 
-    Of a session that is running, the batch that is just being written is not held against it.
+
+def refusal(found: Standing) -> str:
+    """Say in one line why what a session holds is not taken for whole, and what to do; empty where it is whole."""
+    if found.state not in ("damaged", "unreadable"):
+        return ""
+    name = found.folder.name
+    more = _and_more(len(found.damage) - 1)
+    first = found.explained()[0] if found.damage else "it cannot be read"
+    return f"{name}: is {found.state}: {first}{more}; `bmi sessions verify {name}` says what is still whole"
+
+
+def refuse_damaged(folder: Path) -> Standing:
+    """Check a session in full, unless that was done and nothing was touched since; return how it stands.
+
+    Raises
+    ------
+    JournalError
+        If it is damaged.
     """
-    found: list[Damage] = []
-
-    def note(file: str, call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except JournalError as error:
-            found.append(Damage(file, -1, 0, str(error)))
-            return None
-
-    texts = note("session.toml", partial(read_texts, folder))
-    found += input_damage(folder, texts[0]) if texts else []
-    summary = note("summary.json", partial(session_folder.read_summary, folder))
-    running = session_folder.status(folder) == "running"
-    findings: dict[Kind, Finding] = {}
-    for kind in KINDS:
-        finding = findings[kind] = survey(folder, kind)
-        if finding.damage is not None:
-            if not (running and finding.damage.what.startswith(CUT_OFF)):
-                found.append(finding.damage)
-        elif summary is not None and not finding.ended:
-            what = "the end of the stream is missing"
-            found.append(Damage(file_name(kind), -1, finding.good_bytes, what, finding.last_tick))
-        elif summary is not None and kind == "frames" and finding.n_records != summary.get("ticks"):
-            what = f"{finding.n_records} frames where the summary says {summary.get('ticks')}"
-            found.append(Damage(file_name(kind), -1, finding.good_bytes, what, finding.last_tick))
-    found += _fewer_than_committed(findings, {damage.file for damage in found})
-    for blob_id in sorted({*blobs.ids(folder), *_adopted(folder)}):
-        note(f"{blobs.FOLDER}/{blobs.path_of(folder, blob_id).name}", partial(blobs.read, folder, blob_id))
-    if summary is not None:
-        found += _unlike_the_summary(folder, summary, findings, {damage.file for damage in found})
+    found = known_or_full(folder)
+    if text := refusal(found):
+        raise JournalError(text)
     return found
 
 
-def input_damage(folder: Path, session: Mapping[str, Any]) -> list[Damage]:
-    """Name the kept files of the decoder that are missing, or are not those that `session.toml` names."""
-    named = session.get("inputs", {})
-    found = []
-    for key, sha256 in named.items() if isinstance(named, Mapping) else ():
-        name = f"{seal.INPUTS}/{key}"
-        try:
-            if seal.seal_of(folder / name)["sha256"] != sha256:
-                found.append(
-                    Damage(name, -1, 0, "is not the file that the session began with (sha256 in session.toml)")
-                )
-        except JournalError as error:
-            found.append(Damage(name, -1, 0, str(error)))
-    return found
+def minutes(time_s: float) -> str:
+    """Write a time as minutes and seconds."""
+    return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
 
 
-def _fewer_than_committed(findings: Mapping[Kind, Finding], known: set[str]) -> list[Damage]:
-    """Name files with fewer rows than the frames say that they had."""
-    commits = findings["frames"].commits
-    found = []
-    for kind, n_rows in commits[-1][1].items() if commits else ():
-        finding = findings.get(kind)  # type: ignore[call-overload]
-        if finding is not None and finding.n_records < n_rows and file_name(finding.kind) not in known:
-            what = f"{finding.n_records} rows where the frames say that there were {n_rows}"
-            found.append(Damage(file_name(finding.kind), -1, finding.good_bytes, what, finding.last_tick))
-    return found
+def _standing(folder: Path) -> Standing:
+    """Say how a session stands by its small files."""
+    status: str = session_folder.status(folder)
+    session: Mapping[str, Any] = {}
+    try:
+        session = read_texts(folder)[0]
+    except JournalError as error:
+        missing = next((name for name in ("session.toml", "protocol.toml") if not (folder / name).is_file()), "")
+        broken = missing or ("protocol.toml" if "protocol.toml: " in str(error) else "session.toml")
+        damage = Damage(broken, -1, 0, "is missing" if missing else str(error))
+        return Standing(folder, "unreadable", (damage,))
+    found = Standing(folder, "complete", is_bound=isinstance(session.get("id"), str), dt_s=_number(session.get("dt_s")))
+    try:
+        summary = session_folder.read_summary(folder)
+    except JournalError as error:
+        return replace(found, state="damaged", damage=(Damage("summary.json", -1, 0, str(error)),))
+    if summary is None:
+        if status == "unreadable":  # a file is missing of a journal that had begun
+            return _judged(found, quick_check.missing(folder))
+        unfinished: State = "recovery unfinished" if status == "recovery unfinished" else "interrupted"
+        return replace(found, state="running" if status == "running" else unfinished)
+    state: State = "recovered" if summary.get("recovered") is True else "complete"
+    if status == "recovery unfinished":
+        state = "recovery unfinished"
+    bound = found.is_bound and isinstance(summary.get("files"), Mapping)
+    return replace(found, state=state, is_bound=bound, length_s=_number(summary.get("duration_s")))
 
 
-def _unlike_the_summary(
-    folder: Path, summary: Mapping[str, Any], findings: Mapping[Kind, Finding], known: set[str]
-) -> list[Damage]:
-    """Name files whose size, rows or checksum are not what `summary.json` says, and those of which it says nothing."""
-    sealed = summary.get("files")
-    if not isinstance(sealed, Mapping):
-        return _changed_texts(folder, summary)
-    found: list[Damage] = []
-    rows = {file_name(kind): finding.n_records for kind, finding in findings.items()}
-    for name in [*sealed, *(name for name in seal.sealed_names(folder) if name not in sealed)]:
-        what = "" if name in known else seal.difference(folder, name, sealed.get(name), rows.get(name))
-        if what:
-            found.append(Damage(name, -1, 0, what))
-    return found
+def _judged(found: Standing, damage: list[Damage]) -> Standing:
+    state: State = "damaged" if damage else found.state
+    return replace(found, state=state, damage=(*found.damage, *damage) if found.state == "damaged" else tuple(damage))
 
 
-def _changed_texts(folder: Path, summary: Mapping[str, Any]) -> list[Damage]:
-    """Name those texts of a session of format 1 that are not what they were when it ended."""
-    crcs = summary.get("crc32")
-    found = []
-    for name in seal.TEXTS:
-        try:
-            if (
-                isinstance(crcs, Mapping)
-                and name in crcs
-                and crcs[name] != f"{zlib.crc32((folder / name).read_bytes()):08x}"
-            ):
-                what = "it is not what it was when the session ended (crc32 in summary.json)"
-                found.append(Damage(name, -1, 0, what))
-        except OSError:
-            continue  # named already
-    return found
+def _summary(folder: Path) -> dict[str, Any] | None:
+    try:
+        return session_folder.read_summary(folder)
+    except JournalError:
+        return None
 
 
-def _adopted(folder: Path) -> set[int]:
-    """Return the blobs that replay will ask for."""
-    found: set[int] = set()
-    for batch in BatchFile(folder, "commands"):
-        adoptions = batch.records[batch.records["kind"] == CommandKind.ADOPT]
-        found.update(adoptions["aux"].tolist())
-    return found
+def _number(value: Any) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
+    return float(value) if is_number else 0.0
+
+
+def _and_more(n_more: int) -> str:
+    return "" if n_more <= 0 else f" and {n_more} more file{'s' if n_more > 1 else ''}"

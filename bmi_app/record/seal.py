@@ -93,6 +93,14 @@ def sealed_names(folder: Path) -> Iterator[str]:
     return (name for name in names if (folder / name).is_file())
 
 
+def is_ours(name: str) -> bool:
+    """Tell whether a session can have a file of this name: a summary may say anything."""
+    folder, _, last = name.rpartition("/")
+    if folder == blobs.FOLDER:
+        return blobs.is_name(last)
+    return name in TEXTS or name in map(file_name, KINDS) or (folder == INPUTS and last not in ("", ".", ".."))
+
+
 def checksum(summary: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a summary's content, but for its own checksum; an empty text for what no summary can hold."""
     content = {key: value for key, value in summary.items() if key != CHECKSUM}

@@ -241,7 +241,7 @@ def find(name: str, root: Path) -> Path:
         path = small_files.user_path(name)
     except OSError as error:
         raise SessionNotFoundError(f"{name}: {error.strerror}") from error
-    if os.path.isfile(path / "session.toml"):
+    if os.path.isfile(path / "session.toml") or (os.path.isdir(path) and _was_begun(path.resolve())):
         return path.resolve()
     folders = sessions(root)
     begun = [folder for folder in folders if os.path.isfile(folder / "session.toml")]

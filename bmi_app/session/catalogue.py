@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.record import recovery, session_folder
+from bmi_app.record import integrity, recovery, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.liveness import WATCH_S, life_of, moves
 from bmi_app.record.reading import read_texts
 from bmi_app.record.recovery import RecoveryReport
-from bmi_app.record.session_folder import Status
 from bmi_app.record.tail import Tail
 from bmi_app.rt import cells, livefile
 from bmi_app.session import recoveries, traces
@@ -25,23 +24,25 @@ class CatalogueError(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """Describe one session in a list."""
+    """Describe one session in a list; `words` say how it stands, `status` in one word."""
 
     folder: Path
-    status: Status
+    status: integrity.State
+    words: str
     protocol: str
     summary: dict[str, Any]
 
 
 def entries(root: Path) -> list[Entry]:
-    """List the sessions below `root`, the oldest first."""
+    """List the sessions below `root`, the oldest first, and what is left of those that lost `session.toml`."""
     found = []
     for folder in session_folder.sessions(root):
         protocol, summary = "?", {}
         with contextlib.suppress(JournalError):
             protocol = str(read_texts(folder)[0].get("protocol", "?"))
             summary = session_folder.read_summary(folder) or {}
-        found.append(Entry(folder, session_folder.status(folder), protocol, summary))
+        standing = integrity.quick(folder)
+        found.append(Entry(folder, standing.state, standing.words, protocol, summary))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from bmi_app.decoders.contract import Samples
-from bmi_app.record import reading
+from bmi_app.record import integrity, reading
 from bmi_app.rt.records import Flag, TaskState
 from bmi_app.session import replay, saved_decoder
 
@@ -57,8 +57,9 @@ def of_session(folder: Path, wanted: Wanted) -> Training:
     Raises
     ------
     JournalError
-        If the folder holds no session.
+        If the folder holds no session, or a damaged one.
     """
+    integrity.refuse_damaged(folder)
     recording = reading.read(folder, kinds=("frames", "commands", "weights"))
     core, features = replay.features_of(recording)
     frames, arrays = recording.frames, core.arrays

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from bmi_app.record import integrity, seal
+from bmi_app.record import full_check, seal
 from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import read_texts
 from protocols.schema import Protocol
@@ -41,7 +41,7 @@ def overrides(folder: Path) -> list[str]:
         If one is missing, or is not the one that the session began with.
     """
     kept = sorted((folder / FOLDER).iterdir()) if (folder / FOLDER).is_dir() else []
-    for damage in integrity.input_damage(folder, read_texts(folder)[0]):
+    for damage in full_check.input_damage(folder, read_texts(folder)[0]):
         raise JournalError(f"{folder / damage.file}: {damage.what}")
     return [f"{path.name}={json.dumps(str(path.resolve()))}" for path in kept]
 

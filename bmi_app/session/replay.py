@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.record import reading, session_folder
+from bmi_app.record import integrity, reading, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
@@ -35,6 +35,10 @@ class Verification:
         The first one; None when every bit is the same.
     foreign : list of str
         In what the recording's machine differs from this one: then a difference is reported, not a failure.
+    damage : list of str
+        What the full check of the session found; see `integrity.full`.
+    standing : str
+        How the session stands, in words.
     """
 
     ticks: int
@@ -43,6 +47,7 @@ class Verification:
     difference: Difference | None
     foreign: list[str]
     damage: list[str]
+    standing: str = ""
 
     @property
     def is_exact(self) -> bool:
@@ -51,7 +56,9 @@ class Verification:
 
 
 def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done, total: None) -> Verification:
-    """Recompute every tick of a session from its counts and commands, and compare frames, events, commands, updates and weights.
+    """Check every byte of a session, recompute every tick from its counts and commands, and compare all that the ticks wrote.
+
+    Compared are frames, events, commands, updates and weights.
 
     Raises
     ------
@@ -59,6 +66,7 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
         If the folder holds no session, or one that is running.
     """
     recording = _read(folder)
+    standing = integrity.full(folder)
     core = build(_protocol(recording), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     logs = Logs(core)
     found: Difference | None = None
@@ -78,7 +86,8 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
         weight_rows=len(recording.weights),
         difference=found,
         foreign=_foreign(recording.session),
-        damage=[str(damage) for damage in recording.damage],
+        damage=standing.doubts() or [str(damage) for damage in recording.damage],
+        standing=standing.words,
     )
 
 
@@ -119,7 +128,7 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
     Raises
     ------
     JournalError
-        If the folder holds no session, or one that is running.
+        If the folder holds no session, or one that is running or damaged.
     ProtocolError
         If an override is wrong.
     BuildError
@@ -127,6 +136,7 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
     """
     from bmi_app.rt.what_if import run_what_if
 
+    integrity.refuse_damaged(folder)
     recording = _read(folder)
     _refuse_unchangeable(recording, overrides)
     protocol = _protocol(recording, overrides)

@@ -41,6 +41,7 @@ def verify(folder: Path) -> dict[str, Any]:
         "ticks": found.ticks,
         "commands": found.commands,
         "weight_rows": found.weight_rows,
+        "standing": found.standing,
     }
     if found.difference is not None:
         first = found.difference

@@ -9,7 +9,7 @@ from bmi_app.plain_text import plain
 from bmi_app.record import audit, integrity
 from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import read, read_texts
-from bmi_app.record.session_folder import read_summary, status
+from bmi_app.record.session_folder import read_summary
 from bmi_app.record.text_shapes import missing_from
 from bmi_app.rt.records import RECORDS
 from bmi_app.session.catalogue import Entry
@@ -22,7 +22,13 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
     """Print a list of sessions."""
     if as_json:
         rows = [
-            {"session": str(entry.folder), "status": entry.status, "protocol": entry.protocol, "summary": entry.summary}
+            {
+                "session": str(entry.folder),
+                "status": entry.status,
+                "standing": entry.words,
+                "protocol": entry.protocol,
+                "summary": entry.summary,
+            }
             for entry in entries
         ]
         print(json.dumps({"root": str(root), "sessions": rows}))
@@ -41,19 +47,12 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
     )  # to be copied from here
     for name in ("status", "protocol", "length", "trials", "success"):
         table.add_column(name, justify="right" if name in ("length", "trials", "success") else "left")
-    colours = {
-        "running": "green",
-        "interrupted": "yellow",
-        "unreadable": "red",
-        "complete": "",
-        "recovery unfinished": "yellow",
-        "perhaps running": "yellow",
-    }
+    colours = {"running": "green", "complete": "", "unreadable": "red", "damaged": "red"}
     for entry in entries:
         rate, length_s = entry.summary.get("success_rate"), entry.summary.get("duration_s")
         table.add_row(
             Text(plain(entry.folder.name)),
-            Text(entry.status, style=colours[entry.status]),
+            Text(plain(entry.words), style=colours.get(entry.status, "yellow")),
             Text(plain(entry.protocol)),
             "" if length_s is None else f"{length_s:.0f} s",
             str(entry.summary.get("trials", "")),
@@ -68,21 +67,30 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
             print(f"{entry.folder.name}: its engine died before anything was recorded; `bmi doctor --fix` removes it")
     if any(entry.status == "recovery unfinished" for entry in entries):
         print("recovery unfinished: it was cut off; `bmi sessions recover SESSION` carries it on")
+    if any(entry.status in ("damaged", "unreadable") for entry in entries):
+        print("damaged sessions: `bmi sessions verify SESSION` says what is damaged, and what is still whole")
 
 
 def session(folder: Path) -> dict[str, Any]:
     """Return what is known of one session."""
+    standing = integrity.full(folder)
     described, _ = read_texts(folder)
+    try:
+        found_summary = read_summary(folder)
+    except JournalError:  # which the damage names
+        found_summary = None
     return {
         "session": str(folder),
-        "status": status(folder),
+        "status": standing.state,
+        "standing": standing.words,
         **{key: described.get(key) for key in ("protocol", "seed", "dt_s", "n_units", "n_axes", "speed", "processor")},
         "source": {key: described.get("source", {}).get(key) for key in ("name", "type", "source_id", "host")},
         "versions": described.get("versions"),
-        "summary": read_summary(folder),
+        "summary": found_summary,
         "updates": audit.counts(read(folder, kinds=("updates",)).updates),
         **_learnt(folder),
-        "damage": [str(found) for found in integrity.verify(folder)],
+        "damage": standing.explained(),
+        **({"whole": standing.whole_files()} if standing.damage else {}),
     }
 
 

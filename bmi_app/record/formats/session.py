@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.record import reading
+from bmi_app.record import integrity, reading
 from bmi_app.record.damage import JournalError
 from bmi_app.record.formats.source import (
     CountsSource,
@@ -38,9 +38,11 @@ def read(path: Path, as_: Kind | None = None) -> SpikeSource:
     Raises
     ------
     RecordingError
-        If the folder holds no session, the session no spikes, or its source gave counts and events are wanted.
+        If the folder holds no session, or a damaged one, the session no spikes, or its source gave counts and events are
+        wanted.
     """
     try:
+        standing = integrity.refuse_damaged(path)
         recording = reading.read(path, kinds=("spikes", "frames"))
         protocol = tomllib.loads(recording.protocol_text)
         dt_s = float(recording.session["dt_s"])
@@ -55,6 +57,7 @@ def read(path: Path, as_: Kind | None = None) -> SpikeSource:
     binned = bool(np.any(recording.spikes["unit"] < 0))
     name = path.resolve().name
     damaged = "".join(f"; {damage}, what lies before was read" for damage in recording.damage)
+    damaged = damaged or ("" if standing.is_ended else f"; the session is {standing.state}: it may lack what came last")
     if (as_ or ("counts" if binned else "events")) == "counts":
         return CountsSource(
             path=path,
