@@ -125,21 +125,29 @@ def sessions_export(
     species: Annotated[str, typer.Option(help="Latin name, such as 'Macaca mulatta'")] = "",
     sex: Annotated[str, typer.Option(help="M, F, U (unknown) or O (other)")] = "",
     age: Annotated[str, typer.Option(help="ISO 8601, such as P8Y for eight years")] = "",
+    damaged_too: Annotated[
+        bool,
+        typer.Option("--damaged-too", help="of a damaged session, export what is whole; the file says what is missing"),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a session as NWB: spikes, trials, cursor, decoder, commands, events."""
-    from bmi_app.record import nwb
+    """Write a session as NWB: spikes, trials, cursor, decoder, commands, events. A damaged one is refused."""
+    from bmi_app.record import integrity, nwb
     from bmi_app.record.nwb_process import export_apart
 
     remarks: list[str] = []
+    folder = find_session(session)
     try:
         described = nwb.Subject(subject, species, sex, age)
-        path = export_apart(find_session(session), path_of(out), described, remarks.append)
+        path = export_apart(folder, path_of(out), described, remarks.append, damaged_too=damaged_too)
     except nwb.ExportError as error:
         fail(str(error), code=error.exit_code)
     if not (species and age):
         print("note: archives such as DANDI ask for the subject's species and age: --species, --age", file=sys.stderr)
-    print_facts({"file": str(path), "bytes": path.stat().st_size, "remarks": remarks}, as_json)
+    standing = integrity.known_or_full(folder)
+    facts = {"file": str(path), "bytes": path.stat().st_size, "standing": standing.words, "remarks": remarks}
+    print_facts(facts | ({"damage": standing.explained()} if standing.damage else {}), as_json)
+    raise typer.Exit(1 if standing.damage else 0)
 
 
 @sessions_app.command("remove")

@@ -13,6 +13,7 @@ from bmi_app.gui.worker import Worker
 from bmi_app.session.outcome import Outcome, outcome_of
 
 _FOLLOW_MS = 1000
+_RECOVERABLE = ("interrupted", "recovery unfinished", "damaged")
 
 
 class ResultCard(QFrame):
@@ -66,7 +67,7 @@ class ResultCard(QFrame):
             self.folder = self._shown = None
             self.hide()
             return
-        if found.status not in ("interrupted", "recovery unfinished") and self._asked == found.folder:
+        if found.status not in _RECOVERABLE and self._asked == found.folder:
             self._asked = None
         state = "recovering" if found.recovering_s is not None or self._asked == found.folder else found.status
         if state != "recovering":
@@ -80,22 +81,28 @@ class ResultCard(QFrame):
             )
         if (found.folder, state) == self._shown:
             return
+        is_ended = state in ("complete", "recovered")
+        if found.folder != self.folder or state != "damaged":  # a verdict that named the damage stays
+            self.verdict.setText("")
         self.folder, self._shown = found.folder, (found.folder, state)
-        self.verdict.setText("")
         name = found.folder.name
         self.heading.setText(
             {
                 "complete": f"Last session: {name}",
+                "recovered": f"Last session: {name}",
+                "damaged": f"Last session: {name}, damaged",
+                "recovery unfinished": f"{name}: its recovery was cut off",
                 "running": f"{name} goes on without a window",
                 "recovering": f"{name}: recovering",
                 "interrupted": f"{name}: the engine has died",
-                "recovery unfinished": f"{name}: its recovery was cut off",
                 "perhaps running": f"{name}: another machine may be recording it",
                 "unreadable": f"{name} cannot be read",
             }[state]
         )
-        if state == "complete":
-            self.text.setText(summary_text(found.summary or {}))
+        words = f"{found.words[:1].upper()}{found.words[1:]}"
+        if is_ended or state == "damaged":
+            went = f"\n{summary_text(found.summary)}" if found.summary else ""
+            self.text.setText(f"{words}{went}")
         elif state != "recovering":
             self.text.setText(
                 {
@@ -103,15 +110,15 @@ class ResultCard(QFrame):
                     "interrupted": "What was recorded is safe; recovering makes a complete session of it.",
                     "recovery unfinished": "What was recorded is safe; recovering again carries it on.",
                     "perhaps running": "Where it was begun, it can be seen whether it runs.",
-                    "unreadable": "A file of it is missing or damaged.",
+                    "unreadable": f"{words}.",
                 }[state]
             )
         for button in (self.replay, self.verify):
-            button.setVisible(state == "complete")
+            button.setVisible(is_ended or state == "damaged")
         self.verify.setEnabled(True)
-        self.recover.setVisible(state in ("interrupted", "recovery unfinished", "recovering"))
-        self.recover.setEnabled(state in ("interrupted", "recovery unfinished"))
-        self.recover.setText("Recovering…" if state == "recovering" else "&Recover")
+        self.recover.setVisible(state in (*_RECOVERABLE, "recovering"))
+        self.recover.setEnabled(state in _RECOVERABLE)
+        self.recover.setText("&Recover" if state in _RECOVERABLE else "Recovering…")
         self.show()
 
     def tell_failure(self, folder: Path, text: str) -> None:

@@ -14,10 +14,11 @@ from bmi_app.session import catalogue
 
 @dataclass(frozen=True)
 class Listed:
-    """Describe a session in words, as the browser shows it."""
+    """Describe a session in words, as the browser shows it; `words` say how it stands, `status` in one word."""
 
     folder: Path
     status: str
+    words: str
     protocol: str
     subject: str
     label: str
@@ -52,7 +53,7 @@ class Listed:
     @property
     def searched(self) -> str:
         """Return the text in which a search looks."""
-        return f"{self.folder} {self.status} {self.protocol} {self.subject} {self.label}".lower()
+        return f"{self.folder} {self.words} {self.protocol} {self.subject} {self.label}".lower()
 
 
 def list_sessions(roots: Iterable[Path]) -> list[Listed]:
@@ -64,5 +65,5 @@ def list_sessions(roots: Iterable[Path]) -> list[Listed]:
         with contextlib.suppress(JournalError):
             labels = read_texts(entry.folder)[0].get("labels", {})
         subject, label = str(labels.get("subject", "")), str(labels.get("session", ""))
-        found.append(Listed(entry.folder, entry.status, entry.protocol, subject, label, entry.summary))
+        found.append(Listed(entry.folder, entry.status, entry.words, entry.protocol, subject, label, entry.summary))
     return found

@@ -34,6 +34,8 @@ _COLUMNS = (
 )
 _STATUS, _CURVE = _COLUMNS.index("Status"), len(_COLUMNS) - 1
 _NUMBERS = tuple(map(_COLUMNS.index, ("Length", "Trials", "Success")))
+_FAULTY = ("interrupted", "recovery unfinished", "damaged", "unreadable")
+_RECOVERABLE = ("interrupted", "recovery unfinished", "perhaps running", "damaged")
 _REFRESH_MS = 3000
 _FOLDER_WIDTH_PX = 360
 _ALL, _OTHER = "All folders", "Another folder…"
@@ -155,7 +157,7 @@ class SessionsPage(QWidget):
                 session.label,
                 session.subject,
                 session.protocol,
-                session.status,
+                session.words,
                 session.length_text,
                 session.trials_text,
                 session.success_text,
@@ -165,7 +167,9 @@ class SessionsPage(QWidget):
                 item = QTableWidgetItem(text)
                 if column in _NUMBERS:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if column == _STATUS and session.status in ("interrupted", "recovery unfinished", "unreadable"):
+                if column == _STATUS:
+                    item.setToolTip(session.words)
+                if column == _STATUS and session.status in _FAULTY:
                     item.setForeground(theme.failed)
                 elif column == _STATUS and session.status == "running":
                     item.setForeground(theme.held)
@@ -204,13 +208,12 @@ class SessionsPage(QWidget):
         status = session.status if session is not None else ""
         self.buttons["Attach"].setEnabled(status == "running")
         self.buttons["Stop…"].setEnabled(status == "running")
-        self.buttons["Replay"].setEnabled(status == "complete")
-        self.buttons["Export NWB…"].setEnabled(status == "complete")
-        self.buttons["Verify"].setEnabled(status == "complete")
+        is_ended = status in ("complete", "recovered")
+        self.buttons["Replay"].setEnabled(is_ended or status == "damaged")
+        self.buttons["Export NWB…"].setEnabled(is_ended)
+        self.buttons["Verify"].setEnabled(is_ended or status == "damaged")
         self.buttons["Recover"].setEnabled(
-            session is not None
-            and status in ("interrupted", "recovery unfinished", "perhaps running")
-            and not self.acts.is_recovering(session.folder)
+            session is not None and status in _RECOVERABLE and not self.acts.is_recovering(session.folder)
         )
         self.buttons["Open folder"].setEnabled(session is not None)
         self.buttons["Remove…"].setEnabled(session is not None and status != "running")
@@ -222,10 +225,9 @@ class SessionsPage(QWidget):
                 "interrupted": "It was cut off; recovering makes a complete session of what was recorded.",
                 "recovery unfinished": "Its recovery was cut off; recovering it again carries it on.",
                 "perhaps running": "Another machine began it, and may be recording it now.",
-                "unreadable": "A file of it is missing or damaged.",
-                "complete": "",
-            }[status]
-            self.detail.setText(f"{session.folder}\n{summary_text(session.summary) if session.summary else words}")
+            }.get(status, f"{session.words[:1].upper()}{session.words[1:]}.")
+            went = f"\n{summary_text(session.summary)}" if session.summary else ""
+            self.detail.setText(f"{session.folder}\n{words}{went}")
         self.verdict.setText(self._verdicts.get(session.folder, "") if session is not None else "")
 
     def _do(self, act: Callable[[Path], object]) -> None:

@@ -49,10 +49,11 @@ class Verifier(QObject):
 
 def _verdict(found: Any) -> str:
     if found.damage:
-        return f"✕ Damaged: {found.damage[0]}"
+        more = f" (and {len(found.damage) - 1} more)" if len(found.damage) > 1 else ""
+        return f"✕ Not exact: {found.damage[0]}{more}"
     if found.difference is not None:
         first = found.difference
         where = f"; recorded elsewhere ({'; '.join(found.foreign)})" if found.foreign else ""
         return f"✕ Differs first at tick {first.tick:,}: {first.what}, {first.recorded} ≠ {first.replayed}{where}"
     commands = f", {found.commands} commands included" if found.commands else ""
-    return f"✔ Bit-exact: all {found.ticks:,} ticks recomputed{commands}, every bit the same"
+    return f"✔ Bit-exact: all {found.ticks:,} ticks recomputed{commands}, every bit the same; the session is {found.standing}"

@@ -19,7 +19,10 @@ from bmi_app.record import checks, full_check, quick_check, session_folder
 from bmi_app.record.damage import Damage, JournalError
 from bmi_app.record.reading import read_texts
 
-State = Literal["running", "interrupted", "recovery unfinished", "complete", "recovered", "damaged", "unreadable"]
+State = Literal[
+    "running", "perhaps running", "interrupted", "recovery unfinished", "complete", "recovered", "damaged", "unreadable"
+]
+_UNENDED: tuple[State, ...] = ("running", "perhaps running", "interrupted", "recovery unfinished")
 UNBOUND = "bound by row counts only"  # sessions of format 1: neither ids nor checksums
 
 
@@ -114,10 +117,8 @@ def full(folder: Path) -> Standing:
         return found
     before, began_s = checks.signature(folder), time.time()
     damage = full_check.damage_of(folder, is_running=found.state == "running")
-    found = (
-        replace(found, damage=tuple(damage)) if found.state in ("running", "interrupted") else _judged(found, damage)
-    )
-    if found.state in ("running", "interrupted", "recovery unfinished"):
+    found = replace(found, damage=tuple(damage)) if found.state in _UNENDED else _judged(found, damage)
+    if found.state in _UNENDED:
         return found
     checked = time.strftime("%Y-%m-%d %H:%M", time.localtime(began_s))
     checks.remember(folder, before, damage, checked, began_s)
@@ -127,7 +128,7 @@ def full(folder: Path) -> Standing:
 def known_or_full(folder: Path) -> Standing:
     """Tell what a full check found if nothing was touched since; else make one."""
     found = quick(folder)
-    return found if found.checked or not found.is_ended else full(folder)
+    return full(folder) if not found.checked and (found.is_ended or found.state == "damaged") else found
 
 
 def verify(folder: Path) -> list[Damage]:
@@ -166,11 +167,13 @@ def minutes(time_s: float) -> str:
 
 def _standing(folder: Path) -> Standing:
     """Say how a session stands by its small files."""
-    status: str = session_folder.status(folder)
+    status = session_folder.status(folder)
     session: Mapping[str, Any] = {}
     try:
         session = read_texts(folder)[0]
     except JournalError as error:
+        if status == "running":  # it begins now
+            return Standing(folder, "running")
         missing = next((name for name in ("session.toml", "protocol.toml") if not (folder / name).is_file()), "")
         broken = missing or ("protocol.toml" if "protocol.toml: " in str(error) else "session.toml")
         damage = Damage(broken, -1, 0, "is missing" if missing else str(error))
@@ -179,12 +182,13 @@ def _standing(folder: Path) -> Standing:
     try:
         summary = session_folder.read_summary(folder)
     except JournalError as error:
+        if status == "recovery unfinished":
+            return replace(found, state=status)
         return replace(found, state="damaged", damage=(Damage("summary.json", -1, 0, str(error)),))
     if summary is None:
         if status == "unreadable":  # a file is missing of a journal that had begun
             return _judged(found, quick_check.missing(folder))
-        unfinished: State = "recovery unfinished" if status == "recovery unfinished" else "interrupted"
-        return replace(found, state="running" if status == "running" else unfinished)
+        return replace(found, state=status)
     state: State = "recovered" if summary.get("recovered") is True else "complete"
     if status == "recovery unfinished":
         state = "recovery unfinished"

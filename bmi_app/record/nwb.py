@@ -22,9 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bmi_app.record import nwb_series, nwb_tables, reading, session_folder
+from bmi_app.record import integrity, nwb_series, nwb_tables, reading, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import Recording
+from bmi_app.record.whole_part import whole_part
 from protocols.schema import Protocol
 
 _NUMBERED = re.compile(r"errno = (\d+)")  # as HDF5 words the failure of a file
@@ -66,8 +67,10 @@ def export(
     subject: Subject | None = None,
     tell: Callable[[str], object] = lambda remark: None,
     on_writing: Callable[[Path], object] = lambda part: None,
+    *,
+    damaged_too: bool = False,
 ) -> Path:
-    """Write a complete session as NWB; return the file.
+    """Check every byte of a session, and write it as NWB; return the file.
 
     `nwb_process.export_apart` does it in a process of its own, which alone survives a full disk.
 
@@ -84,31 +87,28 @@ def export(
         Called with each remark on what is in the file, such as spikes whose stamps cannot be right.
     on_writing : callable
         Told the file that is written aside, before it is begun.
+    damaged_too : bool
+        Write what is whole of a damaged session, and say in the file what is missing, instead of refusing it.
 
     Raises
     ------
     ExportError
-        If the session is not complete, holds nothing, or the file cannot be written.
+        If the session is not complete, is damaged, holds nothing, or the file cannot be written.
     """
     from pynwb import NWBHDF5IO
 
-    state = session_folder.status(folder)
-    if state != "complete":
-        remedy = {
-            "running": f"stop it first: `bmi sessions stop {folder.name}`",
-            "interrupted": f"recover it first: `bmi sessions recover {folder.name}`",
-            "perhaps running": f"if it is dead, `bmi sessions recover {folder.name}` makes a complete session of it",
-            "recovery unfinished": f"its recovery was cut off: `bmi sessions recover {folder.name}` carries it on",
-        }.get(state, f"`bmi sessions verify {folder.name}` says what is wrong")
-        raise ExportError(f"{folder.name}: is {state}; {remedy}")
+    standing = integrity.full(folder)
+    if not (standing.is_ended or (damaged_too and standing.state == "damaged")):
+        raise ExportError(_refusal(standing))
     try:
-        recording = reading.read(folder)
+        recording = whole_part(reading.read(folder), standing)
     except JournalError as error:
         raise ExportError(str(error)) from error
     if not len(recording.frames):
-        raise ExportError(f"{folder.name}: holds no tick")
+        reason = f": {standing.words}" if standing.damage else ""
+        raise ExportError(f"{folder.name}: holds no tick{' that is whole' if reason else ''}{reason}")
     try:
-        file = _contents(recording, subject or Subject(), tell)
+        file = _contents(recording, subject or Subject(), tell, standing)
         path = _path(folder, to, file)
         temporary = path.with_name(f".{path.stem}.part.nwb")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +137,19 @@ def why_unwritten(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def _refusal(standing: integrity.Standing) -> str:
+    name = standing.folder.name
+    if standing.state == "damaged":
+        return f"{integrity.refusal(standing)}, `--damaged-too` exports that"
+    remedy = {
+        "running": f"stop it first: `bmi sessions stop {name}`",
+        "interrupted": f"recover it first: `bmi sessions recover {name}`",
+        "recovery unfinished": f"its recovery was cut off: `bmi sessions recover {name}` carries it on",
+        "perhaps running": f"if it is dead, `bmi sessions recover {name}` makes a complete session of it",
+    }.get(standing.state, f"`bmi sessions verify {name}` says what is wrong")
+    return f"{name}: is {standing.state}; {remedy}"
+
+
 def _path(folder: Path, to: Path | None, file: Any) -> Path:
     if to is not None and to.suffix == ".nwb":
         return to
@@ -147,10 +160,12 @@ def _path(folder: Path, to: Path | None, file: Any) -> Path:
     return (to or folder) / f"sub-{subject}_ses-{session}_{kinds}.nwb"
 
 
-def _contents(recording: Recording, subject: Subject, tell: Callable[[str], object]) -> Any:
+def _contents(
+    recording: Recording, subject: Subject, tell: Callable[[str], object], standing: integrity.Standing
+) -> Any:
     """Return the NWB file's content, in memory."""
     protocol = reading.protocol_of(recording.folder, recording.protocol_text)
-    file = _new_file(recording, protocol, subject)
+    file = _new_file(recording, protocol, subject, standing)
     source = recording.session.get("source", {})
     file.create_device(
         name="source", description=", ".join(f"{key}: {value}" for key, value in source.items()) or protocol.driver.kind
@@ -172,7 +187,7 @@ def _contents(recording: Recording, subject: Subject, tell: Callable[[str], obje
     return file
 
 
-def _new_file(recording: Recording, protocol: Protocol, subject: Subject) -> Any:
+def _new_file(recording: Recording, protocol: Protocol, subject: Subject, standing: integrity.Standing) -> Any:
     from pynwb import NWBFile
     from pynwb.file import Subject as NwbSubject
 
@@ -180,11 +195,16 @@ def _new_file(recording: Recording, protocol: Protocol, subject: Subject) -> Any
     labels = session.get("labels", {})
     clock_unix_s, clock_local_s = (reading.said_by(session, folder, "clock", key) for key in ("unix_s", "local_s"))
     began_s = clock_unix_s + (float(session.get("start_s", 0.0)) or clock_local_s) - clock_local_s
-    summary = session_folder.read_summary(folder) or {}
+    try:
+        summary = session_folder.read_summary(folder) or {}
+    except JournalError:  # which the description names
+        summary = {}
     simulated = protocol.driver.kind == "simulated"
     subject_id = subject.subject_id or str(labels.get("subject", "")) or ("simulated" if simulated else "unknown")
     versions = ", ".join(f"{name} {version}" for name, version in session.get("versions", {}).items())
-    damage = "".join(f" Damaged: {damage}." for damage in recording.damage)
+    damage = "".join(f" Damaged: {words}." for words in standing.explained())
+    if damage:
+        damage += " Only what lies before the damage of each file, and no later than the last whole frame, is here."
     return NWBFile(
         session_description=f"{protocol.title or protocol.name}. {protocol.description}".strip() + damage,
         identifier=f"{folder.name}-{clock_unix_s:.6f}",
@@ -192,7 +212,7 @@ def _new_file(recording: Recording, protocol: Protocol, subject: Subject) -> Any
         session_id=folder.name,
         experiment_description=str(labels.get("session", "")) or None,
         protocol=recording.protocol_text,
-        notes=json.dumps(summary),
+        notes=json.dumps({**summary, "standing": standing.words}),
         source_script=versions,
         source_script_file_name="bmi_app",
         keywords=["brain-machine interface", "closed loop", protocol.name],

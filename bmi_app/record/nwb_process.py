@@ -22,6 +22,8 @@ def export_apart(
     to: Path | None = None,
     subject: Subject | None = None,
     tell: Callable[[str], object] = lambda remark: None,
+    *,
+    damaged_too: bool = False,
 ) -> Path:
     """Write a complete session as NWB; return the file. As `nwb.export`.
 
@@ -34,6 +36,7 @@ def export_apart(
         "folder": str(folder.absolute()),
         "to": None if to is None else str(to.absolute()),
         "subject": asdict(subject or Subject()),
+        "damaged_too": damaged_too,
     }
     done = subprocess.run(
         own_python.command("-m", "bmi_app.record.nwb_process", json.dumps(request)),
@@ -71,6 +74,7 @@ def main() -> int:
             Subject(**request["subject"]),
             tell=lambda remark: _say(remark=remark),
             on_writing=lambda part: _say(writing=str(part)),
+            damaged_too=request["damaged_too"],
         )
     except ExportError as error:
         _say(error=str(error), exit_code=error.exit_code)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bmi_app import permissions, small_files
-from bmi_app.record import redo, seal, text_shapes
+from bmi_app.record import identity, redo, seal, text_shapes
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file, sync_folder
 from bmi_app.record.kinds import file_name
@@ -32,6 +32,7 @@ from bmi_app.record.reading import has_journal, read_texts
 
 Status = Literal["complete", "running", "interrupted", "recovery unfinished", "perhaps running", "unreadable"]
 NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z_.+")
+_HEADER_BYTES = 1 << 16  # more than the header of any file of a journal
 
 
 def sessions_root() -> Path:
@@ -155,6 +156,8 @@ def sealed(
 ) -> dict[str, Any]:
     """Return a summary with the seals of the session's files and its own checksum; see `write_summary`."""
     whole = {key: value for key, value in summary.items() if key not in ("crc32", seal.CHECKSUM)}
+    if own_id := identity.expected_id(folder):
+        whole["id"] = own_id
     whole["files"] = seal.seals(folder, known)
     return whole | {seal.CHECKSUM: seal.checksum(whole)}
 
@@ -186,7 +189,21 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
         text_shapes.check_summary(summary)
     except text_shapes.ShapeError as error:
         raise JournalError(f"{path}: is damaged: {error}") from error
+    if "files" in summary and _is_foreign(folder, summary):
+        raise JournalError(f"{path}: {identity.FOREIGN}")
     return summary
+
+
+def _is_foreign(folder: Path, summary: Mapping[str, Any]) -> bool:
+    """Tell whether a summary is not of the session of which `session.toml` and the frames are."""
+    expected = identity.expected_id(folder)
+    if not expected or summary.get("id") == expected:
+        return False
+    try:
+        with (folder / file_name("frames")).open("rb") as file:
+            return expected.encode() in file.read(_HEADER_BYTES)
+    except OSError:
+        return False
 
 
 def status(folder: Path) -> Status:

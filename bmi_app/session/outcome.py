@@ -1,13 +1,14 @@
 """Tell how a session stands, or how it ended, without reading its journal."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bmi_app.record import session_folder
+from bmi_app.record import integrity, session_folder
 from bmi_app.record.damage import JournalError
-from bmi_app.record.session_folder import Status
+from bmi_app.record.integrity import State
 from bmi_app.session import recoveries
 
 
@@ -18,29 +19,29 @@ class Outcome:
     Attributes
     ----------
     summary : dict or None
-        Of a complete session.
+        Of a session that has ended.
+    words : str
+        How it stands; see `integrity.Standing`.
     recovering_s : float or None
         For how long it has been recovered; None where nobody does that.
     """
 
     folder: Path
-    status: Status
+    status: State
     summary: dict[str, Any] | None = None
     recovering_s: float | None = None
+    words: str = ""
 
 
 def outcome_of(folder: Path) -> Outcome:
     """Return how a session stands now."""
     # First, so that a recovery which ends meanwhile is not missed.
     recovering_s = recoveries.under_way_s(folder)
-    status = session_folder.status(folder)
+    found = integrity.quick(folder)
     summary = None
-    if status == "complete":
-        try:
-            summary = session_folder.read_summary(folder)
-        except JournalError:
-            status = "unreadable"
-    return Outcome(folder, status, summary, recovering_s)
+    with contextlib.suppress(JournalError):  # whose damage the words name
+        summary = session_folder.read_summary(folder)
+    return Outcome(folder, found.state, summary, recovering_s, found.words)
 
 
 def last_of(roots: Iterable[Path]) -> Outcome | None:
@@ -49,4 +50,4 @@ def last_of(roots: Iterable[Path]) -> Outcome | None:
     if not folders:
         return None
     found = outcome_of(max(folders, key=lambda folder: folder.name))
-    return found if found.status in ("complete", "interrupted", "recovery unfinished") else None
+    return None if found.status in ("running", "perhaps running", "unreadable") else found

@@ -33,7 +33,7 @@ def record(root: Path, session_id: str, *, seed: int = 0, n_ticks: int = 40) -> 
 
 
 def adopt_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bmi_app.record.integrity._adopted", lambda _folder: set())
+    monkeypatch.setattr("bmi_app.record.full_check._adopted", lambda _folder: set())
 
 
 @pytest.mark.parametrize("kind", KINDS)

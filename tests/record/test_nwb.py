@@ -175,6 +175,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(
     for state, remedy in (("running", "bmi sessions stop"), ("interrupted", "bmi sessions recover")):
         with monkeypatch.context() as patched:
             patched.setattr(session_folder, "status", lambda _, state=state: state)
+            patched.setattr(session_folder, "read_summary", lambda _: None)
             with pytest.raises(nwb.ExportError, match=f"is {state}; .*`{remedy} {session.name}`"):
                 nwb.export(session)
     (tmp_path / "file").write_text("")
@@ -199,6 +200,7 @@ def test_the_command_says_where_it_is(session: Path, tmp_path: Path, monkeypatch
     assert done.exit_code == 0, done.output
     assert "--species, --age" in done.stderr
     said = json.loads(done.stdout)
+    assert said.pop("standing").startswith("complete, checked 20")
     assert said == {"file": str(tmp_path / "one.nwb"), "bytes": (tmp_path / "one.nwb").stat().st_size, "remarks": []}
     done = run(app, ["sessions", "export", "nothing"])
     assert done.exit_code == 2
