@@ -11,10 +11,12 @@ from PyQt6.QtCore import QSettings, Qt
 
 from bmi_app.gui.learning_curve import success_curve
 from bmi_app.gui.recent_folders import RecentFolders
-from bmi_app.gui.sessions_page import SessionsPage
+from bmi_app.gui.result_card import ResultCard
+from bmi_app.gui.sessions_page import _STATUS, SessionsPage
 from bmi_app.gui.worker import Worker
 from bmi_app.record.kinds import file_name
 from bmi_app.record.session_folder import read_summary, sessions, sessions_root
+from bmi_app.session.outcome import outcome_of
 from bmi_app.session.run_fast import run_fast
 
 
@@ -200,3 +202,43 @@ def test_a_session_is_exported(
     qtbot.mouseClick(shown.buttons["Export NWB…"], Qt.MouseButton.LeftButton)
     assert (shown.acts.dialog.species.currentText(), shown.acts.dialog.age.text()) == ("Macaca mulatta", "P8Y")
     shown.acts.dialog.reject()
+
+
+def test_a_damaged_session_is_called_so_and_never_exact(
+    page: Any, qtbot: Any, sessions_folder: Path, tmp_path: Path, keep_picture: Callable[[Any, str], Path]
+) -> None:
+    """Issue 11, A1: spikes cut in half were *complete* in the browser, and *Bit-exact* after Verify."""
+    folder = record(sessions_folder, "center_out", 20)
+    whole = record(sessions_folder, "center_out", 20)
+    path = folder / file_name("spikes")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    shown = page()
+    qtbot.waitUntil(lambda: shown.table.rowCount() == 2)
+    words = {name: shown.table.item(row, _STATUS).text() for row, name in enumerate(names(shown))}
+    assert words == {folder.name: "damaged: spikes.arrows", whole.name: "complete, not checked"}
+    shown.table.selectRow(names(shown).index(folder.name))
+    assert "Damaged: spikes.arrows." in shown.detail.text()
+    assert not shown.buttons["Export NWB…"].isEnabled()
+    assert shown.buttons["Recover"].isEnabled()
+    qtbot.mouseClick(shown.buttons["Verify"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown.verdict.text().startswith("✕ Not exact: spikes.arrows from 0:0"), timeout=120_000)
+    qtbot.waitUntil(lambda: "from 0:0" in shown.table.item(names(shown).index(folder.name), _STATUS).text())
+    keep_picture(shown, "damaged_session")
+
+
+def test_the_result_card_says_that_its_session_is_damaged(qtbot: Any, sessions_folder: Path) -> None:
+    folder = record(sessions_folder, "center_out", 20)
+    worker = Worker("computes")
+    card = ResultCard(worker)
+    qtbot.addWidget(card)
+    card.show_outcome(outcome_of(folder))
+    assert card.text.text().startswith("Complete, not checked\n20.0 s")
+    (folder / file_name("spikes")).write_bytes(b"")
+    card.show_outcome(outcome_of(folder))
+    assert card.heading.text() == f"Last session: {folder.name}, damaged"
+    assert card.text.text().startswith("Damaged: spikes.arrows\n20.0 s")
+    card._verify()
+    qtbot.waitUntil(lambda: card.verdict.text().startswith("✕ Not exact: spikes.arrows from 0:00 on"), timeout=120_000)
+    card.show_outcome(outcome_of(folder))
+    assert card.verdict.text().startswith("✕ Not exact")
+    worker.close()
