@@ -11,6 +11,7 @@ from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import Damage, JournalError
 from bmi_app.record.kinds import Kind, file_name
 from bmi_app.record.message import CUT_OFF
+from bmi_app.record.quick_check import lost_in_recovery
 from bmi_app.record.reading import read_texts
 from bmi_app.record.survey import Finding, complete_through, survey_all
 from bmi_app.rt.records import CommandKind
@@ -49,6 +50,8 @@ def damage_of(folder: Path, *, is_running: bool = False) -> list[Damage]:
             found.append(_told(error, f"{blobs.FOLDER}/{blobs.path_of(folder, blob_id).name}"))
     if summary is not None:
         found += _unlike_the_summary(folder, summary, findings, {damage.file for damage in found})
+        known = {damage.file for damage in found}
+        found += [damage for damage in lost_in_recovery(summary) if damage.file not in known]
     return found
 
 

@@ -25,7 +25,19 @@ def damage_of(folder: Path, summary: Mapping[str, Any]) -> list[Damage]:
             what = "summary.json does not name it: it was added after the session's end"
         if what:
             found.append(Damage(name, -1, 0, what))
-    return found
+    known = {damage.file for damage in found}
+    return found + [damage for damage in lost_in_recovery(summary) if damage.file not in known]
+
+
+def lost_in_recovery(summary: Mapping[str, Any]) -> list[Damage]:
+    """Return the files of which recovery could not keep all that the frames say was in them."""
+    about = summary.get("recovery")
+    lost = about.get("lost") if isinstance(about, Mapping) else None
+    return [
+        Damage(file_name(kind), -1, 0, "its recovery found no more of it", whole_through=lost[kind] - 1)
+        for kind in KINDS
+        if isinstance(lost, Mapping) and isinstance(lost.get(kind), int)
+    ]
 
 
 def missing(folder: Path) -> list[Damage]:
