@@ -21,10 +21,11 @@ class Harm:
 
 
 def files(folder: Path) -> list[str]:
-    """Name every file of a session folder that a recording consists of; exports and logs are none."""
+    """Name every file of a session folder that a recording consists of; exports, logs and heartbeats are none."""
     found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     kept = (".arrows", ".toml", ".json", ".npz")
-    return [str(path.relative_to(folder)) for path in found if path.suffix in kept or path.parent.name == "inputs"]
+    found = [path for path in found if path.suffix in kept or path.parent.name == "inputs"]
+    return [str(path.relative_to(folder)) for path in found if path.name != "heartbeat.json"]
 
 
 def every_harm(folder: Path, *, seed: int = 0) -> Iterator[Harm]:
