@@ -27,7 +27,7 @@ class SessionActions(QObject):
         super().__init__(window)
         self._computes, self._window = computes, window
         self._verifier = Verifier(computes, self)
-        self._verifier.told.connect(lambda folder, text, _is_done, _is_exact: self.told.emit(folder, text))
+        self._verifier.told.connect(self._tell_verified)
         self._recovering: set[Path] = set()  # what was asked for here; it may wait behind other work
         self.question: QMessageBox | None = None
         self.dialog: ExportDialog | None = None
@@ -125,6 +125,11 @@ class SessionActions(QObject):
             lambda _: self.changed.emit(),
             lambda error: self._tell(folder, f"✕ Cannot be removed: {error}"),
         )
+
+    def _tell_verified(self, folder: Path, text: str, is_done: bool, _is_exact: bool) -> None:
+        self.told.emit(folder, text)
+        if is_done:  # the list says what was found
+            self.changed.emit()
 
     def _tell(self, folder: Path, text: str) -> None:
         self.told.emit(folder, text)

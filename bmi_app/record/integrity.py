@@ -66,7 +66,7 @@ class Standing:
         if self.state == "damaged":
             return f"damaged: {self.damage_words(0)}{_and_more(len(self.damage) - 1)}"
         if self.state == "unreadable" and self.damage:
-            return f"unreadable: {self.damage[0].file}"
+            return f"unreadable: {self.damage_words(0)}"
         if not self.is_ended:
             return self.state
         cut = f", cut at {minutes(self.length_s)}" if self.state == "recovered" else ""
@@ -78,7 +78,7 @@ class Standing:
         found = self.damage[index]
         if found.is_missing:
             return f"{found.file} is missing"
-        if found.whole_through is None or self.dt_s <= 0:
+        if found.whole_through is None or self.dt_s <= 0 or not found.file.endswith(".arrows"):
             return found.file
         return f"{found.file} from {minutes((found.whole_through + 1) * self.dt_s)} on"
 

@@ -30,13 +30,13 @@ def damage_of(folder: Path, summary: Mapping[str, Any]) -> list[Damage]:
 
 
 def lost_in_recovery(summary: Mapping[str, Any]) -> list[Damage]:
-    """Return the files of which recovery could not keep all that the frames say was in them."""
+    """Return the files of which recovery could not keep all that the frames say was in them; lost frames are where it was cut."""
     about = summary.get("recovery")
     lost = about.get("lost") if isinstance(about, Mapping) else None
     return [
         Damage(file_name(kind), -1, 0, "its recovery found no more of it", whole_through=lost[kind] - 1)
         for kind in KINDS
-        if isinstance(lost, Mapping) and isinstance(lost.get(kind), int)
+        if kind != "frames" and isinstance(lost, Mapping) and isinstance(lost.get(kind), int)
     ]
 
 

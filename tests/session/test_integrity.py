@@ -331,7 +331,7 @@ def test_an_interrupted_session_is_neither_intact_nor_exact(copy: Path) -> None:
 def test_what_a_session_lost_is_named_in_the_list(copy: Path, lost: str) -> None:
     (copy / lost).unlink()
     (entry,) = catalogue.entries(copy.parent)
-    assert entry.words == f"damaged: {lost} is missing" if "arrows" in lost else f"unreadable: {lost} is missing"
+    assert entry.words == f"{'damaged' if 'arrows' in lost else 'unreadable'}: {lost} is missing"
     assert lost in bmi("sessions", "list", "--in", str(copy.parent))[1]
     code, said = bmi("sessions", "verify", str(copy))
     assert code == 1

@@ -15,7 +15,7 @@ from bmi_app import plugins
 from bmi_app.decoders.contract import adapted_part
 from bmi_app.record.process_id import process_start
 from bmi_app.record.reading import read, read_texts
-from bmi_app.record.session_folder import write_session
+from bmi_app.record.session_folder import read_summary, write_session, write_summary
 from bmi_app.record.stream import StreamFile
 from bmi_app.rt.records import Flag
 from bmi_app.session import fast, replaying, showing
@@ -151,15 +151,20 @@ def test_a_recording_of_another_machine_or_program_is_compared_but_not_failed(
     what: str, run: Callable[..., Path]
 ) -> None:
     folder = run("center_out", "session.duration_s=2")
-    path = folder / "session.toml"
+    path, summary = folder / "session.toml", read_summary(folder)
+    assert summary is not None
     text, n_lines = re.subn(rf'(?m)^{what} = ".*"$', f'{what} = "another"', path.read_text())
     assert n_lines == 1
     path.write_text(text)
+    (damage,) = replaying.verify(folder)["damage"]
+    assert damage.startswith("session.toml: it is not what it was when the session ended: ")
+    write_summary(folder, summary)
     facts = replaying.verify(folder)
     assert facts["exact"] is True
     assert facts["recorded_elsewhere"][0].startswith(f"{what}: another there, ")
     text = path.with_name("protocol.toml").read_text()
     path.with_name("protocol.toml").write_text(text.replace("gain = 0.08", "gain = 0.09"))
+    write_summary(folder, summary)
     facts = replaying.verify(folder)
     assert "difference" in facts
     assert (facts["exact"], facts["failed"]) == (False, False)  # reported, and no failure
