@@ -222,7 +222,8 @@ def _percentiles(values: np.ndarray) -> dict[str, float | None]:
     names = ("p50", "p99", "p999", "max")
     if len(values) == 0:
         return dict.fromkeys(names)
-    return dict(zip(names, np.round(np.percentile(values, (50, 99, 99.9, 100)), 1).tolist(), strict=True))
+    tenths = np.round(np.percentile(values, (50, 99, 99.9, 100)), 1)  # infinite where a stamp can be any number
+    return dict(zip(names, map(_finite, tenths), strict=True))
 
 
 def _finite(value: Any) -> float | None:
