@@ -206,7 +206,8 @@ def _layout(folder: Path, findings: Mapping[Kind, Finding], session: Mapping[str
             f"{folder}: cannot be recovered: neither session.toml nor any file of it says how many units and axes there are"
         )
     _, rows = tail.get("weights", (None, None))
-    extra = 0 if rows is None else rows.shape[1] - n_axes * n_units - 2 * n_axes
+    without_model = Layout(n_units, n_axes)
+    extra = 0 if rows is None else rows.shape[1] - without_model.row_shape("weights", 1)[1]
     return Layout(n_units, n_axes, max(0, extra) // n_units)
 
 

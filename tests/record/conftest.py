@@ -66,7 +66,7 @@ def make_content(n_ticks: int, seed: int = 0, layout: Layout | None = None) -> C
         records["tick"] = ticks
         if "kind" in (records.dtype.names or ()):
             records["kind"] = rng.integers(0, 8, len(records))
-        _make_sense_to_a_summary(kind, records, rng)
+        _make_sense_to_a_summary(kind, records, np.random.default_rng([seed, len(records)]))
         shape = content.layout.row_shape(kind, len(ticks))
         content.records[kind] = records
         content.rows[kind] = rng.standard_normal(shape).astype(row_dtype(kind))
