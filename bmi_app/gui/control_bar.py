@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
 from bmi_app.gui.shortcuts import PAUSE_KEY, STOP_KEY, leave_at_escape
 from bmi_app.session.observe import Phase
 
-_COMMANDABLE = (Phase.RUNNING, Phase.PAUSED, Phase.SOURCE_LOST, Phase.STALLED)
+_UNCOMMANDABLE = (Phase.FINISHING, Phase.ENDED, Phase.DIED)
 _PLAIN = {
     "reward": ("Reward", "Give a reward now (R)"),
     "skip_trial": ("Skip trial", "End this trial; it counts as skipped (K)"),
@@ -59,9 +59,10 @@ class ControlBar(QWidget):
 
     def show_phase(self, phase: Phase, is_paused: bool) -> None:
         """Offer what can be done in this phase."""
+        takes_commands = phase not in _UNCOMMANDABLE
         for each in (self.pause, self.stop, *self.plain.values(), self.note):
-            if each.isEnabled() != (phase in _COMMANDABLE):
-                each.setEnabled(phase in _COMMANDABLE)
+            if each.isEnabled() != takes_commands:
+                each.setEnabled(takes_commands)
         if is_paused != self._is_paused:
             self._is_paused = is_paused
             self._name_pause()

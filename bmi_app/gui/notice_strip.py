@@ -7,16 +7,6 @@ from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.session.attach import Attachment
 from bmi_app.session.observe import Figures, Phase, age_text, clock_text, ending
 
-_LEVELS = {
-    Phase.RUNNING: "calm",
-    Phase.PAUSED: "warning",
-    Phase.SOURCE_LOST: "alarm",
-    Phase.STALLED: "alarm",
-    Phase.FINISHING: "calm",
-    Phase.ENDED: "good",
-    Phase.DIED: "alarm",
-}
-
 
 class NoticeStrip(QWidget):
     """Show the phase in words and colour, and the time. It is always there, so that nothing else moves.
@@ -59,7 +49,7 @@ class NoticeStrip(QWidget):
         elif figures.phase == Phase.RUNNING and figures.decoder_failed:
             self.say("The decoder yields no number: the cursor does not follow it. Undo or load weights", "alarm")
         else:
-            self.say(self._words(figures), _LEVELS[figures.phase])
+            self.say(*self._words_and_level(figures))
 
     def say(self, message: str, level: str) -> None:
         """Show words, in the colours of `calm`, `good`, `warning` or `alarm`."""
@@ -85,13 +75,26 @@ class NoticeStrip(QWidget):
             f"#notice QLabel {{ color: {text}; font-weight: 600; font-size: 11pt; }}"
         )
 
-    def _words(self, figures: Figures) -> str:
-        return {
-            Phase.RUNNING: f"Recording {self._attachment.protocol.name}",
-            Phase.PAUSED: "Paused: the cursor and the trial's clock are held",
-            Phase.SOURCE_LOST: f"Source lost, last data {age_text(figures.data_age_s)} ago: cursor and trial are held "
-            "until data come",
-            Phase.STALLED: "The engine makes no ticks, but it lives",
-            Phase.FINISHING: "Finishing: writing what is left",
-            Phase.DIED: "The engine has died. What it recorded is safe: press Recover.",
-        }[figures.phase]
+    def _words_and_level(self, figures: Figures) -> tuple[str, str]:
+        """Say the phase in words, and in which colours; the type checker finds a phase that is not named here."""
+        age_s = figures.data_age_s
+        age = f"last data {age_text(age_s)} ago" if age_s is not None else "no data yet"
+        match figures.phase:
+            case Phase.RUNNING:
+                return f"Recording {self._attachment.protocol.name}", "calm"
+            case Phase.PAUSED:
+                return "Paused: the cursor and the trial's clock are held", "warning"
+            case Phase.SOURCE_LOST:
+                return f"Source lost, {age}: cursor and trial are held until data come", "alarm"
+            case Phase.SOURCE_SILENT:
+                return f"Source silent, {age}: cursor and trial are held until samples come", "alarm"
+            case Phase.CATCHING_UP:
+                return "Catching up: cursor and trial are held until no ticks wait", "warning"
+            case Phase.STALLED:
+                return "The engine makes no ticks, but it lives", "alarm"
+            case Phase.FINISHING:
+                return "Finishing: writing what is left", "calm"
+            case Phase.ENDED:
+                return "The session is complete", "good"
+            case Phase.DIED:
+                return "The engine has died. What it recorded is safe: press Recover.", "alarm"

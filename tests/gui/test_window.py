@@ -18,7 +18,7 @@ from bmi_app.gui import window as window_module
 from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.record import session_folder
-from bmi_app.rt.records import EventKind, StopReason, TaskState
+from bmi_app.rt.records import EventKind, Flag, StopReason, TaskState
 from bmi_app.session import catalogue
 from bmi_app.session.attach import AttachError
 from bmi_app.session.observe import Phase
@@ -235,17 +235,39 @@ def test_ticks_that_stop_are_noticed(stepped: Any, window: Show, qtbot: Any) -> 
     qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING)
 
 
-@pytest.mark.parametrize("flag", ["PAUSED", "SOURCE_LOST"])
+@pytest.mark.parametrize("flag", ["PAUSED", "SOURCE_LOST", "SOURCE_SILENT", "CATCHING_UP"])
 def test_what_holds_the_session_is_said_first(
     stepped: Any, window: Show, flag: str, keep_picture: Callable[[Any, str], Path]
 ) -> None:
     session = stepped()
     session.step(700)
-    session.last["flags"] |= {"PAUSED": 4, "SOURCE_LOST": 1}[flag]
+    session.last["flags"] |= Flag[flag]
     shown = window(session.folder)
     assert shown.phase == Phase[flag]
+    assert shown.controls.stop.isEnabled()  # whoever must stop it now can
     assert shown.notice.message.text().startswith(flag.capitalize().replace("_", " "))
     keep_picture(shown, flag.lower())
+
+
+def test_every_phase_is_said_in_its_own_words_and_offers_what_can_be_done(stepped: Any, window: Show) -> None:
+    session = stepped("center_out")
+    session.step(10)
+    shown = window(session.folder)
+    shown._timer.stop()
+    said = {}
+    for phase in Phase:
+        for age_s in (None, 3.0):
+            figures = replace(shown._figures, phase=phase, data_age_s=age_s)
+            shown.notice.show_figures(figures)
+            shown.status.show_figures(figures)
+            shown.controls.show_phase(phase, False)
+            said[phase] = shown.notice.message.text()
+            assert "none yet ago" not in said[phase]
+        over = phase in (Phase.FINISHING, Phase.ENDED, Phase.DIED)
+        for button in (shown.controls.pause, shown.controls.stop, shown.controls.note):
+            assert button.isEnabled() is not over, phase
+    assert all(said.values())
+    assert len(set(said.values())) == len(Phase)
 
 
 def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(
