@@ -9,7 +9,7 @@ from bmi_app.record.movements import Movements
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import CatchUpCause, EventKind, Flag, Outcome, StopReason
 
-_TOTALS = (
+TOTALS = (
     "late_spikes",
     "dropped_spikes",
     "future_spikes",
@@ -50,7 +50,7 @@ class Tally:
         self._times_s: list[np.ndarray] = []
         self._latencies_s: list[np.ndarray] = []
         self._movements = Movements()
-        self._totals = dict.fromkeys(_TOTALS, 0)
+        self._totals = dict.fromkeys(TOTALS, 0)
         self._stop = StopReason.NONE
         self._arrival_s = 0.0  # of the newest data so far
         self._data_age_s = 0.0  # the greatest
@@ -61,7 +61,8 @@ class Tally:
         """Count further ticks."""
         self._ticks += len(frames)
         if len(frames) > 0:
-            self._first_edge_s = np.fmin(self._first_edge_s, float(frames["edge_s"][0]))
+            if np.isnan(self._first_edge_s):
+                self._first_edge_s = float(frames["edge_s"][0])
             self._last_edge_s = float(frames["edge_s"][-1])
         self._movements.add_frames(frames)
         self._spikes += float(frames["spikes"].sum())
@@ -77,7 +78,7 @@ class Tally:
     def add_health(self, health: np.ndarray) -> None:
         """Take the totals and the latencies of further ticks."""
         if len(health) > 0:
-            self._totals = {name: int(health[name][-1]) for name in _TOTALS}
+            self._totals = {name: int(health[name][-1]) for name in TOTALS}
             published = health[health["published_s"] > 0]
             self._latencies_s.append(published["published_s"] - np.maximum(published["due_s"], published["arrival_s"]))
             stamped = published[published["arrival_s"] > 0]

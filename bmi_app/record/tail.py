@@ -6,6 +6,7 @@ import numpy as np
 
 from bmi_app.record.batches import Batch, empty_batch
 from bmi_app.record.kinds import KINDS, NAMED, Kind, Layout, row_dtype
+from bmi_app.record.summary import TOTALS
 from bmi_app.rt.records import RECORDS
 
 Tail = Mapping[Kind, tuple[np.ndarray, np.ndarray | None]]
@@ -70,7 +71,13 @@ def reaches_back(tail: Tail, kind: Kind, last_tick: int, end: int) -> bool:
 
 
 def _fits(tail: Tail, layout: Layout) -> bool:
-    """Tell whether the rows of a tail are as long as those of the journal: a live file may be of another session."""
+    """Tell whether a tail can be of this journal: its rows are as long, and it counts nothing less than never.
+
+    A live file may be of another session, or destroyed.
+    """
+    health = tail.get("health", (np.empty(0, RECORDS["health"]), None))[0]
+    if any(np.any(health[name] < 0) for name in TOTALS):
+        return False
     return all(
         layout.row_shape(kind, len(records)) == (len(records), 0)
         if rows is None

@@ -33,13 +33,13 @@ class Number:
         return ""
 
 
-_COUNT = Number(0, 1e18, whole=True)
+_COUNT = Number(0, 2.0**63, whole=True)
 _TIME_S = Number(-_LONGEST_S, _LONGEST_S)
 _TEXTS: dict[str, Any] = {"*": str}
 
 _SESSION: dict[str, Any] = {
     "protocol": str,
-    "session_id": str,
+    "id": str,
     "seed": Number(whole=True),
     "dt_s": Number(1e-6, 1e3),
     "n_units": Number(0, _MOST_UNITS, whole=True),

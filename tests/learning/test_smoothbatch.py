@@ -1,6 +1,7 @@
 """SmoothBatch against slow implementations of its equations, of a readout and of a Kalman filter."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,11 +103,11 @@ def test_a_readout_of_2048_units_moves_toward_its_ridge_too() -> None:
 
 def blended(first: Samples, batch: Samples, rho: float) -> Model:
     """Return the filter of what stands, with C, c and Q moved toward those of the batch."""
-    stands, new = (Model.fit(part.velocity, part.features, part.piece, False) for part in (first, batch))
+    stands, new = (Model.fit(part.velocity, part.features, part.piece, False, 0) for part in (first, batch))
     tuning, constant, noise = (
         rho * getattr(stands, name) + (1 - rho) * getattr(new, name) for name in ("tuning", "constant", "noise")
     )
-    return Model(stands.transition, stands.process, tuning, constant, noise)
+    return replace(stands, tuning=tuning, constant=constant, noise=noise)
 
 
 def check_kalman(gain: str, seed: int, n_units: int, n_axes: int, elapsed_s: float) -> tuple[Decoder, Model]:

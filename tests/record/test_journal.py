@@ -79,7 +79,10 @@ def test_arrow_alone_reads_every_file(recorded):
 def test_codes_without_a_name_have_an_empty_one(new_folder, content):
     folder, made = new_folder(), content(40)
     events = made.records["events"][:3]
-    events["kind"] = (-1, EventKind.COMMAND_REFUSED, 20)
+    without_name = max(EventKind) - 1
+    while without_name in list(EventKind):
+        without_name -= 1
+    events["kind"] = (-1, EventKind.COMMAND_REFUSED, without_name)
     journal = Journal(folder, 5, 2)
     journal.append("events", events)
     journal.close()

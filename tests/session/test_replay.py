@@ -1,7 +1,6 @@
 """Recomputing sessions: every bit, on every combination; and what would have been."""
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -13,9 +12,9 @@ import pytest
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import adapted_part
-from bmi_app.record.process_id import process_start
+from bmi_app.record.liveness import Hold
 from bmi_app.record.reading import read, read_texts
-from bmi_app.record.session_folder import read_summary, write_session, write_summary
+from bmi_app.record.session_folder import read_summary, write_summary
 from bmi_app.record.stream import StreamFile
 from bmi_app.rt.records import Flag
 from bmi_app.session import fast, replaying, showing
@@ -132,12 +131,13 @@ def test_the_first_difference_is_named(run: Callable[..., Path], monkeypatch: py
 def test_a_running_session_is_not_compared_with_what_is_still_to_be_written(run: Callable[..., Path]) -> None:
     folder = run("center_out", "session.duration_s=2")
     (folder / "summary.json").unlink()
-    session, _ = read_texts(folder)
-    session["engine"] = {"pid": os.getpid(), "start": process_start(os.getpid())}
-    write_session(folder, session)
-    for recompute in (replaying.verify, lambda path: replaying.what_if(path, ["learning.rate=0.1"])):
-        with pytest.raises(replaying.ReplayError, match=r"is running; `bmi sessions stop .*` ends it"):
-            recompute(folder)
+    hold = Hold(folder, read_texts(folder)[0]["id"])  # as its engine does
+    try:
+        for recompute in (replaying.verify, lambda path: replaying.what_if(path, ["learning.rate=0.1"])):
+            with pytest.raises(replaying.ReplayError, match=r"is running; `bmi sessions stop .*` ends it"):
+                recompute(folder)
+    finally:
+        hold.close()
 
 
 def test_a_session_without_movement_is_scored_with_none_and_not_with_nan(run: Callable[..., Path]) -> None:

@@ -1,5 +1,6 @@
 """A session's texts may name anything: only what an engine made may be read and removed."""
 
+import contextlib
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bmi_app.record import session_folder
+from bmi_app.record.damage import JournalError
 from bmi_app.record.journal import Journal
 from bmi_app.rt import livefile
 from bmi_app.rt.arrays import Sizes
@@ -58,8 +60,11 @@ def test_neither_a_link_nor_a_foreign_place_nor_another_engines_is_removed(tmp_p
     elsewhere.write_bytes(livefile.MAGIC)
     others = tmp_path / f"bmi-{PID - 1}-2f.live"
     others.write_bytes(livefile.MAGIC)
-    for live in (link, elsewhere, others, tmp_path, tmp_path / "missing", "bmi-1-2.live", "\0", 5, ["a"]):
+    for live in (link, elsewhere, others, tmp_path, tmp_path / "missing", "bmi-1-2.live", "\0"):
         act(make(str(live) if isinstance(live, Path) else live))
+    for live in (5, ["a"]):  # no texts: recovery refuses such a session, removal does not read so far
+        with pytest.raises(JournalError) if act is catalogue.recover else contextlib.nullcontext():
+            act(make(live))
     assert (tmp_path / "thesis.tex").read_bytes() == livefile.MAGIC + b" five years"
     assert link.is_symlink()
     assert elsewhere.exists()
