@@ -29,6 +29,8 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app.record.liveness import HEARTBEAT, LOCK
+
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 BASES = ("live-commands", "live-counts-clock-lost", "kalman-rml-trial", "linear-lms-tick")
 MEMORY_BYTES = 1 << 30
@@ -51,8 +53,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("sessions", "remove", "@", "--yes"),
 )
 BOUND = "recorded"  # a session of today's format, whose files are bound to it; older ones are bound by row counts only
-_SAYS_WHOLE = {"verify": '"intact": true'}
-_NO_DATA = {"heartbeat.json", "engine.log", ".lock"}  # signs of life, of which nothing is claimed
+_SAYS_WHOLE = {"verify": '"intact": true', "replay": '"exact": true'}
+_NO_DATA = {HEARTBEAT, LOCK, "engine.log", ".lock"}  # signs of life, of which nothing is claimed
 _OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
@@ -123,6 +125,10 @@ def judge(arguments: tuple[str, ...], code: int | None, said: str, damage: str) 
     claim = next((claim for word, claim in _SAYS_WHOLE.items() if word in arguments), None)
     if damage and claim is not None and claim in said:
         return f"says {claim}"
+    if damage and arguments[1] in {"list", "show"} and ", checked 2" in said and "recovered" not in said:
+        return "calls it checked"
+    if damage and arguments[:2] == ("sessions", "export") and code == 0:
+        return "exports it as if it were whole"
     return ""
 
 
