@@ -61,7 +61,7 @@ class StatusPanel(QWidget):
                 for each in (label, value):
                     each.setFont(_sized(each.font(), _VALUE_PT))
                 self._names.append(label)
-                value.setWordWrap(name in ("Not used", "Alarm"))
+                value.setWordWrap(name in ("Signal age", "Not used", "Alarm"))
                 value.setToolTip(_TIPS.get(name, ""))
                 label.setToolTip(_TIPS.get(name, ""))
                 value.setTextFormat(Qt.TextFormat.RichText if name == "Last trials" else Qt.TextFormat.PlainText)
@@ -91,7 +91,7 @@ class StatusPanel(QWidget):
         late, dropped = figures.late_spikes, figures.dropped_spikes
         self._set("Late, dropped", f"{late:,}, {dropped:,}", figures.many_late or dropped > 0)
         signal = figures.signal
-        self._set("Signal age", signal.age_text)
+        self._set("Signal age", "\n".join(signal.age_lines))
         self._set("Not used", signal.counts_text, signal.is_bad)
         self._set("Clock", signal.clock)
         self._set("Alarm", "\n".join(signal.alarms), bool(signal.alarms))

@@ -56,4 +56,5 @@ def _verdict(found: Any) -> str:
         where = f"; recorded elsewhere ({'; '.join(found.foreign)})" if found.foreign else ""
         return f"✕ Differs first at tick {first.tick:,}: {first.what}, {first.recorded} ≠ {first.replayed}{where}"
     commands = f", {found.commands} commands included" if found.commands else ""
-    return f"✔ Bit-exact: all {found.ticks:,} ticks recomputed{commands}, every bit the same; the session is {found.standing}"
+    exact = f"✔ Bit-exact: all {found.ticks:,} ticks recomputed{commands}, every bit the same"
+    return f"{exact}\nThe session is {found.standing}"  # in two lines, which leave room beside them

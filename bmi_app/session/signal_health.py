@@ -62,10 +62,15 @@ class SignalHealth:
     @property
     def age_text(self) -> str:
         """Say how old the signal is when its frame is published."""
+        return "; ".join(self.age_lines)
+
+    @property
+    def age_lines(self) -> list[str]:
+        """Say the same in short lines: from arrival, and from stamp where that is known."""
         if self.arrival_ms is None:
-            return "not measured"
-        of_stamp = f"; stamp {_ms(self.stamp_ms)}" if self.stamp_ms is not None else ""
-        return f"arrival {_ms(self.arrival_ms)}{of_stamp} ms"
+            return ["not measured"]
+        ages_ms = {"arrival": self.arrival_ms, "stamp": self.stamp_ms}
+        return [f"{name} {of[0]:.3g}, p99 {of[1]:.3g} ms" for name, of in ages_ms.items() if of is not None]
 
     @property
     def short_age_text(self) -> str:
@@ -187,7 +192,3 @@ def _rate(attachment: Attachment, frames: np.ndarray) -> str:
         return ""
     took_s = float(frames["edge_s"][-1] - frames["edge_s"][0])
     return slow_rate(took_s, len(frames) - 1, float(config["tick_s"]))
-
-
-def _ms(found_ms: tuple[float, float] | None) -> str:
-    return "" if found_ms is None else f"{found_ms[0]:.3g}, p99 {found_ms[1]:.3g}"

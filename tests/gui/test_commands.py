@@ -88,8 +88,9 @@ def test_learning_is_steered_undone_and_saved(
     trial = oldest.text(1)
     qtbot.mouseMove(shown.status)  # what is new is listed while the mouse is away
     qtbot.waitUntil(lambda: learning.updates.topLevelItem(0).text(2) == f"↶ before trial {trial}")
-    qtbot.waitUntil(lambda: f"weights back to before trial {trial} · tick " in shown.log.toPlainText())
     rows = [learning.updates.topLevelItem(at) for at in range(learning.updates.topLevelItemCount())]
+    said = f"weights back to before trial {trial}; undone: {len(rows) - 2} x trial · tick "
+    qtbot.waitUntil(lambda: said in shown.log.toPlainText())
     undone = [row.font(2).strikeOut() for row in rows]
     assert undone == [False, *[True] * (len(rows) - 2), False]  # all but the undo itself, and the start
     learning.rate.setValue(0.05)

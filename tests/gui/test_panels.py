@@ -93,7 +93,7 @@ def test_workspaces_of_every_kind_are_drawn(stepped: Any, qtbot: Any, protocol: 
 
 
 def test_commands_of_every_view_and_events_are_told_with_their_tick(stepped: Any) -> None:
-    session = stepped()
+    session = stepped("center_out", "learning.when=reward")
     session.step(5)
     session.command(do="pause")
     session.step(5)
@@ -101,6 +101,7 @@ def test_commands_of_every_view_and_events_are_told_with_their_tick(stepped: Any
     session.command(do="assist", value=0.25)
     session.command(do="assist", value=None)
     session.command(do="learning", on=False)
+    session.command(do="learning", on=False)  # the same again
     session.command(do="move_unit", unit=7, population="control")
     session.step(1)
     for kind, code in (
@@ -118,6 +119,7 @@ def test_commands_of_every_view_and_events_are_told_with_their_tick(stepped: Any
         "assist 0.25 · tick 10 (0.11 s)",
         "assist as the block says · tick 10 (0.11 s)",
         "learning off, frozen · tick 10 (0.11 s)",
+        "learning off, frozen: did nothing: it was so already, or learning.when is off · tick 10 (0.11 s)",
         "move unit 7 to control · tick 10 (0.11 s)",
         "source lost · tick 10 (0.11 s)",
         "source is back · tick 10 (0.11 s)",

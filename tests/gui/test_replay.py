@@ -96,7 +96,9 @@ def test_what_if_and_verify(page: Any, qtbot: Any, keep_picture: Any) -> None:
     assert not np.array_equal(recorded, changed)
     qtbot.mouseClick(shown.verify, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(shown.verify.isEnabled, timeout=60_000)
-    assert shown.verdict.text().startswith("✔ Bit-exact: all 12,000 ticks")
+    exact, standing = shown.verdict.text().splitlines()
+    assert exact == "✔ Bit-exact: all 12,000 ticks recomputed, every bit the same"
+    assert standing.startswith("The session is complete, checked 20")
     keep_picture(shown, "replay_what_if")
     assert layout_faults(shown) == []
     for width_px, is_cut in ((1280, False), (1000, True)):

@@ -216,7 +216,7 @@ def test_a_session_is_recovered_once_and_says_how_it_goes(
     shown._show_result(folder)
     goes_on = threading.Event()
     recover = recovery.recover
-    monkeypatch.setattr(recovery, "recover", lambda *given: goes_on.wait() and recover(*given))
+    monkeypatch.setattr(recovery, "recover", lambda *given, **named: goes_on.wait() and recover(*given, **named))
     qtbot.mouseClick(card.recover, Qt.MouseButton.LeftButton)
     assert card.recover.text() == "Recovering…"
     assert not card.recover.isEnabled()

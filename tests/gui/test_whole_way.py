@@ -196,7 +196,7 @@ def check_what_was_recorded(folder: Path, unit: int, verdict: str) -> None:
     assert commands["index"][2] == unit
     assert "target_radius_cm = 3" in recording.protocol_text
     n_ticks = len(recording.frames)
-    exact = f"✔ Bit-exact: all {n_ticks:,} ticks recomputed, 5 commands included, every bit the same; the session is complete"
+    exact = f"✔ Bit-exact: all {n_ticks:,} ticks recomputed, 5 commands included, every bit the same\nThe session is complete"
     assert verdict.startswith(f"{exact}, checked 20")
     found: Any = verify(folder)
     assert found.is_exact, found.difference
