@@ -31,10 +31,13 @@ def wait_for_engine(view: "subprocess.Popen[str]") -> int:
 
 
 def wait_for_session(root: Path) -> Attachment:
-    """Wait until a session runs; return a view's side of it."""
-    wait_until(
-        lambda: session_folder.sessions(root) and "socket" in read_texts(session_folder.sessions(root)[-1])[0]["engine"]
-    )
+    """Wait until the newest session runs; return a view's side of it."""
+
+    def has_socket() -> bool:
+        newest = session_folder.sessions(root)[-1:]  # also while it is made, without a text
+        return any("socket" in read_texts(made)[0]["engine"] for made in newest if (made / "session.toml").is_file())
+
+    wait_until(has_socket)
     return Attachment(session_folder.sessions(root)[-1])
 
 
