@@ -31,12 +31,12 @@ def damage_of(folder: Path, *, is_running: bool = False) -> list[Damage]:
     try:
         found += input_damage(folder, read_texts(folder)[0])
     except JournalError as error:
-        found.append(_told(error, *seal.TEXTS))
+        found.append(told(error, *seal.TEXTS))
     summary = None
     try:
         summary = session_folder.read_summary(folder)
     except JournalError as error:
-        found.append(_told(error, "summary.json"))
+        found.append(told(error, "summary.json"))
     findings = survey_all(folder)
     for kind, finding in findings.items():
         if what := _wrong_with(finding, findings["frames"], summary, is_running=is_running):
@@ -47,7 +47,7 @@ def damage_of(folder: Path, *, is_running: bool = False) -> list[Damage]:
         try:
             blobs.read(folder, blob_id)
         except JournalError as error:
-            found.append(_told(error, f"{blobs.FOLDER}/{blobs.path_of(folder, blob_id).name}"))
+            found.append(told(error, f"{blobs.FOLDER}/{blobs.path_of(folder, blob_id).name}"))
     if summary is not None:
         found += _unlike_the_summary(folder, summary, findings, {damage.file for damage in found})
         known = {damage.file for damage in found}
@@ -55,7 +55,7 @@ def damage_of(folder: Path, *, is_running: bool = False) -> list[Damage]:
     return found
 
 
-def _told(error: JournalError, *names: str) -> Damage:
+def told(error: JournalError, *names: str) -> Damage:
     """Return as damage what an error says of one of these files."""
     text = str(error)
     name = next((name for name in names if f"{name}: " in text), names[0])
@@ -91,7 +91,7 @@ def input_damage(folder: Path, session: Mapping[str, Any]) -> list[Damage]:
                     Damage(name, -1, 0, "is not the file that the session began with (sha256 in session.toml)")
                 )
         except JournalError as error:
-            found.append(_told(error, name))
+            found.append(told(error, name))
     return found
 
 

@@ -184,7 +184,7 @@ def _standing(folder: Path) -> Standing:
     except JournalError as error:
         if status == "recovery unfinished":
             return replace(found, state=status)
-        return replace(found, state="damaged", damage=(Damage("summary.json", -1, 0, str(error)),))
+        return replace(found, state="damaged", damage=(full_check.told(error, "summary.json"),))
     if summary is None:
         if status == "unreadable":  # a file is missing of a journal that had begun
             return _judged(found, quick_check.missing(folder))
@@ -197,8 +197,11 @@ def _standing(folder: Path) -> Standing:
 
 
 def _judged(found: Standing, damage: list[Damage]) -> Standing:
-    state: State = "damaged" if damage else found.state
-    return replace(found, state=state, damage=(*found.damage, *damage) if found.state == "damaged" else tuple(damage))
+    """Add to how a session stands what a check found; each damaged file is named once, in the words of the check."""
+    if found.state != "damaged":
+        return replace(found, state="damaged" if damage else found.state, damage=tuple(damage))
+    named = {known.file for known in damage}
+    return replace(found, damage=(*(known for known in found.damage if known.file not in named), *damage))
 
 
 def _summary(folder: Path) -> dict[str, Any] | None:

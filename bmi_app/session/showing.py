@@ -59,7 +59,10 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
             "-" if rate is None else f"{rate:.0%}",
         )
     print(f"in {plain(root)}")
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file or a program reads it: nothing is cut or broken for a width that nobody sees
+        console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
+    console.print(table)
     if any(entry.status == "interrupted" for entry in entries):
         print("interrupted sessions: `bmi sessions recover SESSION` makes them complete")
     for entry in entries:

@@ -102,16 +102,41 @@ def test_a_damaged_text_is_named_in_one_line(
         lambda summary: summary | {"success_rate": "half"},
         lambda summary: summary | {"duration_s": [1]},
         lambda summary: summary | {"latency_us": 7},
-        lambda summary: {"session": "x"},
         lambda summary: [summary],
         lambda summary: summary | {"late_spikes": None},
     ],
 )
-def test_a_damaged_summary_is_named_in_one_line(
+def test_a_damaged_summary_is_named_once_and_the_rest_is_shown(
     session: Path, said: Callable[..., tuple[int, str, str]], change: Callable[[dict], object]
 ) -> None:
     path = session / "summary.json"
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    assert_summary_is_named(session, said)
+
+
+def assert_summary_is_named(session: Path, said: Callable[..., tuple[int, str, str]]) -> None:
+    """Check that every command that shows a session names its summary as damaged, once, and all else as whole."""
+    for command, code in (("show", 0), ("verify", 1)):
+        told = said("sessions", command, str(session), "--json")
+        assert (told[0], told[2]) == (code, "")
+        found = json.loads(told[1])
+        assert (found["status"], found["standing"]) == ("damaged", "damaged: summary.json")
+        (damage,) = found["damage"]
+        assert damage.startswith("summary.json: ")
+        assert "summary.json" not in found["whole"]
+        assert {"session.toml", "protocol.toml", "frames.arrows"} <= set(found["whole"])
+        told = said("sessions", command, str(session))
+        assert (told[0], told[2]) == (code, "")
+        assert damage in told[1]
+    code, out, err = said("sessions", "list")
+    assert (code, err) == (0, "")
+    assert "damaged: summary.json" in out
+
+
+def test_a_summary_that_lacks_what_every_one_says_is_refused_in_one_line(
+    session: Path, said: Callable[..., tuple[int, str, str]]
+) -> None:
+    (session / "summary.json").write_text('{"session": "x"}')
     assert "summary.json" in refused(said("sessions", "show", str(session)))
     assert said("sessions", "list")[0] == 0
 
@@ -161,7 +186,10 @@ def test_what_stands_in_place_of_a_text_is_not_opened(session: Path, said: Calla
         ):
             (session / file).unlink()
             replace(session / file)
-            refused(said("sessions", "show", str(session)))
+            if file == "summary.json":
+                assert_summary_is_named(session, said)
+            else:
+                refused(said("sessions", "show", str(session)))
             assert said("sessions", "list")[0] == 0
             (session / file).rmdir() if (session / file).is_dir() else (session / file).unlink()
             (session / file).write_bytes(kept)

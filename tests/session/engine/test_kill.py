@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from bmi_app.record import recovery, session_folder
+from bmi_app.record.full_check import names
 from bmi_app.record.message import CUT_OFF
 from bmi_app.record.reading import read
 from bmi_app.session import catalogue
@@ -194,12 +195,17 @@ def test_damage_is_named_on_the_command_line(recorded_session: Path, tmp_path) -
     shutil.copytree(recorded_session, folder)
     path = folder / "frames.arrows"
     path.write_bytes(path.read_bytes()[:-5_000])
-    done = bmi("sessions", "verify", str(folder))
+    end_s = len(read(folder).frames) * 0.01
+    named = f"frames.arrows from {int(end_s) // 60}:{int(end_s) % 60:02d} on: {CUT_OFF}, or its length is damaged"
+    done = bmi("sessions", "verify", str(folder), "--json")
     assert done.returncode == 1
-    assert "frames.arrows: batch" in done.stdout
+    found = json.loads(done.stdout)
+    assert (found["status"], found["damage"]) == ("damaged", [named])
+    assert set(found["whole"]) == set(names(recorded_session)) - {"frames.arrows"}
+    assert named in bmi("sessions", "verify", str(folder)).stdout
     done = bmi("replay", str(folder), "--verify", "--json")
     assert done.returncode == 1
-    assert "frames.arrows: batch" in json.loads(done.stdout)["damage"][0]
+    assert json.loads(done.stdout)["damage"] == [named]
 
 
 @pytest.fixture(scope="module")
