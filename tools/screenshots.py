@@ -33,7 +33,9 @@ def save(screen: Screen, path: Path) -> None:
     screen.xdotool("mousemove", *map(str, SIZE))
     time.sleep(2.0)
     picture = np.ascontiguousarray(screen.picture())
-    QImage(picture.data, *SIZE, 3 * SIZE[0], QImage.Format.Format_RGB888).save(str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not QImage(picture.data, *SIZE, 3 * SIZE[0], QImage.Format.Format_RGB888).save(str(path)):
+        raise SystemExit(f"{path}: cannot be written")
     print(path)
 
 

@@ -18,7 +18,7 @@ from bmi_app.cli import app
 from bmi_app.record import checks, full_check, integrity, nwb, session_folder
 from bmi_app.record.formats import RecordingError, open_recording
 from bmi_app.record.reading import read
-from bmi_app.session import catalogue, replay
+from bmi_app.session import catalogue, fast, replay
 from bmi_app.session.run_fast import run_fast
 from tests.support.damage import HOWS, Harm, damaged_copy, every_harm, files
 
@@ -57,7 +57,10 @@ def record(root: Path, seed: int, duration_s: float = 12.0) -> Path:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("whole")
-    return record(root, 1), record(root, 2)
+    with pytest.MonkeyPatch.context() as patched:  # so that every file has several batches, however busy the machine
+        patched.setattr("bmi_app.record.kinds._BATCH_BYTES", 1 << 14)
+        patched.setattr(fast, "_CHUNK_TICKS", 50)
+        return record(root, 1), record(root, 2)
 
 
 @pytest.fixture(autouse=True)
