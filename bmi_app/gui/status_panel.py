@@ -93,7 +93,7 @@ class StatusPanel(QWidget):
         signal = figures.signal
         self._set("Signal age", "\n".join(signal.age_lines))
         self._set("Not used", signal.counts_text, signal.is_bad)
-        self._set("Clock", signal.clock)
+        self._set("Clock", signal.clock.replace(", ", "\n") if len(signal.clock) > 26 else signal.clock)
         self._set("Alarm", "\n".join(signal.alarms), bool(signal.alarms))
         self._set("Journal", size_text(figures.saved_bytes))
         synced = figures.sync_age_s

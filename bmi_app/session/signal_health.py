@@ -180,9 +180,16 @@ def _clock(attachment: Attachment, now_s: float) -> tuple[str, str]:
     if measured_s <= 0 or (offset_s == 0.0 and uncertainty_s == 0.0):
         return OWN_CLOCK, ""
     age_s = max(now_s - measured_s, 0.0)
-    said = f"{offset_s:+.4f} s ± {uncertainty_s * 1e3:.2g} ms, {age_s:.0f} s ago"
+    said = offset_words(offset_s, uncertainty_s, age_s)
     old = f"the source's clock was measured last {age_s:.0f} s ago: does a firewall block UDP?"
     return said, old if age_s > _OLD_CLOCK_S and driver.kind == "lsl" else ""
+
+
+def offset_words(offset_s: float, uncertainty_s: float, age_s: float) -> str:
+    """Say what a source's clock is apart from this one, short enough for a narrow panel."""
+    error = f"± {uncertainty_s * 1e3:.2g} ms"
+    apart = f"{offset_s * 1e3 + 0.0:.2f} {error}" if abs(offset_s) < 1.0 else f"{offset_s:.3f} s {error}"
+    return f"{apart}, {age_s:.0f} s ago"
 
 
 def _rate(attachment: Attachment, frames: np.ndarray) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from bmi_app.record.summary import Tally
 from bmi_app.session.showing import _unusual
-from bmi_app.session.signal_health import foreign_clock, slow_rate
+from bmi_app.session.signal_health import foreign_clock, offset_words, slow_rate
 from protocols.load import load
 from protocols.problems import ProtocolError
 
@@ -71,3 +71,15 @@ def test_a_population_of_one_unit_may_be_given_as_its_number() -> None:
     assert load("center_out", ["populations.vertical=32"]).populations["vertical"] == (32,)
     with pytest.raises(ProtocolError, match=r"populations\.vertical: -1 is not allowed"):
         load("center_out", ["populations.vertical=-1"])
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "said"),
+    [
+        (-0.00002, "-0.02 ± 0.065 ms, 1 s ago"),
+        (0.0123, "12.30 ± 0.065 ms, 1 s ago"),
+        (-86400.00002, "-86400.000 s ± 0.065 ms, 1 s ago"),
+    ],
+)
+def test_an_offset_is_said_in_the_unit_that_shows_it(offset_s: float, said: str) -> None:
+    assert offset_words(offset_s, 0.000065, 1.2) == said
