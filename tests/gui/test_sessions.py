@@ -223,7 +223,7 @@ def test_a_damaged_session_is_called_so_and_never_exact(
     qtbot.mouseClick(shown.buttons["Verify"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: shown.verdict.text().startswith("✕ Not exact: spikes.arrows from 0:0"), timeout=120_000)
     qtbot.waitUntil(
-        lambda: "from 0:0" in shown.table.item(names(shown).index(folder.name), _STATUS).text(), timeout=20_000
+        lambda: "from 0:0" in shown.table.item(names(shown).index(folder.name), _STATUS).text(), timeout=120_000
     )
     keep_picture(shown, "damaged_session")
 
