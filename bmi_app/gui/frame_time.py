@@ -16,6 +16,7 @@ from pathlib import Path
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
 
+from bmi_app.gui.garbage import collected_here
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.session.attach import Attachment
 from bmi_app.session.priority import lower_view
@@ -75,7 +76,8 @@ def main(folder: str) -> None:
         prepare(window)
         threading.Thread(target=listen, daemon=True).start()
         print("{}", flush=True)
-        wall_ms, processor_ms = measure(window, lambda _: not told.is_set())
+        with collected_here():
+            wall_ms, processor_ms = measure(window, lambda _: not told.is_set())
         print(json.dumps({"wall_ms": wall_ms, "processor_ms": processor_ms}), flush=True)
         window.leave()
     application.quit()

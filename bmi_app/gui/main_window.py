@@ -23,6 +23,7 @@ from PyQt6.QtWidgets import (
 from bmi_app.gui import appearance, widget_map
 from bmi_app.gui.editor_page import EditorPage
 from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.garbage import collected_here
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.recent_folders import RecentFolders
 from bmi_app.gui.replay_page import ReplayPage
@@ -308,7 +309,7 @@ def run(attach: Path | None = None) -> int:
     widget_map.install(window)
     if sys.platform == "linux":  # elsewhere a process is lowered as a whole, and its engines with it
         lower_view()
-    with shown_faults(window.say_fault, window.leave):
+    with collected_here(), shown_faults(window.say_fault, window.leave):
         if attachment is None:
             window.show()
         else:

@@ -14,6 +14,7 @@ from bmi_app.gui.command_sender import CommandSender
 from bmi_app.gui.control_bar import ControlBar
 from bmi_app.gui.docks import Docks
 from bmi_app.gui.faults import shown_faults
+from bmi_app.gui.garbage import collected_here
 from bmi_app.gui.hand_sender import HandSender, takes_hand
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.notice_strip import NoticeStrip
@@ -372,7 +373,7 @@ def run(folder: Path, close_at_end: bool) -> int:
     window = OperatorWindow(attachment, close_at_end)
     # Not left to the last window that closes: others may stand open. Not `quit`, which would close those.
     window.closed.connect(application.exit)
-    with shown_faults(window.log.say, window.leave):
+    with collected_here(), shown_faults(window.log.say, window.leave):
         window.show()
         application.exec()
     return 1 if window.phase == Phase.DIED else 0

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,20 @@ def signature(folder: Path) -> Signature:
     return found
 
 
+def settled_signature(folder: Path) -> Signature:
+    """Return the signature, not before a change of a file that is made from now on would be seen by it.
+
+    That takes a moment where a file was touched just before. Times that lie in the future are not waited for.
+    """
+    found = signature(folder)
+    if (remaining_s := _touched_s(found) + _SETTLED_S - time.time()) > 0:
+        time.sleep(min(remaining_s, _SETTLED_S))
+    return signature(folder)
+
+
 def remember(folder: Path, before: Signature, damage: list[Damage], checked: str, began_s: float) -> None:
     """Keep what a full check has found, unless a file was touched during it or just before."""
-    touched_s = max((max(times) for _, _, *times, _, _ in before), default=0) / 1e9
-    if signature(folder) != before or touched_s > began_s - _SETTLED_S:
+    if signature(folder) != before or _touched_s(before) > began_s - _SETTLED_S:
         return
     content = {
         "version": _VERSION,
@@ -72,6 +83,10 @@ def recall(folder: Path) -> Known | None:
         return Known(content["checked"], [Damage(**found) for found in content["damage"]])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _touched_s(found: Signature) -> float:
+    return max((max(times) for _, _, *times, _, _ in found), default=0) / 1e9
 
 
 def _path(folder: Path) -> Path:

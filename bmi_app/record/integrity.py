@@ -115,7 +115,7 @@ def full(folder: Path) -> Standing:
     found = _standing(folder)
     if found.state == "unreadable":
         return found
-    before, began_s = checks.signature(folder), time.time()
+    before, began_s = checks.settled_signature(folder), time.time()
     damage = full_check.damage_of(folder, is_running=found.state == "running")
     found = replace(found, damage=tuple(damage)) if found.state in _UNENDED else _judged(found, damage)
     if found.state in _UNENDED:

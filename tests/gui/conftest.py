@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QApplication
 
 from bmi_app import plugins
 from bmi_app.gui.appearance import Appearance, show
+from bmi_app.gui.garbage import collected_here
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.record import session_folder
 from bmi_app.record.process_id import process_start
@@ -87,6 +88,19 @@ class SteppedSession:
 
     def end(self, **summary: Any) -> None:
         session_folder.write_summary(self.folder, summary)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _garbage(qapp: QApplication) -> Iterator[Callable[[], None]]:
+    """Have Qt objects destroyed on the window's thread, as the program does."""
+    with collected_here() as collect:
+        yield collect
+
+
+@pytest.fixture(autouse=True)
+def _collected(_garbage: Callable[[], None]) -> Iterator[None]:
+    yield
+    _garbage()
 
 
 @pytest.fixture(autouse=True)

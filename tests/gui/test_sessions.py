@@ -221,9 +221,9 @@ def test_a_damaged_session_is_called_so_and_never_exact(
     assert not shown.buttons["Export NWB…"].isEnabled()
     assert shown.buttons["Recover"].isEnabled()
     qtbot.mouseClick(shown.buttons["Verify"], Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: shown.verdict.text().startswith("✕ Not exact: spikes.arrows from 0:0"), timeout=120_000)
+    qtbot.waitUntil(lambda: shown.verdict.text().startswith("✕ Not exact: spikes.arrows from 0:0"), timeout=60_000)
     qtbot.waitUntil(
-        lambda: "from 0:0" in shown.table.item(names(shown).index(folder.name), _STATUS).text(), timeout=120_000
+        lambda: "from 0:0" in shown.table.item(names(shown).index(folder.name), _STATUS).text(), timeout=60_000
     )
     keep_picture(shown, "damaged_session")
 
@@ -240,7 +240,7 @@ def test_the_result_card_says_that_its_session_is_damaged(qtbot: Any, sessions_f
     assert card.heading.text() == f"Last session: {folder.name}, damaged"
     assert card.text.text().startswith("Damaged: spikes.arrows\n20.0 s")
     card._verify()
-    qtbot.waitUntil(lambda: card.verdict.text().startswith("✕ Not exact: spikes.arrows from 0:00 on"), timeout=120_000)
+    qtbot.waitUntil(lambda: card.verdict.text().startswith("✕ Not exact: spikes.arrows from 0:00 on"), timeout=60_000)
     card.show_outcome(outcome_of(folder))
     assert card.verdict.text().startswith("✕ Not exact")
     worker.close()

@@ -82,16 +82,10 @@ def bmi(*words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def settle() -> None:
-    """Wait until a change of a file would be seen by its times."""
-    time.sleep(2 * checks._SETTLED_S)
-
-
 def test_a_whole_session_is_said_to_be_whole(copy: Path) -> None:
     assert len([name for name in files(copy) if name.startswith("blobs/")]) >= 1
     assert integrity.quick(copy).words == "complete, not checked"
     assert not integrity.quick(copy).is_intact
-    settle()
     found = integrity.full(copy)
     assert found.is_intact
     assert found.damage == ()
@@ -111,7 +105,6 @@ def test_a_whole_session_is_said_to_be_whole(copy: Path) -> None:
 @pytest.mark.parametrize("how", ["cut in half", "random"])
 def test_a_session_whose_spikes_are_gone_is_called_damaged_by_all(copy: Path, how: str) -> None:
     """Issue 11, A1: it listed as complete, was verified as bit-exact, and was exported without units, exit code 0."""
-    settle()
     assert integrity.full(copy).is_intact  # what is remembered of this must not be told of what follows
     path = copy / "spikes.arrows"
     whole = path.read_bytes()
@@ -181,7 +174,6 @@ def test_what_is_whole_of_a_damaged_session_is_exported_when_asked_and_the_file_
 
 @pytest.mark.parametrize("change", ["touched", "same times", "replaced"])
 def test_what_was_found_before_is_not_told_of_what_was_changed_since(copy: Path, change: str) -> None:
-    settle()
     assert integrity.full(copy).is_intact
     assert integrity.quick(copy).is_intact
     path = copy / "weights.arrows"
@@ -201,9 +193,7 @@ def test_what_was_found_before_is_not_told_of_what_was_changed_since(copy: Path,
 
 
 def test_a_damaged_memory_of_checks_is_forgotten(copy: Path, tmp_path: Path) -> None:
-    settle()
     (copy / "events.arrows").write_bytes((copy / "events.arrows").read_bytes()[:-9] + b"012345678")
-    settle()
     assert integrity.full(copy).state == "damaged"
     (kept,) = (tmp_path / "checks").glob("*.json")
     content = json.loads(kept.read_text())
@@ -213,8 +203,25 @@ def test_a_damaged_memory_of_checks_is_forgotten(copy: Path, tmp_path: Path) -> 
         assert checks.recall(copy) is None
 
 
+def test_what_was_touched_just_before_is_remembered_and_so_is_a_touch_just_after(copy: Path) -> None:
+    """Verify pressed within 0.1 s of a damage left *complete, not checked* beside its own verdict for ever."""
+    path = copy / "events.arrows"
+    for content in (path.read_bytes(), path.read_bytes()[:-9] + b"012345678"):
+        path.write_bytes(content)
+        found = integrity.full(copy)
+        assert integrity.quick(copy) == found
+        assert found.checked
+    path.write_bytes(path.read_bytes())
+    assert checks.recall(copy) is None
+
+
+def test_a_session_of_a_clock_that_is_ahead_is_checked_and_not_remembered(copy: Path) -> None:
+    os.utime(copy / "events.arrows", (4e9, 4e9))
+    assert integrity.full(copy).is_intact
+    assert checks.recall(copy) is None
+
+
 def test_a_session_that_changes_while_it_is_checked_is_not_remembered(copy: Path, monkeypatch: Any) -> None:
-    settle()
     check = full_check.damage_of
 
     def meanwhile(folder: Path, **options: Any) -> Any:
