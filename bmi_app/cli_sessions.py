@@ -79,6 +79,7 @@ def sessions_recover(
     as_json: Json = False,
 ) -> None:
     """Make a complete session of one that was cut off, keeping each file as far as it is whole."""
+    from bmi_app.record import integrity
     from bmi_app.record.damage import JournalError
     from bmi_app.session import catalogue
 
@@ -91,6 +92,7 @@ def sessions_recover(
     facts = {
         "session": str(report.folder),
         "changed": report.changed,
+        "standing": integrity.quick(report.folder).words,
         "last_tick": report.last_tick,
         "ticks_from_live_file": report.added_ticks,
         "damage": [str(found) for found in report.damage],

@@ -266,13 +266,16 @@ def check_display() -> list[Finding]:
 
 
 def check_sessions() -> list[Finding]:
-    """Look for sessions that share the processor with the next one, and for those that want to be recovered."""
-    from bmi_app.record import session_folder
+    """Look for sessions that share the processor with the next one, that want to be recovered, or that are damaged."""
+    from bmi_app.record import integrity, session_folder
     from bmi_app.session import leftovers
 
     states: dict[str, list[str]] = {}
+    words: dict[str, str] = {}
     for folder in session_folder.sessions(session_folder.sessions_root()):
-        states.setdefault(session_folder.status(folder), []).append(folder.name)
+        standing = integrity.quick(folder)
+        states.setdefault(standing.state, []).append(folder.name)
+        words[folder.name] = standing.words
     findings = []
     if running := states.get("running"):
         remedy = f"`bmi gui --attach {running[0]}` shows it; a second one makes both later"
@@ -284,11 +287,13 @@ def check_sessions() -> list[Finding]:
         remedy = f"bmi sessions recover {unfinished[0]}"
         findings.append(Finding("unfinished recoveries", "warn", ", ".join(unfinished), remedy))
     never = {folder.name for folder in leftovers.find(session_folder.sessions_root()).folders}
-    if unreadable := [name for name in states.get("unreadable", []) if name not in never]:
-        remedy = f"`bmi sessions verify {unreadable[0]}` tells what is damaged"
-        findings.append(Finding("unreadable sessions", "warn", ", ".join(unreadable), remedy))
+    for state in ("damaged", "unreadable"):
+        if wrong := [name for name in states.get(state, []) if name not in never]:
+            detail = "; ".join(f"{name}: {words[name].removeprefix(f'{state}: ')}" for name in wrong)
+            remedy = f"`bmi sessions verify {wrong[0]}` tells what is damaged, and what is still whole"
+            findings.append(Finding(f"{state} sessions", "warn", detail, remedy))
     findings += _leftovers()
-    return findings or [Finding("sessions", "ok", "none is running, interrupted or unreadable")]
+    return findings or [Finding("sessions", "ok", "none is running or interrupted, and none is seen to be damaged")]
 
 
 def _leftovers() -> list[Finding]:

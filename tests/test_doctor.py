@@ -13,6 +13,7 @@ import pytest
 from bmi_app import doctor
 from bmi_app.doctor import Finding
 from bmi_app.record import session_folder
+from bmi_app.session.run_fast import run_fast
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
 
@@ -129,3 +130,27 @@ def test_a_session_without_an_end_is_named(
     assert (finding.name, finding.status, finding.detail) == (f"{status} sessions", "warn", folder.name)
     assert command in finding.remedy
     assert folder.name in finding.remedy
+
+
+@pytest.mark.parametrize("how", ["shorter", "missing", "no session.toml"])
+def test_a_damaged_session_is_named(how: str, sessions_folder: Path) -> None:
+    """Issue 11, A1: spikes cut in half were `ok`."""
+    request = {
+        "protocol": "center_out",
+        "overrides": ["session.duration_s=2"],
+        "out": str(sessions_folder),
+        "speed": "max",
+        "source_timeout_s": 1.0,
+    }
+    folder = Path(run_fast(request, lambda _: None, lambda _: None)["session"])
+    assert only(doctor.check_sessions()).status == "ok"
+    path = folder / ("session.toml" if how == "no session.toml" else "spikes.arrows")
+    if how == "shorter":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        path.unlink()
+    finding = only(doctor.check_sessions())
+    kind = "unreadable" if how == "no session.toml" else "damaged"
+    assert (finding.name, finding.status) == (f"{kind} sessions", "warn")
+    assert finding.detail.startswith(f"{folder.name}: {path.name}{'' if how == 'shorter' else ' is missing'}")
+    assert f"bmi sessions verify {folder.name}" in finding.remedy

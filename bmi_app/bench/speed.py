@@ -1,4 +1,4 @@
-"""Measure what does not depend on a source: simulated time, the cost of a tick, and how soon a session runs."""
+"""Measure what does not depend on a source: simulated time, checksums, the cost of a tick, and how soon a session runs."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.bench import machine
+from bmi_app.bench import hashing, machine
 from bmi_app.bench.child import ChildError
 from bmi_app.record.reading import read
 from bmi_app.rt.clock import now_s
@@ -55,6 +55,8 @@ def measure(simulated_s: float, with_compilation: bool, say: Callable[[str], obj
             "load_before": machine.load_average(),
             "simulated": _simulate(simulated_s, folder),
         }
+        say("cost of the checksums")
+        report["checksums"] = hashing.measure(lambda: _timed(simulated_s, folder)[::2])
         say("cost of a tick")
         report["tick_us"] = {str(n_units): _tick_us(n_units) for n_units in _TICK_UNITS}
         say("start of a session")
@@ -71,15 +73,19 @@ def measure(simulated_s: float, with_compilation: bool, say: Callable[[str], obj
 
 def _simulate(duration_s: float, folder: str) -> dict[str, float]:
     """Run a session at `--speed max`, with its journal; the process's own start is not counted."""
-    began_s = time.perf_counter()
-    summary = run_fast(_request("max", duration_s, folder), lambda _: None, lambda _: None)
-    elapsed_s = time.perf_counter() - began_s
+    elapsed_s, summary, _ = _timed(duration_s, folder)
     return {
         "simulated_s": duration_s,
         "ticks": summary["ticks"],
         "elapsed_s": round(elapsed_s, 3),
         "times_real_time": round(duration_s / elapsed_s),
     }
+
+
+def _timed(duration_s: float, folder: str) -> tuple[float, dict[str, Any], Path]:
+    began_s = time.perf_counter()
+    summary = run_fast(_request("max", duration_s, folder), lambda _: None, lambda _: None)
+    return time.perf_counter() - began_s, summary, Path(summary["session"])
 
 
 def _tick_us(n_units: int) -> float:

@@ -68,6 +68,17 @@ def speed(report: dict[str, Any]) -> None:
     table.add_column("figure", justify="right")
     hours = f"{simulated['simulated_s']:,.0f} s simulated, journal included"
     table.add_row(hours, f"{simulated['elapsed_s']:.2f} s, {simulated['times_real_time']:,} times real time")
+    sums = report["checksums"]
+    least, most = min(sums["ratios"]), max(sums["ratios"])
+    table.add_row(
+        f"with checksums against without, {len(sums['ratios'])} pairs: elapsed; processor",
+        f"{sums['ratio']:.2f} times ({least:.2f}-{most:.2f}); {sums['processor_ratio']:.2f}",
+    )
+    end = sums["end_ms"]
+    table.add_row(
+        f"summary at the end without checksums / with / if all of {sums['mb']:,.0f} MB were hashed then",
+        f"{end['without']:.1f} / {end['while_writing']:.1f} / {end['all_at_the_end']:.0f} ms",
+    )
     for units, cost_us in report["tick_us"].items():
         table.add_row(f"a tick at {units} units", f"{cost_us:.1f} us")
     for which, start in report["start"].items():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QSettings, pyqtSignal
 from PyQt6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -27,13 +28,17 @@ _WIDTH_PX = 520
 class ExportDialog(QDialog):
     """Offer what was said last; the subject's name is that of the session unless another is given.
 
-    Signals: `export_asked(where, described)`, a Path, and a dict of `subject_id`, `species`, `sex`, `age`.
+    Of a session that is known to be damaged, `damage` says how: it is exported only where that is asked for.
+
+    Signals: `export_asked(where, described, damaged_too)`: a Path, a dict of `subject_id`, `species`, `sex`, `age`, and
+    whether what is whole shall be written of a damaged session.
     """
 
-    export_asked = pyqtSignal(Path, dict)
+    export_asked = pyqtSignal(Path, dict, bool)
 
-    def __init__(self, folder: Path, subject_id: str, parent: QWidget | None = None) -> None:
+    def __init__(self, folder: Path, subject_id: str, parent: QWidget | None = None, damage: str = "") -> None:
         super().__init__(parent)
+        self._damage = damage
         self.setWindowTitle(f"Export {folder.name} as NWB")
         self.setMinimumWidth(_WIDTH_PX)
         self.subject_id = QLineEdit(subject_id)
@@ -52,6 +57,7 @@ class ExportDialog(QDialog):
         self.where = QLineEdit(str(folder))
         self.browse = QPushButton("Browse…")
         self.browse.clicked.connect(self._browse)
+        self.damaged_too = QCheckBox("Of a damaged session, write what is &whole; the file says what is missing")
         self.wrong = QLabel()
         self.wrong.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -63,6 +69,7 @@ class ExportDialog(QDialog):
         self.age.textChanged.connect(self._check)
         self.species.editTextChanged.connect(self._check)
         self.where.textChanged.connect(self._check)
+        self.damaged_too.toggled.connect(self._check)
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
         self._check()
@@ -70,8 +77,11 @@ class ExportDialog(QDialog):
     def _check(self) -> None:
         age = self.age.text().strip()
         is_age = not age or _AGE.fullmatch(age) is not None
-        self.export.setEnabled(is_age and bool(self.where.text().strip()))
-        if not is_age:
+        refused = self._damage if not self.damaged_too.isChecked() else ""
+        self.export.setEnabled(is_age and bool(self.where.text().strip()) and not refused)
+        if refused:
+            self.wrong.setText(f"The session is {refused}: it is not exported as if it were whole")
+        elif not is_age:
             self.wrong.setText(f"An age is written as P8Y (years), P6M (months) or P90D (days), not as {age!r}")
         elif not (age and self.species.currentText().strip()):
             self.wrong.setText("Archives such as DANDI ask for the species and the age")
@@ -88,7 +98,8 @@ class ExportDialog(QDialog):
         settings = QSettings("bmi_app", "bmi")
         for key in ("species", "sex", "age"):
             settings.setValue(f"export/{key}", described[key])
-        self.export_asked.emit(Path(self.where.text().strip()).expanduser(), described)
+        where = Path(self.where.text().strip()).expanduser()
+        self.export_asked.emit(where, described, self.damaged_too.isChecked())
         self.accept()
 
     def _recall(self) -> None:
@@ -114,5 +125,6 @@ class ExportDialog(QDialog):
         form.addRow("Folder", place)
         column = QVBoxLayout(self)
         column.addLayout(form)
+        column.addWidget(self.damaged_too)
         column.addWidget(self.wrong)
         column.addWidget(self.buttons)

@@ -30,6 +30,7 @@ from bmi_app.gui.timeline import Timeline
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.what_if_panel import WhatIfPanel
 from bmi_app.gui.worker import Worker
+from bmi_app.record import integrity
 from bmi_app.record.session_folder import sessions_root
 from bmi_app.session.observe import clock_text, state_text
 
@@ -145,6 +146,12 @@ class ReplayPage(QWidget):
         self.heading.setToolTip(f"{session.folder}\n{counted}, {len(session.frames):,} ticks")
         self._show_heading()
         self.verdict.setText("")
+        self.verdict.setToolTip("")
+        self._reads.submit(
+            lambda: integrity.known_or_full(session.folder),
+            lambda standing: self._show_standing(session, standing),
+            lambda error: self._say(f"✕ {session.folder.name} cannot be checked: {error}"),
+        )
         self._set_stage(session, self.playback)
         self.timeline.show_session(session)
         self.what_if.show_session(session)
@@ -152,6 +159,15 @@ class ReplayPage(QWidget):
         # Before the first trial there may be minutes of rest, in which nothing moves.
         first = session.frames["trial"] >= 0
         self.seek(int(np.argmax(first)) * session.dt_s if first.any() else 0.0)
+
+    def _show_standing(self, session: RecordedSession, standing: integrity.Standing) -> None:
+        """Say that a session is damaged, or not whole, while it is played; what Verify found stays."""
+        if session is not self.session or self.verdict.text() or standing.state in ("complete", "running"):
+            return
+        mark = "" if standing.is_ended else "✕ "
+        self.verdict.setText(f"{mark}The session is {standing.words}")
+        self.verdict.setToolTip("\n".join(standing.doubts()))
+        self._show_heading()
 
     def _set_stage(self, session: RecordedSession, playback: Playback) -> None:
         """Put a task view and panels for this session where those of the last one were."""

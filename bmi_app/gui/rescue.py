@@ -61,7 +61,7 @@ class Rescue(QObject):
     def _tell_report(self, report: Any) -> None:
         self._telling.stop()
         self.recovered.emit(report)
-        self.told.emit(f"Recovered: complete up to tick {report.last_tick:,}", True, True)
+        self.told.emit(f"Recovered: {report.words}", True, not report.lost)
 
     def _tell_failure(self, error: Exception) -> None:
         self._telling.stop()

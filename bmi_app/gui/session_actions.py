@@ -56,7 +56,7 @@ class SessionActions(QObject):
         self.told.emit(folder, "Recovering…")
         self._computes.submit(
             work,
-            lambda report: tell(f"✔ Recovered, complete up to tick {report.last_tick:,}"),
+            lambda report: tell(f"✔ Recovered, {report.words}"),
             lambda error: tell(f"✕ Cannot be recovered: {error}"),
         )
 
@@ -87,28 +87,37 @@ class SessionActions(QObject):
         self.told.emit(folder, "Stopping…")
         self._computes.submit(work, tell, lambda error: self._tell(folder, f"✕ Cannot be stopped: {error}"))
 
-    def ask_to_export(self, folder: Path) -> None:
-        """Ask what the file shall say of the subject, and write the session as NWB."""
-        self.dialog = ExportDialog(folder, "", self._window)
-        self.dialog.export_asked.connect(lambda where, described: self.export(folder, where, described))
+    def ask_to_export(self, folder: Path, damage: str = "") -> None:
+        """Ask what the file shall say of the subject, and write the session as NWB; `damage` says what is known of it."""
+        self.dialog = ExportDialog(folder, "", self._window, damage)
+        self.dialog.export_asked.connect(
+            lambda where, described, damaged_too: self.export(folder, where, described, damaged_too=damaged_too)
+        )
         self.dialog.finished.connect(self._forget_dialog)
         self.dialog.open()
 
-    def export(self, folder: Path, to: Path, described: dict[str, str]) -> None:
+    def export(self, folder: Path, to: Path, described: dict[str, str], *, damaged_too: bool = False) -> None:
         """Write a session as NWB into a folder."""
 
         def work() -> str:
+            from bmi_app.record import integrity
             from bmi_app.record.nwb import Subject
             from bmi_app.record.nwb_process import export_apart
 
             remarks: list[str] = []
-            path = export_apart(folder, to, Subject(**described), remarks.append)
-            return "; ".join((str(path), *remarks))
+            path = export_apart(folder, to, Subject(**described), remarks.append, damaged_too=damaged_too)
+            said = "; ".join((str(path), *remarks))
+            standing = integrity.known_or_full(folder)
+            return (
+                f"Only what is whole was exported to {said}; {standing.words}"
+                if standing.damage
+                else f"✔ Exported to {said}"
+            )
 
         self.told.emit(folder, "Writing NWB…")
         self._computes.submit(
             work,
-            lambda said: self._tell(folder, f"✔ Exported to {said}"),
+            lambda said: self._tell(folder, said),
             lambda error: self._tell(folder, f"✕ Cannot be exported: {error}"),
         )
 

@@ -87,7 +87,7 @@ class SessionsPage(QWidget):
             self.replay_asked.emit,
             self.acts.verify,
             self.acts.recover,
-            self.acts.ask_to_export,
+            self._ask_to_export,
             _open,
             self.acts.ask_to_remove,
         )
@@ -210,7 +210,7 @@ class SessionsPage(QWidget):
         self.buttons["Stop…"].setEnabled(status == "running")
         is_ended = status in ("complete", "recovered")
         self.buttons["Replay"].setEnabled(is_ended or status == "damaged")
-        self.buttons["Export NWB…"].setEnabled(is_ended)
+        self.buttons["Export NWB…"].setEnabled(is_ended or status == "damaged")
         self.buttons["Verify"].setEnabled(is_ended or status == "damaged")
         self.buttons["Recover"].setEnabled(
             session is not None and status in _RECOVERABLE and not self.acts.is_recovering(session.folder)
@@ -233,6 +233,11 @@ class SessionsPage(QWidget):
     def _do(self, act: Callable[[Path], object]) -> None:
         if (session := self.chosen()) is not None:
             act(session.folder)
+
+    def _ask_to_export(self, folder: Path) -> None:
+        session = self.chosen()
+        is_damaged = session is not None and session.status == "damaged"
+        self.acts.ask_to_export(folder, session.words if session and is_damaged else "")
 
     def _roots(self) -> list[Path]:
         chosen = self.folder.currentData()

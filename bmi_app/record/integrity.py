@@ -38,8 +38,10 @@ class Standing:
         When every byte was checked, by the clock on the wall here; empty after a quick look.
     is_bound : bool
         Whether its files are bound to it by id and checksum; else by their row counts only.
-    dt_s, length_s : float
-        Of a tick, and of the session as its summary says; 0 where that is not known.
+    dt_s : float
+        Of a tick; 0 where that is not known.
+    cut : str
+        Of a recovered session, where it was cut, and how long it was before where that is known.
     """
 
     folder: Path
@@ -48,7 +50,7 @@ class Standing:
     checked: str = ""
     is_bound: bool = False
     dt_s: float = 0.0
-    length_s: float = 0.0
+    cut: str = ""
 
     @property
     def is_ended(self) -> bool:
@@ -64,12 +66,13 @@ class Standing:
     def words(self) -> str:
         """Say in a few words how it stands."""
         if self.state == "damaged":
-            return f"damaged: {self.damage_words(0)}{_and_more(len(self.damage) - 1)}"
+            recovered = f"; recovered, {self.cut}" if self.cut else ""
+            return f"damaged: {self.damage_words(0)}{_and_more(len(self.damage) - 1)}{recovered}"
         if self.state == "unreadable" and self.damage:
             return f"unreadable: {self.damage_words(0)}"
         if not self.is_ended:
             return self.state
-        cut = f", cut at {minutes(self.length_s)}" if self.state == "recovered" else ""
+        cut = f", {self.cut}" if self.cut else ""
         depth = f"checked {self.checked}" if self.checked else "not checked"
         return f"{self.state}{cut}, {depth}{'' if self.is_bound or not self.checked else f', {UNBOUND}'}"
 
@@ -193,7 +196,19 @@ def _standing(folder: Path) -> Standing:
     if status == "recovery unfinished":
         state = "recovery unfinished"
     bound = found.is_bound and isinstance(summary.get("files"), Mapping)
-    return replace(found, state=state, is_bound=bound, length_s=_number(summary.get("duration_s")))
+    cut = _cut_words(summary, found.dt_s) if summary.get("recovered") is True else ""
+    return replace(found, state=state, is_bound=bound, cut=cut)
+
+
+def _cut_words(summary: Mapping[str, Any], dt_s: float) -> str:
+    """Say where recovery cut a session, and how long that was before; recoveries of before kept no length."""
+    cut = minutes(_number(summary.get("duration_s")))
+    about = summary.get("recovery")
+    about = about if isinstance(about, Mapping) else {}
+    before = minutes(_number(about.get("ticks_before")) * dt_s)
+    if before == cut or _number(about.get("ticks_before")) <= _number(summary.get("ticks")):
+        return f"cut at {cut}"
+    return f"cut at {cut} of {'at least ' if about.get('ticks_before_is_least') is not False else ''}{before}"
 
 
 def _judged(found: Standing, damage: list[Damage]) -> Standing:

@@ -140,7 +140,7 @@ def why_unwritten(error: BaseException) -> str:
 def _refusal(standing: integrity.Standing) -> str:
     name = standing.folder.name
     if standing.state == "damaged":
-        return f"{integrity.refusal(standing)}, `--damaged-too` exports that"
+        return f"{integrity.refusal(standing)}, `--damaged-too` (in the window: the box above Export) writes that"
     remedy = {
         "running": f"stop it first: `bmi sessions stop {name}`",
         "interrupted": f"recover it first: `bmi sessions recover {name}`",

@@ -48,6 +48,10 @@ class RecoveryReport:
         As in `summary.json` now.
     lost : dict
         For each kind of which something is missing, from which tick on.
+    ticks_before : int
+        How many ticks the session had before, as far as that is known.
+    ticks_before_is_least : bool
+        Whether it may have had more.
     """
 
     folder: Path
@@ -59,6 +63,21 @@ class RecoveryReport:
     kept: list[Path]
     summary: dict[str, Any]
     lost: dict[str, int] = field(default_factory=dict)
+    ticks_before: int = 0
+    ticks_before_is_least: bool = True
+
+    @property
+    def words(self) -> str:
+        """Say in one line what the session has now, and what is lost of it."""
+        kept = (
+            f"{'' if self.lost else 'complete '}up to tick {self.last_tick:,}"
+            if self.last_tick >= 0
+            else "without a tick"
+        )
+        if self.ticks_before > self.last_tick + 1:
+            kept += f" of {'at least ' if self.ticks_before_is_least else ''}{self.ticks_before:,} ticks"
+        lost = ", ".join(f"{kind} from tick {tick:,} on" for kind, tick in self.lost.items() if kind != "frames")
+        return f"{kept}; lost: {lost}" if lost else kept
 
 
 def recover(folder: Path, tail: Tail | None = None, *, to_common_tick: bool = False) -> RecoveryReport:
@@ -135,6 +154,7 @@ def _prepare(folder: Path, tail: Tail, to_common_tick: bool) -> RecoveryReport |
         names = [file_name(kind) for kind in rewriting.files] + [redo.SUMMARY]
         kept = [path for name in names if (path := redo.keep_original(folder, name)) is not None]
         report = _committed_report(keeping, rewriting, damage, kept)
+        report |= _length_before(findings, old_summary)
         reason = _stop_reason(folder, old_summary)
         summary = summarise_folder(folder, session, reason, recovered=True, files=rewriting.files)
         summary["recovery"] = {**report, "damage": [str(found) for found in damage]}
@@ -180,6 +200,20 @@ def _committed_report(keeping: Keeping, rewriting: Rewriting, damage: list[Damag
     }
 
 
+def _length_before(findings: Mapping[Kind, Finding], old_summary: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Say how many ticks the session had before: as it said at its end, else at least as many as any of its files tells."""
+    reach = max(finding.last_tick for finding in findings.values()) + 1
+    said: Mapping[str, Any] = old_summary or {}
+    ticks, is_least = said.get("ticks"), False
+    if said.get("recovered") is True:  # then its own number is that of the cut session
+        earlier = said.get("recovery")
+        earlier = earlier if isinstance(earlier, Mapping) else {}
+        ticks, is_least = earlier.get("ticks_before"), earlier.get("ticks_before_is_least") is not False
+    if not isinstance(ticks, int):
+        return {"ticks_before": reach, "ticks_before_is_least": True}
+    return {"ticks_before": max(ticks, reach) if is_least else ticks, "ticks_before_is_least": is_least}
+
+
 def _report(folder: Path, committed: Mapping[str, Any]) -> RecoveryReport:
     """Return the report of a recovery that was committed, by this process or by one that died."""
     return RecoveryReport(
@@ -192,6 +226,8 @@ def _report(folder: Path, committed: Mapping[str, Any]) -> RecoveryReport:
         kept=[folder / name for name in committed["originals"]],
         summary=session_folder.read_summary(folder) or {},
         lost=committed["lost"],
+        ticks_before=committed.get("ticks_before", 0),  # a log of an earlier version of the program has none
+        ticks_before_is_least=committed.get("ticks_before_is_least", True),
     )
 
 

@@ -1,5 +1,6 @@
 """Test that the measurements measure: all that was sent is found. How long it took is not tested here."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 from bmi_app.bench import blocks, latency, machine_code, speed, tables, window
 from bmi_app.bench.child import Child, ChildError
 from bmi_app.cli import app
+from bmi_app.record import stream
 
 
 def test_engine_and_bare_loop_get_every_sample_with_a_view_beside() -> None:
@@ -57,6 +59,13 @@ def test_speed_is_measured() -> None:
     report = speed.measure(10.0, with_compilation=False, say=lambda _: None)
     assert report["simulated"]["ticks"] == 1000
     assert report["tick_us"].keys() == {"96", "256", "1024"}
+    sums = report["checksums"]
+    assert min(sums["ratios"]) <= sums["ratio"] <= max(sums["ratios"])
+    assert sums["ratio"] > 0
+    assert sums["mb"] > 0.05
+    assert sums["end_ms"].keys() == {"without", "while_writing", "all_at_the_end"}
+    assert stream.hashlib is hashlib  # what is recorded from here on is hashed again
+    tables.speed(report)
     assert 0 < report["start"]["cached"]["ready_s"]
     assert report["start"].keys() == {"cached"}
     json.dumps(report)

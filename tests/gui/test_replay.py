@@ -14,6 +14,7 @@ from bmi_app.gui.replay_page import ReplayPage
 from bmi_app.gui.unit_statistics import UnitStatistics
 from bmi_app.gui.what_if_path import what_if_path
 from bmi_app.gui.worker import Worker
+from bmi_app.record.recovery import recover
 from bmi_app.rt.records import EVENT, EventKind, TaskState
 from bmi_app.session import replay
 from bmi_app.session.build import BuildError
@@ -291,3 +292,35 @@ def test_timing_is_that_of_the_recording(folder: Path) -> None:
     assert found.sync_age_s == pytest.approx(5.75)
     assert found.data_age_s is not None
     assert 0 <= found.data_age_s < 0.1
+
+
+def test_a_damaged_session_is_called_so_while_it_is_played(
+    page: Any, qtbot: Any, sessions_folder: Path, keep_picture: Any
+) -> None:
+    """Issue 11, A1: playback said nothing of spikes that were gone."""
+    shown = page()
+    damaged, recovered = record(sessions_folder), record(sessions_folder)
+    path = damaged / "spikes.arrows"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    path = recovered / "commands.arrows"
+    path.write_bytes(path.read_bytes()[:-8])
+    for name in ("frames", "health"):
+        path = recovered / f"{name}.arrows"
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    recover(recovered)
+    shown.open(damaged)
+    qtbot.waitUntil(lambda: shown.session.folder == damaged and shown.verdict.text() != "", timeout=60_000)
+    assert shown.verdict.text().startswith("✕ The session is damaged: spikes.arrows from ")
+    assert "CRC" in shown.verdict.toolTip()
+    assert layout_faults(shown) == []
+    keep_picture(shown, "replay_damaged")
+    shown.open(recovered)
+    qtbot.waitUntil(lambda: "recovered, cut at " in shown.verdict.text(), timeout=60_000)
+    assert " of 2:00, checked 20" in shown.verdict.text()
+    shown.open(
+        sessions_folder / next(path.name for path in sessions_folder.iterdir() if path not in (damaged, recovered))
+    )
+    qtbot.waitUntil(lambda: shown.session.folder not in (damaged, recovered), timeout=60_000)
+    assert shown.verdict.text() == ""

@@ -218,7 +218,6 @@ def test_a_damaged_session_is_called_so_and_never_exact(
     assert words == {folder.name: "damaged: spikes.arrows", whole.name: "complete, not checked"}
     shown.table.selectRow(names(shown).index(folder.name))
     assert "Damaged: spikes.arrows." in shown.detail.text()
-    assert not shown.buttons["Export NWB…"].isEnabled()
     assert shown.buttons["Recover"].isEnabled()
     qtbot.mouseClick(shown.buttons["Verify"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: shown.verdict.text().startswith("✕ Not exact: spikes.arrows from 0:0"), timeout=60_000)
@@ -226,6 +225,41 @@ def test_a_damaged_session_is_called_so_and_never_exact(
         lambda: "from 0:0" in shown.table.item(names(shown).index(folder.name), _STATUS).text(), timeout=60_000
     )
     keep_picture(shown, "damaged_session")
+    qtbot.mouseClick(shown.buttons["Export NWB…"], Qt.MouseButton.LeftButton)
+    dialog = shown.acts.dialog
+    assert not dialog.export.isEnabled()
+    assert "The session is damaged: spikes.arrows from 0:0" in dialog.wrong.text()
+    dialog.where.setText(str(tmp_path))
+    dialog.damaged_too.click()
+    keep_picture(dialog, "export_damaged")
+    qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "exported" in shown.verdict.text(), timeout=60_000)
+    assert shown.verdict.text().startswith("Only what is whole was exported to ")
+    assert "damaged: spikes.arrows from 0:0" in shown.verdict.text()
+    (file,) = tmp_path.glob("*.nwb")
+    with pynwb.NWBHDF5IO(str(file), "r") as reading:
+        assert "Damaged: spikes.arrows from 0:0" in reading.read().session_description
+
+
+def test_damage_that_only_the_export_finds_is_refused_unless_asked_for(
+    page: Any, qtbot: Any, sessions_folder: Path, tmp_path: Path
+) -> None:
+    folder = record(sessions_folder, "center_out", 20)
+    path = folder / file_name("spikes")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # which a quick look does not find
+    path.write_bytes(content)
+    shown = page()
+    qtbot.waitUntil(lambda: shown.table.rowCount() == 1)
+    shown.table.selectRow(0)
+    qtbot.mouseClick(shown.buttons["Export NWB…"], Qt.MouseButton.LeftButton)
+    dialog = shown.acts.dialog
+    dialog.where.setText(str(tmp_path))
+    qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown.verdict.text().startswith("✕ Cannot be exported: "), timeout=60_000)
+    assert "is damaged: spikes.arrows from 0:" in shown.verdict.text()
+    assert list(tmp_path.glob("*.nwb")) == []
+    qtbot.waitUntil(lambda: "damaged" in shown.table.item(0, _STATUS).text(), timeout=60_000)
 
 
 def test_the_result_card_says_that_its_session_is_damaged(qtbot: Any, sessions_folder: Path) -> None:

@@ -186,3 +186,13 @@ def test_a_session_of_which_nothing_says_how_many_units_it_has_is_refused_in_one
     with pytest.raises(JournalError, match="how many units and axes there are"):
         recover(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["protocol.toml", "session.toml"]
+
+
+def test_what_recovery_says_in_one_line_names_what_is_lost(recorded: Record) -> None:
+    folder, _ = recorded(N_TICKS, CHUNK, close=False)
+    os.truncate(folder / file_name("spikes"), 0)
+    os.truncate(folder / file_name("commands"), (folder / file_name("commands")).stat().st_size // 2)
+    report = recover(folder)
+    last, first_lost = report.last_tick, report.lost["spikes"]
+    assert report.words == f"up to tick {last:,} of at least 1,200 ticks; lost: spikes from tick {first_lost} on"
+    assert (report.ticks_before, report.ticks_before_is_least) == (N_TICKS, True)

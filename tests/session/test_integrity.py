@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tarfile
 import time
@@ -311,7 +312,7 @@ def test_no_command_praises_a_damaged_session(pair: tuple[Path, Path], tmp_path_
     shutil.rmtree(root)
 
 
-def test_a_recovered_session_says_where_it_was_cut(copy: Path) -> None:
+def test_a_recovered_session_says_where_it_was_cut_and_how_long_it_was(copy: Path) -> None:
     """Issue 11, A4: 2:52 that became 0:02 listed as complete."""
     (copy / "summary.json").unlink()
     path = copy / "frames.arrows"
@@ -320,10 +321,46 @@ def test_a_recovered_session_says_where_it_was_cut(copy: Path) -> None:
     assert integrity.full(copy).state == "interrupted"
     report = catalogue.recover(copy)
     cut = integrity.minutes((report.last_tick + 1) * 0.01)
+    cut = (
+        f"recovered, cut at {cut} of at least 0:12"  # the other files reach that far; nothing says that it ended there
+    )
     (entry,) = catalogue.entries(copy.parent)
-    assert (entry.status, entry.words) == ("recovered", f"recovered, cut at {cut}, not checked")
-    assert f"recovered, cut at {cut}" in bmi("sessions", "show", str(copy))[1]
-    assert f"recovered, cut at {cut}, checked 20" in bmi("sessions", "verify", str(copy))[1]
+    assert (entry.status, entry.words) == ("recovered", f"{cut}, not checked")
+    assert cut in bmi("sessions", "show", str(copy))[1]
+    assert f"{cut}, checked 20" in bmi("sessions", "verify", str(copy))[1]
+
+
+def test_the_length_that_a_summary_gave_is_kept_through_every_recovery(copy: Path) -> None:
+    for size in (0.5, 0.7):
+        path = copy / "commands.arrows"  # to these the frames are cut
+        path.write_bytes(path.read_bytes()[: int(path.stat().st_size * size)])
+        code, said = bmi("sessions", "recover", str(copy))
+        assert code == 0
+        words = integrity.quick(copy).words
+        assert words.startswith("recovered, cut at 0:0")
+        assert words.endswith(" of 0:12, not checked")
+        assert f"standing: {words}" in said
+    assert integrity.full(copy).words.startswith(words.removesuffix("not checked"))
+
+
+def test_nothing_is_said_of_a_length_that_is_not_known(copy: Path) -> None:
+    (copy / "summary.json").unlink()
+    for name in files(copy):
+        if name.endswith(".arrows"):
+            (copy / name).write_bytes((copy / name).read_bytes()[:-8])  # the end mark: the engine was killed
+    report = catalogue.recover(copy)
+    assert (report.last_tick, report.lost) == (1199, {})
+    assert integrity.quick(copy).words == "recovered, cut at 0:12, not checked"
+
+
+def test_a_recovered_session_that_lacks_something_else_says_both(copy: Path) -> None:
+    for name in ("commands.arrows", "spikes.arrows"):
+        path = copy / name
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // (2 if "commands" in name else 8)])
+    catalogue.recover(copy)
+    assert re.fullmatch(
+        r"damaged: spikes.arrows from 0:0\d on; recovered, cut at 0:0\d of 0:12", integrity.quick(copy).words
+    )
 
 
 def test_an_interrupted_session_is_neither_intact_nor_exact(copy: Path) -> None:
