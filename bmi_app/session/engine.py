@@ -6,6 +6,7 @@
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bmi_app import plugins
@@ -14,7 +15,6 @@ from bmi_app.record import recovery
 from bmi_app.record.damage import JournalError
 from bmi_app.record.drain import Drain
 from bmi_app.record.journal import Journal
-from bmi_app.record.liveness import Hold
 from bmi_app.record.session_folder import write_session
 from bmi_app.record.summary import Tally
 from bmi_app.rt import cells, clock
@@ -22,10 +22,11 @@ from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import acquire, run_live
 from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.rt.ring import read_cell, write_cell, write_cell_f8
-from bmi_app.session import connection, priority, rescue_folder
+from bmi_app.session import connection, priority
 from bmi_app.session.clock_watch import ClockWatch
 from bmi_app.session.control import Control
 from bmi_app.session.decoder_watch import DecoderWatch
+from bmi_app.session.file_watch import FileWatch
 from bmi_app.session.firing import OutputThread
 from bmi_app.session.operator import Operator
 from bmi_app.session.outlets import Outlets
@@ -36,7 +37,6 @@ _FLUSH_S, _SYNC_S, _CLOCK_S, _STAGE_S = 0.1, 1.0, 0.5, 0.05
 _LEAD_S = 0.1  # between the connection and the beginning of bin 0: the threads start meanwhile
 _REOPEN_S = 1.0
 _SIGNAL_S = 0.1  # how soon a signal is heard at the latest
-_LOOK_S = 1.0  # whether the files that are written are still there
 _UNKNOWN_UNIT = (
     "the source has spikes of channels or units that the protocol does not name; add them to [units], or set "
     "units.ignore_unknown = true"
@@ -70,7 +70,7 @@ class Engine:
         self._failures: list[tuple[StopReason, str]] = []
         self._over = threading.Event()  # the loops have ended; the journal takes what is left
         self._scheduling: dict[str, str] = {}
-        self._rescued = ""  # what was removed while it was recorded
+        self._files = FileWatch(prepared, self._journal, self._alarm, self._move_to)
 
     def run(
         self,
@@ -240,11 +240,8 @@ class Engine:
 
     def _save(self) -> None:
         """Carry the rings into the journal every 100 ms; whatever happens, the last round is after the last frame."""
-        look_s = clock.now_s()
         while not self._over.wait(_FLUSH_S):
-            if clock.now_s() >= look_s:
-                look_s = clock.now_s() + _LOOK_S
-                self._look_after_files()
+            self._files.look()
             for alarm in self._decoder_watch.fresh():
                 self._operator.note(EventKind.ALARM, alarm)
             self._drain.step()
@@ -254,26 +251,9 @@ class Engine:
         self._drain.step()
         self._journal.flush()
 
-    def _look_after_files(self) -> None:
-        """Go on in a rescue folder when files were removed that are being written; say so to every view."""
-        missing = [] if self._rescued else self._journal.missing()
-        if not missing:
-            return
-        self._rescued = f"{self._folder}: {', '.join(missing)} removed while it was recorded"
-        try:
-            text = self._core.protocol.to_toml()
-            place = rescue_folder.move(self._journal, self._folder, self._prepared.session, text)
-            self._prepared.hold.close()
-            self._prepared.hold = Hold(place, self._prepared.session["id"])
-            self._prepared.hold.lock_as_well(self._prepared.live_path)
-            self._prepared.hold.on_lost = self._alarm
-        except JournalError as error:
-            self._alarm(f"{self._rescued}: {error}")
-            return
-        self._folder = self._prepared.folder = place
-        self._operator.move_to(place)
-        self._rescued += f"; the session goes on in {place}"
-        self._alarm(f"the session goes on in {place}: {', '.join(missing)} removed while it was recorded")
+    def _move_to(self, folder: Path) -> None:
+        self._folder = folder
+        self._operator.move_to(folder)
 
     def _sync(self) -> None:
         """Have the journal on the disk every second; apart from the writing, since it may take long."""
@@ -336,6 +316,6 @@ class Engine:
             tick_s, n_keys = protocol.tick.period_ms / 1e3, protocol.task.n_keys
             summary = self._tally.summary(self._folder, protocol.name, tick_s, reason, n_keys=n_keys)
         summary["scheduling"] = self._scheduling
-        if self._failures or self._rescued:
-            summary["error"] = self._failures[0][1] if self._failures else self._rescued
+        if self._failures or self._files.words:
+            summary["error"] = self._failures[0][1] if self._failures else self._files.words
         return summary

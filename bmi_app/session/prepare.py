@@ -54,6 +54,8 @@ class Prepared:
         Of the live file; only a session in real time has one.
     hold : Hold
         The session's lock and heartbeat.
+    left_holds : list of Hold
+        Those of folders that the session had to leave.
     """
 
     core: Core
@@ -65,6 +67,12 @@ class Prepared:
     live_path: Path
     hold: Hold
     outputs: list[Wired] = field(default_factory=list)
+    left_holds: list[Hold] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Let go of the session."""
+        for hold in (self.hold, *self.left_holds):
+            hold.close()
 
 
 def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:

@@ -108,7 +108,7 @@ def _run(prepared: Any, signals: _Signals, watch: LauncherWatch) -> int:
         return 2 if expected and not began else 1
     finally:
         prepared.live_path.unlink(missing_ok=True)
-        prepared.hold.close()
+        prepared.release()
 
 
 def _run_engine(prepared: Any, signals: _Signals, watch: LauncherWatch, log: Any) -> int:

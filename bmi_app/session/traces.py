@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bmi_app.record.liveness import is_held, is_process_alive
 from bmi_app.rt import livefile
 
 _LIVE = re.compile(r"bmi-([0-9]{1,10})-[0-9a-f]{1,20}\.live")
@@ -19,19 +20,24 @@ _SOCKET = re.compile(r".+-([0-9]{1,10})\.sock")
 
 
 def live_file(session: Mapping[str, Any]) -> Path | None:
-    """Return the live file that a session names, if it is there and is one that an engine of this user made."""
+    """Return the live file that a session names, if it is there and is one that an engine of this user made.
+
+    Not while that engine runs: a copy of a running session's folder names it as well.
+    """
     path = _named(session, "live_file")
     if path is None or _pid_in(_LIVE, path) != _pid(session) or not _is_own(path, stat.S_ISREG):
         return None
     if path.parent.resolve() not in {folder.resolve() for folder in _live_folders()}:
         return None
-    return path if _begins_with(path, livefile.MAGIC) else None
+    return path if _begins_with(path, livefile.MAGIC) and not is_held(path) else None
 
 
 def socket_file(session: Mapping[str, Any]) -> Path | None:
     """Return the command socket that a session names, if it is there and is one that an engine of this user made."""
     path = _named(session, "socket")
     if path is None or _pid_in(_SOCKET, path) != _pid(session) or not _is_own(path, stat.S_ISSOCK):
+        return None
+    if is_process_alive(session):  # the folder may be a copy of one whose engine runs
         return None
     # As `bmi_app.session.control` names it, below whatever folder of short path there was.
     return path if path.parent.name in _socket_folder_names() and _is_own(path.parent, stat.S_ISDIR) else None

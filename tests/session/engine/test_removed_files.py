@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from bmi_app.record.reading import read
 from bmi_app.rt.records import EventKind
 from bmi_app.session.replay import verify
 
-from .conftest import PATIENCE_S, Live, facts, wait_until
+from .conftest import PATIENCE_S, Live, bmi, facts, traces, wait_until
 
 
 @pytest.mark.parametrize("what", ["spikes.arrows", "frames.arrows", "folder", "moved"])
@@ -41,3 +42,103 @@ def test_what_is_removed_while_it_is_recorded_is_rescued_and_told(engine, tmp_pa
     assert len(recording.frames) == summary["ticks"] == live.view.head
     assert verify(rescue).is_exact
     assert live.view.has_ended()
+
+
+def said(live: Live, text: bytes) -> int:
+    """Return in how many of the engine's words to all views a text stands."""
+    words = live.view.arrays["words"]
+    return sum(text in each for each in words["text"][words["kind"] == EventKind.ALARM])
+
+
+@pytest.mark.parametrize("again", ["frames.arrows", "folder", "both"])
+def test_what_is_removed_a_second_time_is_rescued_as_well(engine, again: str) -> None:
+    """Issue 11, C14: after a first rescue nobody looked any more, and the rest of the session was lost with exit code 1."""
+    live: Live = engine()
+    live.wait_for_tick(60)
+    shutil.rmtree(live.folder)
+    wait_until(lambda: said(live, b"goes on in") == 1)
+    first = live.folder.with_name(f"{live.folder.name}_rescued")
+    live.wait_for_tick(live.view.head + 30)
+    if again == "folder":
+        shutil.rmtree(first)
+    else:
+        (first / "frames.arrows").unlink()
+    wait_until(lambda: said(live, b"goes on in") == 2)
+    rescue = first if again == "folder" else live.folder.with_name(f"{live.folder.name}_rescued_2")
+    if again == "both":
+        live.wait_for_tick(live.view.head + 30)
+        shutil.rmtree(first)
+        (rescue / "spikes.arrows").unlink()
+        wait_until(lambda: said(live, b"goes on in") == 3)
+        rescue = first  # whose name is free again
+    live.wait_for_tick(live.view.head + 30)
+    assert live.view.is_alive()
+    live.did("stop")
+    assert live.process.wait(PATIENCE_S) == 1
+    summary = json.loads((rescue / "summary.json").read_bytes())
+    assert summary["error"].count("removed while it was recorded") == (3 if again == "both" else 2)
+    assert integrity.verify(rescue) == []
+    assert len(read(rescue).frames) == summary["ticks"] == live.view.head
+    assert verify(rescue).is_exact
+    assert live.view.has_ended()
+
+
+def test_where_there_is_no_place_to_go_on_that_is_said_once_and_tried_again(engine) -> None:
+    live: Live = engine()
+    live.wait_for_tick(60)
+    name = f"{live.folder.name}_rescued"
+    taken = [live.folder.with_name(name), *(live.folder.with_name(f"{name}_{n}") for n in range(2, 10))]
+    temporary = Path(tempfile.gettempdir())
+    taken += [temporary / name, *(temporary / f"{name}_{n}" for n in range(2, 10))]
+    for path in taken:
+        path.write_bytes(b"")
+    try:
+        shutil.rmtree(live.folder)
+        wait_until(lambda: said(live, b"no place to go on") == 1)
+        live.wait_for_tick(live.view.head + 250)  # in which it looked again
+        assert said(live, b"no place to go on") == 1
+    finally:
+        for path in taken:
+            path.unlink()
+    wait_until(lambda: said(live, b"goes on in") == 1)
+    live.did("stop")
+    assert live.process.wait(PATIENCE_S) == 1
+    assert integrity.verify(taken[0]) == []
+    assert verify(taken[0]).is_exact
+
+
+def test_what_a_rescued_session_leaves_behind_is_not_taken_for_dead(engine) -> None:
+    """One file was removed, the folder is still there: its views said that the engine had died, and offered to recover it."""
+    live: Live = engine()
+    live.wait_for_tick(60)
+    (live.folder / "spikes.arrows").unlink()
+    wait_until(lambda: said(live, b"goes on in") == 1)
+    assert live.view.is_alive()
+    assert not live.view.has_ended()
+    for command in (("recover",), ("remove", "--yes")):
+        done = bmi("sessions", *command, str(live.folder))
+        assert done.returncode == 2
+        assert "is running" in done.stderr
+    live.did("stop")
+    assert live.process.wait(PATIENCE_S) == 1
+    assert verify(live.folder.with_name(f"{live.folder.name}_rescued")).is_exact
+
+
+@pytest.mark.parametrize("command", [("recover",), ("remove", "--yes")])
+def test_a_copy_of_a_running_session_is_recovered_and_removed_without_touching_the_session(
+    engine, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """The copy names the engine's socket and shared memory: both were deleted under the running session."""
+    live: Live = engine()
+    live.wait_for_tick(100)
+    copy = Path(shutil.copytree(live.folder, tmp_path / live.folder.name))
+    left = traces(live.process.pid)
+    assert len(left) == 2
+    done = bmi("sessions", *command, str(copy))
+    assert done.returncode == 0, done.stderr
+    assert traces(live.process.pid) == left
+    again = Live(live.process, live.folder)  # a view that comes later
+    assert again.stop()["ticks"] == again.view.head
+    assert verify(live.folder).is_exact
+    if command[0] == "recover":
+        assert verify(copy).is_exact
