@@ -41,12 +41,11 @@ PLUGIN_KERNELS: tuple[tuple[plugins.Kind, str], ...] = (
 
 def kernels() -> dict[str, Any]:
     """Return every kernel that runs in real time by its name: those of the core, and of each plugin that is found."""
-    from bmi_app.rt import loop, publish, tick, wait
+    from bmi_app.rt import loop, publish, wait
 
     core: tuple[tuple[ModuleType, str], ...] = (
-        (loop, "run_live"),
+        (loop, "run_live"),  # the tick is a part of it
         (loop, "acquire"),
-        (tick, "tick"),
         (publish, "publish_loop"),
         (wait, "wait_events"),
     )

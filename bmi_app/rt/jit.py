@@ -16,6 +16,7 @@ from typing import Any
 
 import platformdirs
 
+from bmi_app.rt.parts import Part
 from bmi_app.rt.plain_numba import numba, types
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -62,20 +63,8 @@ def kernel(signature: Any) -> Callable[[Any], Any]:
 
 
 def part(function: Any) -> Any:
-    """Decorate a function that only kernels call; it is compiled with them, for the types that they give it.
-
-    numba types a constant argument as that very number, and would compile the function once for each kind of event, for
-    each cause of an update: half of all compiling. Here a constant is an integer like any other.
-    """
-    dispatcher = _compile(function, None)
-    choose = dispatcher.get_call_template
-
-    def choose_for_plain_types(args: Any, kws: Any) -> Any:
-        plain = {name: types.unliteral(kind) for name, kind in kws.items()}
-        return choose(tuple(types.unliteral(kind) for kind in args), plain)
-
-    dispatcher.get_call_template = choose_for_plain_types
-    return dispatcher
+    """Decorate a function that kernels call; see `parts`."""
+    return Part(function, lambda alone: _compile(alone, None))
 
 
 f8 = types.float64

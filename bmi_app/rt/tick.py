@@ -3,9 +3,8 @@
 from bmi_app.rt import cells
 from bmi_app.rt.bins import collect, gather_rest, rest_rates, smooth
 from bmi_app.rt.commands import take_commands
-from bmi_app.rt.contracts import DECODE, LEARN, session_t
 from bmi_app.rt.cursor import DECODED, INTENT, NOISE, VELOCITY, decode, follows_hand, move
-from bmi_app.rt.jit import kernel, part, void
+from bmi_app.rt.jit import part
 from bmi_app.rt.learn import learn
 from bmi_app.rt.log import log_event
 from bmi_app.rt.records import (
@@ -142,7 +141,7 @@ def write_frame(core, trial, task, frame_rings):
     frame.weights_hash = state.weights_hash
 
 
-@kernel(void(DECODE, LEARN, session_t))
+@part
 def tick(decoder, rule, session):
     """Make the tick `state.tick` up to its frame; the caller publishes the frame.
 

@@ -1,0 +1,105 @@
+"""Compile the parts of kernels as far as a kernel needs them: to a module that is linked into it, and no further.
+
+numba would optimize each part by itself, make machine code of it, and two wrappers by which Python could call it. None of
+that is used: a kernel takes the module of a part in, and is optimized as a whole. So a part is neither optimized nor
+generated here, which halves the time of a cold compile, and it is not kept on disk; the kernels around it are.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from bmi_app.rt.plain_numba import types  # isort: skip - the first import of numba
+from numba.core import typed_passes
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
+from numba.core.registry import CPUDispatcher
+
+_OPTIONS = {
+    "nopython": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "boundscheck": None,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+
+class _PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """Hold the module of a part, for linking alone."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        pass  # it is optimized within each kernel that takes it in
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True  # nothing is handed to the engine that makes machine code
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _PartLowering(typed_passes.NativeLowering):  # type: ignore[misc]
+    """Lower a part into a library of its own kind."""
+
+    _name = "part_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.flags.no_compile = True
+        super().run_pass(state)
+        entry = object()  # stands for the machine code, by which numba tells overloads apart
+        state.targetctx.insert_user_function(entry, state.cr.fndesc, [state.library])
+        state.cr = state.cr._replace(cfunc=entry)
+        return True
+
+
+class _PartCompiler(CompilerBase):  # type: ignore[misc]
+    """Run numba's own passes, with the lowering of parts in place of its own."""
+
+    def define_pipelines(self) -> list[Any]:
+        manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        at = next(at for at, (kind, _) in enumerate(manager.passes) if kind is typed_passes.NativeLowering)
+        manager.passes[at] = (_PartLowering, manager.passes[at][1])
+        return [manager]
+
+
+class Part(CPUDispatcher):  # type: ignore[misc]
+    """Be a function that kernels call; it is compiled within them, for the types that they give it.
+
+    Parameters
+    ----------
+    function : callable
+        In Python.
+    around : callable
+        Makes a kernel of it, for when Python calls it (a test, a benchmark).
+    """
+
+    def __init__(self, function: Any, around: Callable[[Any], Any]) -> None:
+        super().__init__(function, targetoptions=dict(_OPTIONS), pipeline_class=_PartCompiler)
+        self._around = around
+
+    @functools.cached_property
+    def alone(self) -> Any:
+        """Return a kernel around this part, which compiles it for the types of its first call."""
+        return self._around(self.py_func)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the kernel around this part; there is no machine code of the part itself."""
+        return self.alone(*args, **kwargs)
+
+    def add_overload(self, result: Any) -> None:
+        """Keep what was compiled for kernels; Python's own calls find nothing."""
+        self.overloads[tuple(result.signature.args)] = result
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Choose what is compiled for these types.
+
+        numba types a constant argument as that very number, and would compile the function once for each kind of event,
+        for each cause of an update: half of all compiling. Here a constant is an integer like any other.
+        """
+        plain = {name: types.unliteral(kind) for name, kind in kws.items()}
+        return super().get_call_template(tuple(types.unliteral(kind) for kind in args), plain)
