@@ -1,16 +1,19 @@
 """Compare what a recording holds with what its recomputation made, bit for bit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from bmi_app.record import populations
+from bmi_app.record.kinds import Kind, file_name
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.session.build import Core
 
 _FIRST_OUTSIDE_KIND = EventKind.OUTPUT_FIRED  # from here on, events are not written by the tick
+_COMPARED: tuple[Kind, ...] = ("events", "commands", "updates", "weights")
 _BY_A_TICK = (StopReason.PROTOCOL_DONE, StopReason.DURATION, StopReason.TRIALS, StopReason.OPERATOR)
 
 
@@ -84,34 +87,38 @@ class Logs:
         for follower in (self.events, self.commands, self.weights, self.updates):
             follower.take()
 
-    def compare(self, recording: Recording) -> Difference | None:
-        """Compare events, commands, the audit of updates, weights and the units' map, as far as the frames go."""
-        last_tick = recording.frames["tick"][-1] if len(recording.frames) else -1
-        events = recording.events[recording.events["tick"] <= last_tick]
+    def compare(self, recording: Recording, whole: Mapping[str, int] | None = None) -> Difference | None:
+        """Compare events, commands, the audit of updates, weights and the units' map, as far as the frames go.
+
+        `whole` says of damaged files (by their names) up to which tick they are to be compared.
+        """
+        last_tick = int(recording.frames["tick"][-1]) if len(recording.frames) else -1
+        until = {kind: min(last_tick, (whole or {}).get(file_name(kind), last_tick)) for kind in _COMPARED}
+        events = _through(recording.events, until["events"])
         events = events[_made_by_ticks(events)]
-        commands = recording.commands[recording.commands["tick"] <= last_tick]
-        updates = recording.updates[recording.updates["tick"] <= last_tick]
-        weights = recording.weights[recording.weights["tick"] <= last_tick]
-        made_commands = self.commands.all(commands)
+        commands = _through(recording.commands, until["commands"])
+        updates = _through(recording.updates, until["updates"])
+        weights = _through(recording.weights, until["weights"])
+        made_commands = _through(self.commands.all(commands), until["commands"])
         if len(made_commands) == len(commands):  # format 1 does not say which commands acted
             made_commands["acted"][commands["acted"] < 0] = -1
         return (
-            first_difference(events, self.events.all(events), "event")
+            first_difference(events, _through(self.events.all(events), until["events"]), "event")
             or first_difference(commands, made_commands, "command")
-            or first_difference(updates, self.updates.all(updates), "update")
-            or first_difference(weights, self.weights.all(weights), "weights")
-            or self._compare_rows(recording, len(weights))
+            or first_difference(updates, _through(self.updates.all(updates), until["updates"]), "update")
+            or first_difference(weights, _through(self.weights.all(weights), until["weights"]), "weights")
+            or self._compare_rows(recording, len(weights), is_whole=until["weights"] == last_tick)
         )
 
-    def _compare_rows(self, recording: Recording, n_rows: int) -> Difference | None:
+    def _compare_rows(self, recording: Recording, n_rows: int, *, is_whole: bool) -> Difference | None:
         """Compare the rows of weights, each unit's population among them, and the map and mask that stand in the end."""
         core, ticks = self._core, recording.weights["tick"]
         recorded = populations.completed(recording, core.protocol)[:n_rows]
-        made = np.concatenate(self.weights.rows) if self.weights.rows else recorded[:0]
+        made = np.concatenate(self.weights.rows)[:n_rows] if self.weights.rows else recorded[:0]
         bad = np.flatnonzero((recorded.view(np.uint64) != made.view(np.uint64)).any(axis=1))
         if len(bad):
             return Difference(int(ticks[bad[0]]), "weights row", str(recorded[bad[0]]), str(made[bad[0]]))
-        if n_rows == 0:
+        if n_rows == 0 or not is_whole:
             return None
         n_units, tick = core.sizes.n_units, int(recording.frames["tick"][-1])
         population, stands = recorded[-1, -n_units:], core.arrays["unit_population"]
@@ -121,6 +128,10 @@ class Logs:
         if mask is not None and not np.array_equal(mask, core.arrays["mask"]):
             return Difference(tick, "final mask of the units", str(mask), str(core.arrays["mask"]))
         return None
+
+
+def _through(records: np.ndarray, last_tick: int) -> np.ndarray:
+    return records[records["tick"] <= last_tick]
 
 
 def _made_by_ticks(recorded: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Recompute a recorded session: verify that it is bit-exact, or ask what another protocol would have done with it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
 from bmi_app.rt.records import CommandKind, TaskState
-from bmi_app.session import inputs, overruling, provenance, staging
+from bmi_app.session import inputs, loss, overruling, provenance, staging
 from bmi_app.session.build import BuildError, Core, build
 from bmi_app.session.comparison import Difference, Logs, first_difference
 from protocols.load import parse
@@ -39,6 +39,8 @@ class Verification:
         What the full check of the session found; see `integrity.full`.
     standing : str
         How the session stands, in words.
+    lost : dict of str to str
+        From which tick and time on a file of the journal is damaged, or a blob is needed that is.
     """
 
     ticks: int
@@ -48,6 +50,7 @@ class Verification:
     foreign: list[str]
     damage: list[str]
     standing: str = ""
+    lost: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_exact(self) -> bool:
@@ -58,7 +61,8 @@ class Verification:
 def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done, total: None) -> Verification:
     """Check every byte of a session, recompute every tick from its counts and commands, and compare all that the ticks wrote.
 
-    Compared are frames, events, commands, updates and weights.
+    Compared are frames, events, commands, updates and weights, as far as their files are whole. Ticks whose commands are lost,
+    or the arrays that these adopt, cannot be recomputed.
 
     Raises
     ------
@@ -67,6 +71,8 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
     """
     recording = _read(folder)
     standing = integrity.full(folder)
+    whole = loss.whole_through(recording, standing)
+    recording = loss.that_can_be_recomputed(recording, whole)
     core = build(_protocol(recording), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     logs = Logs(core)
     found: Difference | None = None
@@ -79,7 +85,7 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
         logs.take()
         on_progress(last, len(recording.frames))
     if found is None and len(recording.frames):
-        found = logs.compare(recording)
+        found = logs.compare(recording, whole)
     return Verification(
         ticks=len(recording.frames),
         commands=len(recording.commands),
@@ -88,6 +94,7 @@ def verify(folder: Path, on_progress: Callable[[int, int], object] = lambda done
         foreign=_foreign(recording.session),
         damage=standing.doubts() or [str(damage) for damage in recording.damage],
         standing=standing.words,
+        lost=loss.words(whole, standing.dt_s),
     )
 
 

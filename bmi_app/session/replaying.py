@@ -51,6 +51,8 @@ def verify(folder: Path) -> dict[str, Any]:
         facts["recorded_elsewhere"] = found.foreign
     if found.damage:
         facts["damage"] = found.damage
+    if found.lost:
+        facts["lost"] = found.lost
     return facts
 
 
