@@ -11,6 +11,7 @@ from bmi_app.gui.theme import bold
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
 from bmi_app.session.outcome import Outcome, outcome_of
+from bmi_app.session.signal_health import recorded_age_ms
 
 _FOLLOW_MS = 1000
 _RECOVERABLE = ("interrupted", "recovery unfinished", "damaged")
@@ -166,6 +167,8 @@ def summary_text(summary: dict[str, Any]) -> str:
     second.append(f"{summary.get('missed_ticks', 0)} of {summary.get('ticks', 0):,} ticks missed")
     if p99_us is not None:
         second.append(f"latency p99 {p99_us:,.0f} µs")
+    if age_ms := recorded_age_ms(summary):
+        second.append(f"signal p99 {age_ms[1]:.3g} ms old")
     if "error" in summary:
         second.append(f"error: {summary['error']}")
     lines = (first, _movement(summary.get("movement", {})), second)

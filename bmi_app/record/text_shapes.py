@@ -86,10 +86,11 @@ _SUMMARY: dict[str, Any] = {
     "longest_sync_gap_s": Number(0, _LONGEST_S),
     "movement": {"*": Number()},
     "latency_us": {"*": Number()},
+    "signal_us": {"*": Number()},
     "stop_reason": str,
     "error": str,
 }
-_OPTIONAL = {"error"}
+_OPTIONAL = {"error", "signal_us"}  # the second is not in sessions of before
 _OPEN = {  # null where nothing was counted or timed
     "success_rate",
     "trials_per_min",
@@ -99,7 +100,7 @@ _OPEN = {  # null where nothing was counted or timed
     "journal_bytes",
     "longest_sync_gap_s",
 }
-_OPEN_TABLES = {"movement.", "latency_us."}
+_OPEN_TABLES = {"movement.", "latency_us.", "signal_us."}
 _ALWAYS = tuple(key for key in _SUMMARY if key not in _OPTIONAL)  # what a session writes of itself at its end
 
 

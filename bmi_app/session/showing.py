@@ -15,7 +15,7 @@ from bmi_app.rt.records import RECORDS
 from bmi_app.session.catalogue import Entry
 from bmi_app.session.leftovers import never_began
 from bmi_app.session.observe import is_late
-from bmi_app.session.signal_health import ORDINARY, foreign_clock, slow_rate
+from bmi_app.session.signal_health import ORDINARY, foreign_clock, recorded_age_ms, slow_rate
 
 
 def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
@@ -198,6 +198,10 @@ def summary(found: dict[str, Any]) -> None:
     if latency and all(latency.get(name) is not None for name in _PERCENTILES):
         values = (f"{name} {latency[name]:.0f}" for name in _PERCENTILES)
         lines["latency"] = f"{', '.join(values)} us (frame after its bin and last spike)"
+    if age_ms := recorded_age_ms(found):
+        lines["signal"] = (
+            f"p50 {age_ms[0]:.3g}, p99 {age_ms[1]:.3g} ms (frame after the time of its last spike or sample)"
+        )
     unusual = _unusual(found)
     if unusual:
         lines["unusual"] = "; ".join(unusual)

@@ -1,6 +1,8 @@
 """Say how a running session's signal does: what of it was not used, how old it is when it acts, how its clock stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from bmi_app.session.attach import Attachment
 _MOST_ENTRIES = 4096  # of the spike ring, the newest, that a latency is made of
 _OLD_CLOCK_S = 10.0  # liblsl measures every 2 s
 _FOREIGN_S = 1.0  # no transport is so slow: a stamp so far from its arrival is of another clock
+_LONGEST_AGE_MS = 1e6  # what seems older has a stamp of another clock
 _RATE_TICKS = 200  # ticks of a stream from which its rate is told
 _RATE_SHARE = 0.02  # of the nominal rate: quartz is within 1e-4
 
@@ -116,6 +119,18 @@ def of_now(
     )
 
 
+def recorded_age_ms(summary: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return p50 and p99 (ms) of the time from a tick's last spike or sample to its frame, as a summary has them.
+
+    None where nothing was timed, or stamps lie so far from the clock that they tell no age.
+    """
+    found = summary.get("signal_us") or {}
+    p50_us, p99_us = found.get("p50"), found.get("p99")
+    if p50_us is None or p99_us is None or max(abs(p50_us), abs(p99_us)) > _LONGEST_AGE_MS * 1e3:
+        return None
+    return p50_us / 1e3, p99_us / 1e3
+
+
 def foreign_clock(late_spikes: int, spikes: int, lag_s: float | None) -> str:
     """Name the source's own clock as the cause where nearly all is late and stamps lie far from arrivals, else nothing."""
     if lag_s is None or abs(lag_s) < _FOREIGN_S or late_spikes < 0.5 * max(spikes, 1):
@@ -157,7 +172,7 @@ def _ages(attachment: Attachment) -> tuple[tuple[float, float] | None, tuple[flo
         lags_s = entries["arrival_s"][stamped] - stamps_s
     from_arrival_ms = (of_frame["published_s"] - entries["arrival_s"]) * 1e3
     lag_s = float(np.median(lags_s)) if len(lags_s) else None
-    near = from_stamp_ms[np.abs(from_stamp_ms) < 1e6]
+    near = from_stamp_ms[np.abs(from_stamp_ms) < _LONGEST_AGE_MS]
     return _percentiles(from_arrival_ms), _percentiles(near) if len(near) else None, lag_s
 
 

@@ -102,6 +102,7 @@ def test_a_damaged_text_is_named_in_one_line(
         lambda summary: summary | {"success_rate": "half"},
         lambda summary: summary | {"duration_s": [1]},
         lambda summary: summary | {"latency_us": 7},
+        lambda summary: summary | {"signal_us": {"p50": "51"}},
         lambda summary: [summary],
         lambda summary: summary | {"late_spikes": None},
     ],

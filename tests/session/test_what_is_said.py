@@ -30,6 +30,7 @@ USUAL: dict[str, Any] = {
     "weight_updates": 1,
     "rejected_updates": 0,
     "latency_us": {"p50": 40.0, "p99": 60.0, "p999": 80.0, "max": 90.0},
+    "signal_us": {"p50": 51_000.0, "p99": 100_000.0, "p999": 101_000.0, "max": 102_000.0},
     "longest_data_age_s": 0.1,
     "journal_bytes": 1000,
     "longest_sync_gap_s": 1.0,
@@ -70,6 +71,9 @@ def test_nothing_is_said_of_what_was_not_counted(said) -> None:
     assert "latency  p50 40" in said()
     for latency in ({}, dict.fromkeys(("p50", "p99", "p999", "max"))):
         assert "latency" not in said(latency_us=latency)
+    assert "signal  p50 51, p99 100 ms" in said()
+    for signal in ({}, dict.fromkeys(("p50", "p99", "p999", "max")), {"p50": 1.7e15, "p99": 1.7e15}):
+        assert " signal " not in said(signal_us=signal)
     for lacking in ("late_spikes", "ticks", "stop_reason", "success_rate"):
         with pytest.raises(JournalError, match=f"lacks {lacking}"):
             showing.summary({key: value for key, value in USUAL.items() if key != lacking})
