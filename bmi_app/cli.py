@@ -157,7 +157,11 @@ def rig(
     ] = "",
     overrides: Set = None,
 ) -> None:
-    """Be a simulated rig over LSL: spikes out, the cursor's state in."""
+    """Be a simulated rig over LSL: spikes out, the cursor's state in.
+
+    Like an amplifier, it sends from its start on, whether or not a session listens, and need not wait for one: what arrives
+    before a session's bin 0 is recorded and counted as before bin 0, and from then on no spike is missing.
+    """
     from bmi_app.session import rig as simulated_rig
     from protocols.magnitudes import LONGEST_S
 

@@ -1,7 +1,8 @@
 """Be the simulated rig as a process of its own: spikes out, task state in, over LSL, like an amplifier with a subject.
 
 It runs whether or not there is a session. Without one the subject sees nothing and its neurons fire at rest; when one
-begins, the rig finds its `BMI-State`, stays with it until it ends, and finds another when the next begins.
+begins, the rig finds its `BMI-State`, stays with it until it ends, and finds another when the next begins. It sends before a session
+has connected, and has no beginning that could be missed: so it leaves no lead, unlike `bmi stream`, whose recordings have one.
 """
 
 import contextlib

@@ -107,6 +107,25 @@ def test_every_spike_of_mc_maze_is_accounted_for_at_1_khz(
     assert EventKind.SOURCE_LOST in recording.events["kind"]
 
 
+def test_the_first_samples_of_a_recording_wait_for_bin_0(
+    start_source, start_session, write_protocol, tmp_path: Path
+) -> None:
+    path = tmp_path / "trial_1_data.csv"  # a row a millisecond; each unit fires in the first bins, and seldom later
+    firing = [(1, 1, 1) if k < 20 else (int(k % 7 == 0), int(k % 11 == 0), 0) for k in range(600)]
+    rows = [f"{k / 1000},{a},{b},{c}" for k, (a, b, c) in enumerate(firing)]
+    path.write_text("\n".join(["timestamp,unit_1,unit_2,unit_3", *rows]))
+    source = open_recording(path)
+    assert isinstance(source, CountsSource)
+    streamer = start_source(STREAM, str(path), 1.0)
+    protocol = write_protocol(np.zeros((2, 3)), np.zeros(2), 10.0, "clock")
+    session: Session = start_session(protocol, "session.duration_s=2", "safety.watchdog_ms=1000")
+    assert streamer.result()["n_samples"] == 600
+    summary = session.summary()
+    assert_nothing_was_lost(summary)
+    assert summary["before_spikes"] == 0
+    assert summary["spikes"] == source.counts.sum()
+
+
 def test_minimal_xdf_streams_into_a_session(real_data: Path, start_source, start_session, write_protocol) -> None:
     path = real_data / "xdf_examples" / "minimal.xdf"
     source = open_recording(path)
