@@ -47,15 +47,21 @@ def run(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
     return begin
 
 
-def test_bin_0_begins_after_a_source_that_takes_2_s_to_connect(run: Callable[..., "subprocess.Popen[str]"]) -> None:
-    process = run("patient", "driver.settings.connect_s=2", "blocks=[{kind='rest',duration_s=1},{kind='closed_loop'}]")
+def test_bin_0_begins_after_a_source_that_takes_2_s_to_connect(
+    run: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    connected = tmp_path / "connected"
+    slow = ("driver.settings.connect_s=2", f"driver.settings.connected_file={connected}")
+    process = run("patient", *slow, "blocks=[{kind='rest',duration_s=1},{kind='closed_loop'}]")
     said, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors
     summary = json.loads(said)
     recording = read(Path(summary["session"]))
     # Bins that began with the decision to start were over before the source was there: 200 ticks, all at once.
-    assert recording.health["published_s"][0] - recording.health["due_s"][0] < 1.0
-    assert recording.frames["spikes"][:20].sum() > 0
+    assert recording.session["start_s"] >= float(connected.read_text()) + 0.1
+    first = recording.spikes[0]
+    assert first["tick"] >= 0
+    assert 0 <= first["stamp_s"] - recording.session["start_s"] < 0.01
     assert summary["spikes"] == pytest.approx(1.5 * 96 * 20, rel=0.05)
     assert summary["silent_rests"] == summary["before_spikes"] == summary["source_losses"] == 0
 

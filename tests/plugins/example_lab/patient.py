@@ -1,6 +1,7 @@
 """Patient driver: the metronome, on a device that takes its time to connect and then to tell its clock."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +19,7 @@ class Settings(metronome.Settings):
     """Set how long to wait."""
 
     connect_s: float = Field(default=1.0, ge=0, description="how long connecting takes (s)")
+    connected_file: str = Field(default="", description="where to write when it was connected (local clock, s)")
     readings: int = Field(default=3, description="how often the clock is asked in vain; below 0: always")
 
 
@@ -40,6 +42,8 @@ class Driver:
     def connect(self) -> None:
         """Take as long as the settings say."""
         time.sleep(self._settings.connect_s)
+        if self._settings.connected_file:
+            Path(self._settings.connected_file).write_text(repr(now_s()))
 
     def start(self, start_s: float, manual_clock: bool) -> None:
         """Start with bin 0."""
