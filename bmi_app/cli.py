@@ -293,7 +293,7 @@ def protocols_list(as_json: Json = False) -> None:
         print(json.dumps({"protocols": rows}))
         return
     for row in rows:
-        print(f"{row['name']:<16} {row['title']}")
+        print(plain(f"{row['name']:<16} {row['title']}"))
 
 
 @protocols_app.command("show")
@@ -319,8 +319,8 @@ def protocols_check(file: ProtocolName, overrides: Set = None, as_json: Json = F
     if problems:
         fail(*(str(problem) for problem in problems))
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-    print(f"{file}: no mistake found")
+        print(f"note: {plain(note)}", file=sys.stderr)
+    print(f"{plain(file)}: no mistake found")
 
 
 def main(arguments: list[str] | None = None) -> None:

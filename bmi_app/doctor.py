@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from bmi_app import own_python
+from bmi_app.plain_text import plain
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -80,9 +81,9 @@ def render(findings: list[Finding], *, as_json: bool = False) -> None:
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
-        text = Text(finding.detail)
+        text = Text("\n".join(map(plain, finding.detail.splitlines())))
         if finding.remedy:
-            text.append(f"\n-> {finding.remedy}", style="bold")
+            text.append(f"\n-> {plain(finding.remedy)}", style="bold")
         table.add_row(Text(finding.status, style=colours[finding.status]), finding.name, text)
     Console().print(table)
 

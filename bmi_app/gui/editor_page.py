@@ -10,7 +10,6 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMessageBox,
     QPushButton,
@@ -19,6 +18,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from bmi_app.gui.plain_label import MarkedLabel, PlainLabel, plain_box
 from bmi_app.gui.protocol_check import Checked, check_text
 from bmi_app.gui.protocol_document import ABSENT, ProtocolDocument
 from bmi_app.gui.protocol_form import ProtocolForm
@@ -64,9 +64,8 @@ class EditorPage(QWidget):
         self.save_elsewhere, self.run = QPushButton("Save elsewhere…"), QPushButton("&Run…")
         self.run.setToolTip("Save, and choose it on the start page")
         self.form, self.text, self.preview = ProtocolForm(), TomlText(), ProtocolPreview()
-        self.state = QLabel()
+        self.state = PlainLabel()
         self.state.setWordWrap(True)
-        self.state.setTextFormat(Qt.TextFormat.PlainText)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._take_text)
@@ -287,8 +286,7 @@ class EditorPage(QWidget):
         self.choice.setCurrentIndex(self.choice.findData(str(self.path)))
 
     def _ask(self, question: str, circumstances: str) -> QMessageBox:
-        self.question = QMessageBox(QMessageBox.Icon.Question, "bmi", question, parent=self)
-        self.question.setInformativeText(circumstances)
+        self.question = plain_box(QMessageBox.Icon.Question, question, circumstances, self)
         self.question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         return self.question
 
@@ -320,10 +318,10 @@ class EditorPage(QWidget):
 
     def _arrange(self) -> None:
         top = QHBoxLayout()
-        for left_hand in (QLabel("Protocol"), self.choice, self.open_file):
+        for left_hand in (PlainLabel("Protocol"), self.choice, self.open_file):
             top.addWidget(left_hand)
         top.addStretch(1)
-        for right_hand in (QLabel("Save as"), self.name, self.save, self.save_elsewhere, self.run):
+        for right_hand in (PlainLabel("Save as"), self.name, self.save, self.save_elsewhere, self.run):
             top.addWidget(right_hand)
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.preview)
@@ -333,7 +331,7 @@ class EditorPage(QWidget):
         left = QWidget()
         rows = QVBoxLayout(left)
         rows.setContentsMargins(0, 0, 0, 0)
-        legend = QLabel(
+        legend = MarkedLabel(
             "<b>Bold</b>: the file says so.   ↺: back to the default.   Names and fields say more under the mouse."
         )
         legend.setForegroundRole(QPalette.ColorRole.PlaceholderText)

@@ -8,7 +8,6 @@ from PyQt6.QtCore import QModelIndex, QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QPushButton,
     QStackedWidget,
@@ -16,6 +15,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from bmi_app.gui.plain_label import PlainLabel
 from bmi_app.gui.section_form import SectionForm
 from bmi_app.gui.settings_form import SettingsForm
 from bmi_app.gui.theme import theme_of
@@ -73,7 +73,7 @@ class EntriesForm(QWidget):
         self.entries.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.add, self.copy, self.remove = QPushButton(f"Add {noun}"), QPushButton("Duplicate"), QPushButton("Remove")
         self.up, self.down = QPushButton("▲"), QPushButton("▼")
-        self.about = QLabel(about)
+        self.about = PlainLabel(about)
         self._arrange()
         self._connect()
         self._offer()

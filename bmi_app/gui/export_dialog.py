@@ -12,12 +12,13 @@ from PyQt6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
+
+from bmi_app.gui.plain_label import PlainLabel
 
 _SPECIES = ("", "Macaca mulatta", "Macaca fascicularis", "Homo sapiens", "Rattus norvegicus", "Mus musculus")
 _SEXES = {"U": "unknown", "F": "female", "M": "male", "O": "other"}
@@ -58,7 +59,7 @@ class ExportDialog(QDialog):
         self.browse = QPushButton("Browse…")
         self.browse.clicked.connect(self._browse)
         self.damaged_too = QCheckBox("Of a damaged session, write what is &whole; the file says what is missing")
-        self.wrong = QLabel()
+        self.wrong = PlainLabel()
         self.wrong.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         export = self.buttons.addButton("&Export", QDialogButtonBox.ButtonRole.AcceptRole)

@@ -13,7 +13,6 @@ from PyQt6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -24,6 +23,7 @@ from PyQt6.QtWidgets import (
 from bmi_app.gui.feed import Fresh
 from bmi_app.gui.number_field import NumberField
 from bmi_app.gui.percent_slider import PercentSlider
+from bmi_app.gui.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.session_source import SessionSource
 from bmi_app.gui.theme import Theme, theme_of
 from bmi_app.gui.weight_changes import WeightChange
@@ -54,7 +54,7 @@ class LearningPanel(QWidget):
         self.learning = QCheckBox("adapts (off: frozen)")
         self.learning.setToolTip("Off: the decoder is frozen, its weights stay as they are")
         self.rate = _number()
-        self.assist, self.percent = PercentSlider(), QLabel("0 %")
+        self.assist, self.percent = PercentSlider(), PlainLabel("0 %")
         self.assist.setAccessibleName("assist")
         self.follow = QCheckBox("as the block says")
         self.gains = {letter: _number() for letter, _ in source.protocol.axes.items()}
@@ -74,7 +74,7 @@ class LearningPanel(QWidget):
             "Put the weights back to what they were before the chosen update: it and all after it are undone"
         )
         self.undo.setEnabled(False)
-        self.hint = QLabel()
+        self.hint = PlainLabel()
         self.hint.setMinimumWidth(1)
         self.hint.setToolTip("Rows stay where they are while the mouse is over them")
         self.fit = QPushButton("Fit now")
@@ -85,7 +85,7 @@ class LearningPanel(QWidget):
         self.dialog: QFileDialog | None = None
         self._arrange()
         self._connect()
-        self.why_off = QLabel("Off in this protocol: in the editor, Learning, choose When.")
+        self.why_off = PlainLabel("Off in this protocol: in the editor, Learning, choose When.")
         self.why_off.setWordWrap(True)
         self._form.insertRow(1, self.why_off)
         can_learn = source.protocol.learning.when != "off"
@@ -299,7 +299,7 @@ def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
     told += [verdict_words(change.verdict)] if change.verdict >= 0 else []
     told += [f"error {errors}"] if errors else []
     for column in range(row.columnCount()):
-        row.setToolTip(column, "\n".join(told))
+        row.setToolTip(column, plain_tip("\n".join(told)))
     if change.is_rejected or change.cause == "start":  # nothing there that could be undone
         row.setFlags(row.flags() & ~Qt.ItemFlag.ItemIsSelectable)
     if change.is_rejected:

@@ -1,8 +1,9 @@
 """Move units between populations for a what-if: the recording itself stays as it is."""
 
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
-from PyQt6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
+from bmi_app.gui.plain_label import PlainLabel
 from bmi_app.gui.population_map import PopulationMap
 from bmi_app.gui.theme import population_colours, readable_on, theme_of
 from protocols.schema import Protocol
@@ -31,7 +32,7 @@ class MappingEditor(QDialog):
         self.reset.setToolTip("Put every unit back to its population")
         self.reset.clicked.connect(self.forget)
         close.clicked.connect(self.hide)
-        hint = QLabel(
+        hint = PlainLabel(
             "Tick a population, then click or drag over units. On the page a selected unit moves with x, y and c."
         )
         hint.setWordWrap(True)

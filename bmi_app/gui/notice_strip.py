@@ -1,8 +1,9 @@
 """Say in one strip, at a glance from across the room, how the session stands and what to do about it."""
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QWidget
+from PyQt6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QWidget
 
+from bmi_app.gui.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.session.attach import Attachment
 from bmi_app.session.observe import Figures, Phase, age_text, clock_text, ending
@@ -20,7 +21,7 @@ class NoticeStrip(QWidget):
         super().__init__(parent)
         self._attachment = attachment
         self._painted = ("", False)  # the level, and whether the appearance is dark
-        self.message = QLabel()
+        self.message = PlainLabel()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.setWordWrap(True)  # what failed may take words that nobody here has counted
         self.message.setMinimumWidth(1)
@@ -28,7 +29,7 @@ class NoticeStrip(QWidget):
         self.recover.setToolTip("Make a complete session of what was recorded, and show how it went")
         self.recover.clicked.connect(self.recover_asked)
         self.recover.hide()
-        self.time = QLabel()
+        self.time = PlainLabel()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 14, 8)
         layout.addWidget(self.message, 1)
@@ -54,7 +55,7 @@ class NoticeStrip(QWidget):
     def say(self, message: str, level: str) -> None:
         """Show words, in the colours of `calm`, `good`, `warning` or `alarm`."""
         self.message.setText(message)
-        self.message.setToolTip(message)
+        self.message.setToolTip(plain_tip(message))
         self._paint_level(level)
 
     def show_recovery(self, message: str, *, is_done: bool, is_good: bool) -> None:

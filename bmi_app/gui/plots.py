@@ -6,8 +6,9 @@ from typing import Any
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPen
-from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
+from bmi_app.gui.plain_label import MarkedLabel
 from bmi_app.gui.theme import Theme, theme_of
 
 _TITLE_PX = 18
@@ -42,7 +43,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             axis.enableAutoSIPrefix(False)
         self.setMinimumSize(90, 70)
         # pyqtgraph's own title pushes the plot out of its widget where it is longer than that is wide.
-        self._title = QLabel()
+        self._title = MarkedLabel()
         self._title.setMinimumWidth(1)
         self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._title.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import (
     QButtonGroup,
@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from bmi_app.gui.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.population_map import PopulationMap, reassigned
 from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.theme import population_colours, theme_of
@@ -42,9 +43,8 @@ class PopulationsForm(QGroupBox):
         self.map.assigned.connect(self._assign)
         self.add = QPushButton("Add population")
         self.add.clicked.connect(self._add)
-        self.wrong = QLabel()
+        self.wrong = PlainLabel()
         self.wrong.setWordWrap(True)
-        self.wrong.setTextFormat(Qt.TextFormat.PlainText)
         self._specs: dict[str, Any] = {}
         self._populations: dict[str, tuple[int, ...]] = {}
         self._n_units = 0
@@ -55,7 +55,7 @@ class PopulationsForm(QGroupBox):
         self.names: dict[str, QLineEdit] = {}
         self.units: dict[str, QLineEdit] = {}
         self._grid = QGridLayout(self)
-        hint = QLabel('Tick a population, then click or drag over units. Or write "0-31", "0-3, 8" or "rest".')
+        hint = PlainLabel('Tick a population, then click or drag over units. Or write "0-31", "0-3, 8" or "rest".')
         hint.setWordWrap(True)
         self._grid.addWidget(hint, 0, 0)
         self._grid.addWidget(self.map, 1, 0)
@@ -109,17 +109,17 @@ class PopulationsForm(QGroupBox):
         self.units.clear()
         for row, name in enumerate(names, 4):
             brush, title, units, remove = QRadioButton(), QLineEdit(name), QLineEdit(), QToolButton()
-            frame, swatch = QFrame(), QLabel()
+            frame, swatch = QFrame(), PlainLabel()
             frame.setFrameStyle(QFrame.Shape.Box | QFrame.Shadow.Plain)
             frame.setLineWidth(2)
             swatch.setFixedSize(_SWATCH_PX, _SWATCH_PX)
-            brush.setToolTip(f"Units that the mouse runs over go to {name}")
+            brush.setToolTip(plain_tip(f"Units that the mouse runs over go to {name}"))
             brush.setAccessibleName(f"assign to {name}")
             title.setAccessibleName(f"name of {name}")
             units.setAccessibleName(f"populations.{name}")
             title.setFixedWidth(130)
             remove.setText("✕")
-            remove.setToolTip(f"Remove the population {name}")
+            remove.setToolTip(plain_tip(f"Remove the population {name}"))
             brush.toggled.connect(lambda on, name=name: self._choose(name) if on else None)
             title.editingFinished.connect(lambda name=name, title=title: self._rename(name, title.text().strip()))
             units.editingFinished.connect(lambda name=name, units=units: self._write(name, units.text().strip()))

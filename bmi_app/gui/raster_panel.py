@@ -1,12 +1,15 @@
 """Show every spike of the last 10 s and every unit's rate, grouped and coloured by population."""
 
+import html
+
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QMouseEvent, QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from bmi_app.gui.feed import Fresh
+from bmi_app.gui.plain_label import MarkedLabel, PlainLabel
 from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.populations import grouped
 from bmi_app.gui.theme import theme_of
@@ -61,7 +64,7 @@ class RasterPanel(QWidget):
         self.raster.getViewBox().setXRange(-_SPAN_S, 0, padding=0)
         self.raster.setAccessibleName("spike raster")
         self.rates.setAccessibleName("firing rates")
-        self.legend, self.flags, self.chosen = QLabel(), QLabel(), QLabel()
+        self.legend, self.flags, self.chosen = MarkedLabel(), PlainLabel(), PlainLabel()
         self._flagged = ""  # whole; the label may be narrower
         self.words = QWidget()
         for plot in (self.raster, self.rates):
@@ -215,7 +218,7 @@ class RasterPanel(QWidget):
             chosen.setPen(line(self.palette().text().color()))
         self.legend.setText(
             "&nbsp; ".join(
-                f'<span style="color:{colour.name()}">■</span> {populations.text(name)}'
+                f'<span style="color:{colour.name()}">■</span> {html.escape(populations.text(name))}'
                 for name, colour in zip(populations.names, colours[1:], strict=True)
             )
         )

@@ -10,7 +10,6 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMenu,
     QPushButton,
@@ -20,6 +19,7 @@ from PyQt6.QtWidgets import (
 
 from bmi_app.gui.docks import Docks
 from bmi_app.gui.feed import Fresh
+from bmi_app.gui.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.playback import Playback
 from bmi_app.gui.recorded_session import RecordedSession, read_session
 from bmi_app.gui.session_panels import GRID, TABS, SessionPanels
@@ -59,8 +59,8 @@ class ReplayPage(QWidget):
         self._plotted_s = 0.0
         self._verifier = Verifier(computes, self)
         self._told = "Open a session to play it back."
-        self.heading, self.verdict = QLabel(self._told), QLabel()
-        self.clock, self.moment = QLabel("00:00"), QLabel()
+        self.heading, self.verdict = PlainLabel(self._told), PlainLabel()
+        self.clock, self.moment = PlainLabel("00:00"), PlainLabel()
         self.open_folder, self.verify = QPushButton("Open session…"), QPushButton("&Verify")
         self.verify.setToolTip("Recompute every tick and compare it bit for bit")
         self.panels_button = QPushButton("Panels")
@@ -99,7 +99,7 @@ class ReplayPage(QWidget):
 
     def _say(self, text: str) -> None:
         self._told = text
-        self.heading.setToolTip(text)
+        self.heading.setToolTip(plain_tip(text))
         self._show_heading()
 
     def _show_heading(self) -> None:
@@ -143,7 +143,7 @@ class ReplayPage(QWidget):
         self.session, self.playback = session, Playback(session)
         counted = f"{_counted(len(session.outcomes), 'trial')}, {_counted(len(session.rewards_s), 'reward')}"
         self._told = f"{session.folder.name}: {counted}"
-        self.heading.setToolTip(f"{session.folder}\n{counted}, {len(session.frames):,} ticks")
+        self.heading.setToolTip(plain_tip(f"{session.folder}\n{counted}, {len(session.frames):,} ticks"))
         self._show_heading()
         self.verdict.setText("")
         self.verdict.setToolTip("")
@@ -234,7 +234,7 @@ class ReplayPage(QWidget):
             self._plotted_s = time.monotonic()
             text = state_text(self.session.frames[self.playback.at], self.session.protocol)
             self.moment.setText(text)
-            self.moment.setToolTip(text)
+            self.moment.setToolTip(plain_tip(text))
             self.what_if.show_frame(self.playback.at)
             self._show_other_path()
 
@@ -315,7 +315,7 @@ class ReplayPage(QWidget):
         for label in (self.heading, self.verdict):
             label.setFont(bold(label.font()))
         self.heading.setMinimumWidth(1)  # it gives way to the verdict, which must be read whole
-        self._hint = QLabel("Choose a session here, or press Replay on the page Sessions.")
+        self._hint = PlainLabel("Choose a session here, or press Replay on the page Sessions.")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._room = QVBoxLayout()
         self._room.addWidget(self._hint, 1)

@@ -5,8 +5,9 @@ from typing import Any
 
 from PyQt6.QtCore import Qt, QTimer, QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from bmi_app.gui.plain_label import PlainLabel
 from bmi_app.gui.theme import bold
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
@@ -35,7 +36,7 @@ class ResultCard(QFrame):
         self._verifier = Verifier(worker, self)
         self._follow = QTimer(self)  # a recovery, which no check of a protocol may hold up
         self._follow.timeout.connect(self._look)
-        self.heading, self.text, self.verdict = QLabel(), QLabel(), QLabel()
+        self.heading, self.text, self.verdict = PlainLabel(), PlainLabel(), PlainLabel()
         self.heading.setFont(bold(self.heading.font()))
         for label in (self.text, self.verdict):
             label.setWordWrap(True)

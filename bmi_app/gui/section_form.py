@@ -6,11 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QToolButton, QWidget
 
 from bmi_app.gui.applicability import why_not
 from bmi_app.gui.field_editors import ChoiceEditor, NumberEditor, TextEditor, editor_of, unit_of
+from bmi_app.gui.plain_label import PlainLabel
 from bmi_app.gui.protocol_document import ABSENT
 from bmi_app.gui.theme import theme_of
 from protocols.section import Section
@@ -63,12 +64,12 @@ class SectionForm(QGroupBox):
             if not is_table and name not in _ELSEWHERE and name not in left_out:
                 self._add_row(grid, name, info)
         if not self.editors:
-            grid.addWidget(QLabel("Nothing to set."), 0, 0)
+            grid.addWidget(PlainLabel("Nothing to set."), 0, 0)
         self._colour()
 
     def _add_row(self, grid: QGridLayout, name: str, info: FieldInfo) -> None:
         key = f"{self.path}.{name}" if self.path else name
-        label, editor = QLabel(info.title or _spoken(name, self._model.model_fields)), editor_of(name, info)
+        label, editor = PlainLabel(info.title or _spoken(name, self._model.model_fields)), editor_of(name, info)
         label.setBuddy(editor)
         if isinstance(editor, TextEditor) and unit_of(name, info):  # other fields show theirs
             label.setText(f"{label.text()} ({unit_of(name, info)})")
@@ -76,12 +77,11 @@ class SectionForm(QGroupBox):
         label.setToolTip(tip)
         editor.setToolTip(tip)
         editor.setAccessibleName(key)
-        reset, wrong = QToolButton(), QLabel()
+        reset, wrong = QToolButton(), PlainLabel()
         reset.setText("↺")
         reset.setAutoRaise(True)
         reset.setToolTip("Leave it to its default")
         wrong.setWordWrap(True)
-        wrong.setTextFormat(Qt.TextFormat.PlainText)
         wrong.hide()
         row = grid.rowCount()
         for column, widget in enumerate((label, editor, reset)):
@@ -164,7 +164,7 @@ def default_of(info: FieldInfo) -> Any:
 def _tip(key: str, info: FieldInfo) -> str:
     allowed = describe_allowed(info)
     more = f"<p>Allowed: {html.escape(allowed)}</p>" if allowed else ""
-    return f"<p>{html.escape(info.description or '')}</p>{more}<p><i>{key}</i></p>"
+    return f"<p>{html.escape(info.description or '')}</p>{more}<p><i>{html.escape(key)}</i></p>"
 
 
 def _spoken(name: str, names: Collection[str]) -> str:

@@ -7,6 +7,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from bmi_app.gui.export_dialog import ExportDialog
+from bmi_app.gui.plain_label import plain_box
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
 from bmi_app.session import recoveries
@@ -145,8 +146,7 @@ class SessionActions(QObject):
         self.changed.emit()
 
     def _ask(self, question: str, circumstances: str, act_label: str, keep_label: str, act: Any) -> None:
-        box = self.question = QMessageBox(QMessageBox.Icon.Warning, "bmi", question, parent=self._window)
-        box.setInformativeText(circumstances)
+        box = self.question = plain_box(QMessageBox.Icon.Warning, question, circumstances, self._window)
         yes = box.addButton(act_label, QMessageBox.ButtonRole.DestructiveRole)
         no = box.addButton(keep_label, QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(no)

@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 )
 
 from bmi_app import plugins
+from bmi_app.gui.plain_label import PlainLabel
 from bmi_app.record.session_folder import sessions_root
 from protocols.load import catalogue, user_folder
 from protocols.schema import Protocol
@@ -47,7 +48,7 @@ class SessionForm(QWidget):
         super().__init__(parent)
         self.protocol = QComboBox()
         self.protocol.setAccessibleName("protocol")
-        self.title = QLabel()
+        self.title = PlainLabel()
         self.title.setWordWrap(True)
         self.edit = QPushButton("Edit…")
         self.driver = QComboBox()
@@ -62,7 +63,7 @@ class SessionForm(QWidget):
         self.seed.setMinimum(-1)
         self.seed.setValue(-1)
         self.folder = QLineEdit(str(sessions_root()))
-        self.free = QLabel()
+        self.free = PlainLabel()
         self.source: tuple[str, str] | None = (
             None  # the LSL stream that the operator chose: a key of `driver`, its value
         )
@@ -233,7 +234,7 @@ def _beside(field: QWidget, button: QPushButton) -> QHBoxLayout:
 
 def _label(text: str, field: QWidget) -> QLabel:
     """Return the name of a field that shares its row, with its key."""
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setBuddy(field)
     return label
 

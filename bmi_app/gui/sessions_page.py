@@ -11,7 +11,6 @@ from PyQt6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QPushButton,
     QTableWidget,
@@ -21,6 +20,7 @@ from PyQt6.QtWidgets import (
 )
 
 from bmi_app.gui.learning_curve import THUMBNAIL, success_curve, thumbnail
+from bmi_app.gui.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.recent_folders import RecentFolders
 from bmi_app.gui.result_card import summary_text
 from bmi_app.gui.session_actions import SessionActions
@@ -69,7 +69,7 @@ class SessionsPage(QWidget):
         self.search.setPlaceholderText("Search: name, subject, protocol, status")
         self.search.setClearButtonEnabled(True)
         self.table = QTableWidget(0, len(_COLUMNS))
-        self.detail, self.verdict = QLabel(), QLabel()
+        self.detail, self.verdict = PlainLabel(), PlainLabel()
         self.buttons = {
             name: QPushButton(name)
             for name in ("Attach", "Stop…", "Replay", "Verify", "Recover", "Export NWB…", "Open folder", "Remove…")
@@ -168,7 +168,7 @@ class SessionsPage(QWidget):
                 if column in _NUMBERS:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 if column == _STATUS:
-                    item.setToolTip(session.words)
+                    item.setToolTip(plain_tip(session.words))
                 if column == _STATUS and session.status in _FAULTY:
                     item.setForeground(theme.failed)
                 elif column == _STATUS and session.status == "running":
@@ -275,7 +275,7 @@ class SessionsPage(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(_CURVE, QHeaderView.ResizeMode.Fixed)
         header.resizeSection(_CURVE, THUMBNAIL.width() + 16)
-        self.count = QLabel()
+        self.count = PlainLabel()
         top = QHBoxLayout()
         top.addWidget(self.search, 1)
         top.addWidget(self.folder)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QKeySequence, QShortcut
-from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from bmi_app.gui.plain_label import PlainLabel
 from bmi_app.gui.theme import bold
 
 PAUSE_KEY, STOP_KEY, SUBJECT_KEY, KEYS_KEY = "Space", "Ctrl+Q", "F11", "?"
@@ -87,11 +88,11 @@ class _Group(QWidget):
         grid.setHorizontalSpacing(18)
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(1, 1)
-        heading = QLabel(title)
+        heading = PlainLabel(title)
         heading.setFont(bold(heading.font(), 12))
         grid.addWidget(heading, 0, 0, 1, 2)
         for row, (key, text) in enumerate(keys.items(), 1):
-            name = QLabel(key)
+            name = PlainLabel(key)
             name.setFont(bold(name.font()))
             grid.addWidget(name, row, 0)
-            grid.addWidget(QLabel(text), row, 1)
+            grid.addWidget(PlainLabel(text), row, 1)

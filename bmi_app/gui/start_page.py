@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from bmi_app.gui.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.result_card import ResultCard
 from bmi_app.gui.session_form import SessionForm
 from bmi_app.gui.streams_table import StreamsTable
@@ -61,9 +62,8 @@ class StartPage(QWidget):
         self.running.setAccessibleName("running sessions")
         self.attach = QPushButton("&Attach")
         self.result = ResultCard(verifies)
-        self.reasons = QLabel(_LOOKING)
+        self.reasons = PlainLabel(_LOOKING)
         self.reasons.setWordWrap(True)
-        self.reasons.setTextFormat(Qt.TextFormat.PlainText)
         self.start = QPushButton("&Start session")
         self.start.setEnabled(False)
         self.start.setMinimumSize(190, 46)
@@ -226,7 +226,7 @@ class StartPage(QWidget):
         for folder in running:
             item = QListWidgetItem(folder.name)
             item.setData(Qt.ItemDataRole.UserRole, folder)
-            item.setToolTip(str(folder))
+            item.setToolTip(plain_tip(str(folder)))
             self.running.addItem(item)
         if running:
             self.running.setCurrentRow(0)
@@ -253,7 +253,7 @@ class StartPage(QWidget):
     def _arrange(self) -> None:
         left = _grouped("New session", self.form)
         left.setFixedWidth(470)
-        self.stream_hint = QLabel(_APPEAR)
+        self.stream_hint = PlainLabel(_APPEAR)
         self.stream_hint.setWordWrap(True)
         streams = _grouped("LSL streams on the network", self.streams, self.stream_hint, self.any_stream)
         self.any_stream.setVisible(False)

@@ -1,9 +1,10 @@
 """Show what the session does, in words and figures."""
 
-from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtCore import QEvent
 from PyQt6.QtGui import QColor, QFont, QPalette
 from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
+from bmi_app.gui.plain_label import MarkedLabel, PlainLabel
 from bmi_app.gui.theme import bold, theme_of
 from bmi_app.rt.records import Outcome
 from bmi_app.session.observe import Figures, Phase, age_text, latency_text, size_text, success_text
@@ -37,7 +38,7 @@ class StatusPanel(QWidget):
     def __init__(self, source: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._source = source
-        self.task = QLabel("starting")
+        self.task = PlainLabel("starting")
         self.task.setFont(bold(self.task.font(), 15))
         self.task.setWordWrap(True)
         self.values: dict[str, QLabel] = {}
@@ -50,21 +51,21 @@ class StatusPanel(QWidget):
         layout.setColumnStretch(1, 1)
         layout.addWidget(self.task, 0, 0, 1, 2)
         for heading, names in _GROUPS:
-            title = QLabel(heading)
+            title = PlainLabel(heading)
             title.setFont(bold(title.font(), 9))
             self._names.append(title)
             title.setContentsMargins(0, 8, 0, 0)
             layout.addWidget(title, layout.rowCount(), 0, 1, 2)
             for name in names:
                 row = layout.rowCount()
-                label, value = QLabel(name), QLabel("–")
+                label = PlainLabel(name)
+                value = MarkedLabel("–") if name == "Last trials" else PlainLabel("–")
                 for each in (label, value):
                     each.setFont(_sized(each.font(), _VALUE_PT))
                 self._names.append(label)
                 value.setWordWrap(name in ("Signal age", "Not used", "Alarm"))
                 value.setToolTip(_TIPS.get(name, ""))
                 label.setToolTip(_TIPS.get(name, ""))
-                value.setTextFormat(Qt.TextFormat.RichText if name == "Last trials" else Qt.TextFormat.PlainText)
                 layout.addWidget(label, row, 0)
                 layout.addWidget(value, row, 1)
                 self.values[name] = value

@@ -6,6 +6,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QBrush
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from bmi_app.gui.plain_label import plain_tip
 from bmi_app.gui.theme import theme_of
 from bmi_app.session.streams import Stream
 
@@ -57,7 +58,8 @@ class StreamsTable(QTableWidget):
             texts = (mark, stream.name, stream.type, channels, rate, stream.host, stream.reason)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(f"{text}\nsource_id: {stream.source_id or 'none'}" if column else stream.reason)
+                told = f"{text}\nsource_id: {stream.source_id or 'none'}" if column else stream.reason
+                item.setToolTip(plain_tip(told))
                 if stream.fits is not None and column in (0, len(texts) - 1):
                     item.setForeground(QBrush(theme.held if stream.fits else theme.failed))
                 elif stream.fits is None:

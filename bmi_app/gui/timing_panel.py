@@ -12,6 +12,7 @@ from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from bmi_app.gui.feed import Fresh
+from bmi_app.gui.plain_label import PlainLabel
 from bmi_app.gui.plots import Plot, round_up
 from bmi_app.gui.theme import theme_of
 from bmi_app.rt.records import EventKind
@@ -111,7 +112,7 @@ class TimingPanel(QWidget):
         words.setHorizontalSpacing(10)
         words.setVerticalSpacing(1)
         for row, name in enumerate(_NAMES):
-            label, value = QLabel(name), QLabel("–")
+            label, value = PlainLabel(name), PlainLabel("–")
             for each in (label, value):
                 each.setToolTip(_TIPS.get(name, ""))
             value.setAlignment(Qt.AlignmentFlag.AlignRight)

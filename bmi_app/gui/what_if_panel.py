@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 from PyQt6.QtCore import QEvent, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
 from bmi_app import plugins
 from bmi_app.gui.mapping_editor import MappingEditor
 from bmi_app.gui.number_field import NumberField
+from bmi_app.gui.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.plots import Plot, line
 from bmi_app.gui.recorded_session import RecordedSession
 from bmi_app.gui.shortcuts import leave_at_escape
@@ -39,7 +40,7 @@ class WhatIfPanel(QWidget):
         self._at = 0
         self.rule, self.when, self.rate = QComboBox(), QComboBox(), NumberField(-1.0, 1e6, 6)
         self.mapping, self.edit_mapping = MappingEditor(self), QPushButton(_AS_RECORDED)
-        self.compute, self.score = QPushButton("What if"), QLabel()
+        self.compute, self.score = QPushButton("What if"), PlainLabel()
         self.other = QLineEdit()
         self.plots = [Plot("", f"decoded {axis} (cm/s)", "time (s)" if axis == "y" else "") for axis in "xy"]
         self._recorded = [plot.plot() for plot in self.plots]
@@ -152,7 +153,8 @@ class WhatIfPanel(QWidget):
         n_moved = len(self.mapping.moved)
         text = f"{n_moved} unit{'s' if n_moved > 1 else ''} moved" if n_moved else _AS_RECORDED
         self.edit_mapping.setText(text)
-        self.edit_mapping.setToolTip(f"Units moved: {self.mapping.in_words() or 'none'}. Click to move others.")
+        told = f"Units moved: {self.mapping.in_words() or 'none'}. Click to move others."
+        self.edit_mapping.setToolTip(plain_tip(told))
 
     def _restyle(self) -> None:
         theme = theme_of(self.palette())
@@ -187,7 +189,7 @@ class WhatIfPanel(QWidget):
         fields = (("Rule", self.rule), ("When", self.when), ("Rate", self.rate), ("Mapping", self.edit_mapping))
         for at, (name, widget) in enumerate(fields):
             row, column = divmod(2 * at, _COLUMNS)
-            grid.addWidget(QLabel(name), row, column)
+            grid.addWidget(PlainLabel(name), row, column)
             grid.addWidget(widget, row, column + 1)
         for column in range(1, _COLUMNS, 2):
             grid.setColumnStretch(column, 1)

@@ -18,6 +18,7 @@ from bmi_app.gui.garbage import collected_here
 from bmi_app.gui.hand_sender import HandSender, takes_hand
 from bmi_app.gui.log_panel import LogPanel
 from bmi_app.gui.notice_strip import NoticeStrip
+from bmi_app.gui.plain_label import plain_box
 from bmi_app.gui.rescue import Rescue
 from bmi_app.gui.result_card import summary_text
 from bmi_app.gui.reward_sound import RewardSound
@@ -232,8 +233,7 @@ class OperatorWindow(QMainWindow):
     def _ask(self, question: str, circumstances: str) -> QMessageBox:
         """Return a question that leaves the window alive while it waits; only one is asked at a time."""
         self._dismiss_question()
-        self.question = QMessageBox(QMessageBox.Icon.Question, "bmi", question, parent=self)
-        self.question.setInformativeText(circumstances)
+        self.question = plain_box(QMessageBox.Icon.Question, question, circumstances, self)
         self.question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.question.finished.connect(self._forget_question)
         return self.question

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bmi_app.plain_text import plain
 from bmi_app.rt.records import Outcome, TaskState
 from bmi_app.session.attach import Attachment
 from bmi_app.session.narration import Narrator
@@ -64,13 +65,15 @@ def watch(attachment: Attachment, console: "Console", until_s: float | None = No
                 live.update(picture(attachment, figures, console), refresh=True)
             elif figures.phase != printed or time.monotonic() - printed_s >= _LINE_S:
                 printed_s, printed = time.monotonic(), figures.phase
-                console.print(_line(figures), highlight=False, markup=False, soft_wrap=True)
+                console.print(plain(_line(figures)), highlight=False, markup=False, soft_wrap=True)
             if figures.phase.is_over or time.monotonic() >= give_up_s:
                 break
             time.sleep(_REFRESH_S)
     if figures.phase == Phase.DIED:
         said = f"The engine has died; what it recorded is safe: {remedy(attachment)}"
-        console.print(said, style="red", soft_wrap=True)  # a command that is to be copied is not broken
+        console.print(
+            plain(said), style="red", markup=False, soft_wrap=True
+        )  # a command that is to be copied is not broken
 
 
 def _line(figures: Figures) -> str:
@@ -98,7 +101,7 @@ def picture(attachment: Attachment, figures: Figures, console: "Console") -> "Gr
     head.add_column(no_wrap=True)
     of = f" of {clock_text(figures.duration_s)}" if figures.duration_s else ""
     head.add_row(
-        Text.assemble((attachment.protocol.name, "bold"), f"  {attachment.folder.name}", style="dim"),
+        Text.assemble((plain(attachment.protocol.name), "bold"), f"  {plain(attachment.folder.name)}", style="dim"),
         Text(f" {figures.phase}  {clock_text(figures.elapsed_s)}{of}", style or "bold green"),
     )
     width_cm, height_cm = attachment.protocol.workspace.size_cm
@@ -124,18 +127,18 @@ def _workspace(attachment: Attachment, figures: Figures, n_columns: int, n_rows:
     from rich.panel import Panel
     from rich.text import Text
 
-    plain, frame = console.options.ascii_only, figures.frame
+    ascii_only, frame = console.options.ascii_only, figures.frame
     width_cm, height_cm = attachment.protocol.workspace.size_cm
     x_cm = ((np.arange(n_columns) + 0.5) / n_columns - 0.5) * width_cm
     y_cm = (0.5 - (np.arange(n_rows) + 0.5) / n_rows) * height_cm
     shown, style = np.full((n_rows, n_columns), " "), ""
     if frame is not None:
         held = int(frame["state"]) == TaskState.HOLD
-        fill, style = ("#" if plain else "▓", "green") if held else ("+" if plain else "▒", "yellow")
+        fill, style = ("#" if ascii_only else "▓", "green") if held else ("+" if ascii_only else "▒", "yellow")
         from_target_cm = np.hypot(x_cm - float(frame["target_x_cm"]), y_cm[:, None] - float(frame["target_y_cm"]))
         shown[from_target_cm <= float(frame["target_radius_cm"])] = fill
         row = int(np.abs(y_cm - float(frame["cursor_y_cm"])).argmin())
-        shown[row, np.abs(x_cm - float(frame["cursor_x_cm"])).argmin()] = "O" if plain else "●"
+        shown[row, np.abs(x_cm - float(frame["cursor_x_cm"])).argmin()] = "O" if ascii_only else "●"
     text = Text("\n".join("".join(row) for row in shown), no_wrap=True)
     text.highlight_regex(r"[▒▓+#]+", style)
     text.highlight_regex(r"[●O]", "bold bright_cyan")
@@ -172,7 +175,7 @@ def _rows(figures: Figures) -> "Table":
         ("journal", size_text(figures.saved_bytes), False),
         ("synced", f"{age_text(sync_age_s)} ago" if sync_age_s is not None else "not yet", False),
     ):
-        rows.add_row(name, Text(text, style="bold red" if is_bad else ""))
+        rows.add_row(name, Text(plain(text), style="bold red" if is_bad else ""))
     return rows
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bmi_app.plain_text import plain
 from bmi_app.record.audit import cause_words, verdict_words
 from bmi_app.record.lineage import Lineage
 from bmi_app.rt import cells
@@ -54,7 +55,7 @@ class Narrator:
         start_s = time.time() - self._clock() + float(self._attachment.arrays["config"][0]["start_s"])
         ends_s = [(tick + 1) * self._tick_s for tick, _ in told]
         return [
-            (start_s + end_s, f"{text} · tick {tick:,} ({end_s:.2f} s)")
+            (start_s + end_s, f"{plain(text)} · tick {tick:,} ({end_s:.2f} s)")
             for end_s, (tick, text) in zip(ends_s, told, strict=True)
         ]
 

@@ -17,6 +17,7 @@ import numpy as np
 from pylsl.lib import cf_float32, cf_int32
 
 from bmi_app import plugins
+from bmi_app.plain_text import plain
 from bmi_app.rt.clock import now_s
 from bmi_app.rt.liblsl import pylsl
 from bmi_app.rt.lsl import handle_of
@@ -312,6 +313,6 @@ class _Status:
         sees = f"sees {session}" if session else "sees no session and rests"
         if session != self._said:
             self._said = session
-            self._console.print(f"{self._title}: {sees}", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(plain(f"{self._title}: {sees}"), markup=False, highlight=False, soft_wrap=True)
         if self._console.is_terminal:
-            self._live.update(Text(f"{n_spikes:,} spikes sent; {sees}; Ctrl-C ends it"), refresh=True)
+            self._live.update(Text(plain(f"{n_spikes:,} spikes sent; {sees}; Ctrl-C ends it")), refresh=True)

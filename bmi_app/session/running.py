@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from bmi_app.plain_text import plain
 from bmi_app.record.session_folder import call_it, read_summary
 from bmi_app.session.attach import AttachError, Attachment, why_not
 from bmi_app.session.launch import LaunchError, launch
@@ -176,4 +177,4 @@ def _lower() -> None:
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)

@@ -67,7 +67,9 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
         print("interrupted sessions: `bmi sessions recover SESSION` makes them complete")
     for entry in entries:
         if entry.status == "unreadable" and never_began(entry.folder):
-            print(f"{entry.folder.name}: its engine died before anything was recorded; `bmi doctor --fix` removes it")
+            print(
+                f"{plain(entry.folder.name)}: its engine died before anything was recorded; `bmi doctor --fix` removes it"
+            )
     if any(entry.status == "recovery unfinished" for entry in entries):
         print("recovery unfinished: it was cut off; `bmi sessions recover SESSION` carries it on")
     if any(entry.status in ("damaged", "unreadable") for entry in entries):
@@ -231,9 +233,8 @@ def what_if(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    print(
-        f"changed: {', '.join(found['changed'])}; {found['ticks']} ticks, {found['weight_updates']} updates of the weights"
-    )
+    changed = plain(", ".join(found["changed"]))
+    print(f"changed: {changed}; {found['ticks']} ticks, {found['weight_updates']} updates of the weights")
     table = Table(box=None, pad_edge=False)
     table.add_column("while moving to a target")
     for name in ("as recorded", "what if", "difference"):
@@ -247,8 +248,8 @@ def what_if(found: dict[str, Any]) -> None:
             table.add_row(name, f"{recorded:.2f}", f"{changed:.2f}", f"{changed - recorded:+.2f}", meaning)
     Console().print(table)
     for words in found["commands_as_recorded"]:
-        print(f"as recorded: {words}")
-    print(found["note"])
+        print(f"as recorded: {plain(words)}")
+    print(plain(found["note"]))
 
 
 def _unusual(found: dict[str, Any]) -> list[str]:

@@ -249,6 +249,34 @@ def test_what_holds_the_session_is_said_first(
     keep_picture(shown, flag.lower())
 
 
+@pytest.mark.parametrize("velocity", [float("nan"), float("inf"), -float("inf")])
+def test_a_decoder_that_yields_no_number_alarms_in_the_strip(
+    stepped: Any, window: Show, velocity: float, keep_picture: Callable[[Any, str], Path]
+) -> None:
+    session = stepped()
+    session.step(700)
+    shown = window(session.folder)
+    shown._timer.stop()
+    words = "The decoder yields no number: the cursor does not follow it. Undo or load weights"
+    calm = shown.notice._painted
+    assert shown.notice.message.text() == "Recording center_out"
+    for axis in ("decoded_x_cm_s", "decoded_y_cm_s"):
+        kept = float(session.last[axis])
+        session.last[axis] = velocity
+        shown._refresh_figures()
+        assert shown.notice.message.text() == words
+        assert shown.notice._painted[0] == "alarm"
+        keep_picture(shown, "no_number")
+        session.last[axis] = kept
+        shown._refresh_figures()  # it is not said any longer than it is so
+        assert shown.notice.message.text() == "Recording center_out"
+        assert shown.notice._painted == calm
+    session.last["decoded_x_cm_s"] = velocity
+    session.last["flags"] |= Flag.SOURCE_LOST  # what holds the cursor comes first: the decoder has nothing to do
+    shown._refresh_figures()
+    assert shown.notice.message.text().startswith("Source lost")
+
+
 def test_every_phase_is_said_in_its_own_words_and_offers_what_can_be_done(stepped: Any, window: Show) -> None:
     session = stepped("center_out")
     session.step(10)

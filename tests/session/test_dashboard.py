@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,12 +15,13 @@ import pytest
 from rich.console import Console
 
 from bmi_app import plugins
+from bmi_app.plain_text import plain
 from bmi_app.record import session_folder
 from bmi_app.record.process_id import process_start
 from bmi_app.rt import cells, livefile
 from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast
-from bmi_app.rt.records import Flag, TaskState
+from bmi_app.rt.records import EventKind, Flag, TaskState
 from bmi_app.rt.ring import write_cell, write_cell_f8
 from bmi_app.session import dashboard
 from bmi_app.session.attach import Attachment
@@ -158,6 +160,32 @@ def test_a_line_as_workspace_and_a_terminal_without_unicode(still: Any) -> None:
     assert "O" in text
     assert "++" in text
     assert "●" not in text
+
+
+@pytest.mark.parametrize("hostile", ["\x1b]0;owned\x07", "\x1b[2J", "\u009b2J", "\u202etxt", "a\nb\rc"])
+def test_no_name_commands_the_terminal(still: Any, hostile: str) -> None:
+    """Names of protocols and blocks, and notes of other views, are written out, drawn as well as in lines."""
+    session = still("center_out")
+    session.step_until(lambda frame: frame["state"] == TaskState.MOVE)
+    words = session.core.arrays["words"]
+    words[0]["kind"], words[0]["tick"], words[0]["text"] = EventKind.NOTE, 1, hostile.encode()
+    write_cell(session.core.arrays["ctl"], cells.WORDS_HEAD, 1)
+    attachment = Attachment(session.folder)
+    blocks = tuple(block.model_copy(update={"name": f"1{hostile}"}) for block in attachment.protocol.blocks)
+    attachment.protocol = attachment.protocol.model_copy(update={"name": f"2{hostile}", "blocks": blocks})
+    for is_terminal in (False, True):
+        file = io.StringIO()
+        console = Console(width=200, height=40, file=file, force_terminal=is_terminal, color_system=None)
+        watch(attachment, console, until_s=0.0)
+        said = file.getvalue()
+        if is_terminal:
+            for own in re.findall(r"\x1b\[[0-9;?]*[a-zA-Z]", said):  # what rich itself writes to draw in place
+                assert own in ("\x1b[?25l", "\x1b[?25h") or own[-1] in "AKm", repr(own)
+            said = re.sub(r"\x1b\[(\?25[lh]|[0-9;]*[AKm])|\r", "", said)
+            assert f"2{plain(hostile)}" in said
+            assert f"1{plain(hostile)}" in said
+        assert f"note: {plain(hostile)}" in said
+        assert set(hostile) & set(said) <= set("abctxowned[]02;J\n")
 
 
 @pytest.mark.parametrize(("flag", "phase"), [(Flag.PAUSED, Phase.PAUSED), (Flag.SOURCE_LOST, Phase.SOURCE_LOST)])
