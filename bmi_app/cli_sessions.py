@@ -78,7 +78,7 @@ def sessions_recover(
     not_running_elsewhere: NotRunningElsewhere = False,
     as_json: Json = False,
 ) -> None:
-    """Make a complete session of one that was cut off, keeping each file as far as it is whole."""
+    """Keep what is whole of a session that was cut off or damaged, and end it."""
     from bmi_app.record import integrity
     from bmi_app.record.damage import JournalError
     from bmi_app.session import catalogue
@@ -107,12 +107,12 @@ def sessions_recover(
 def sessions_stop(session: SessionName = "last") -> None:
     """Stop a running session, and wait until it is complete."""
     from bmi_app.session.attach import AttachError, Attachment
+    from bmi_app.session.observe import stop_and_wait
 
     try:
         attachment = Attachment(find_session(session))
-        attachment.send({"do": "stop"})
-        if not attachment.wait_for_end(30.0):
-            fail(f"{attachment.folder.name}: the engine has not ended within 30 s; see engine.log there", code=1)
+        if failure := stop_and_wait(attachment, 30.0):
+            fail(failure, code=1)
     except AttachError as error:
         fail(str(error))
 

@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QWidget
 from bmi_app.gui.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.theme import notice_colours, theme_of
 from bmi_app.session.attach import Attachment
-from bmi_app.session.observe import Figures, Phase, age_text, clock_text, ending
+from bmi_app.session.observe import Figures, Phase, age_text, clock_text, ending, left_by_the_dead
 
 
 class NoticeStrip(QWidget):
@@ -26,7 +26,7 @@ class NoticeStrip(QWidget):
         self.message.setWordWrap(True)  # what failed may take words that nobody here has counted
         self.message.setMinimumWidth(1)
         self.recover = QPushButton("Recover")
-        self.recover.setToolTip("Make a complete session of what was recorded, and show how it went")
+        self.recover.setToolTip("Keep what was recorded as far as it is whole, and show how it went")
         self.recover.clicked.connect(self.recover_asked)
         self.recover.hide()
         self.time = PlainLabel()
@@ -42,11 +42,15 @@ class NoticeStrip(QWidget):
         """Show the phase and the time of these figures."""
         of = f" of {clock_text(figures.duration_s)}" if figures.duration_s else ""
         self.time.setText(f"{clock_text(figures.elapsed_s)}{of}")
-        self.recover.setVisible(figures.phase == Phase.DIED)
+        self.recover.hide()
         if figures.phase == Phase.ENDED:
             why, is_failure = ending(self._attachment)
             text = f"The session was ended by a failure: {why}" if is_failure else f"The session is complete: {why}"
             self.say(text, "alarm" if is_failure else "good")
+        elif figures.phase == Phase.DIED:
+            left, can_be_recovered = left_by_the_dead(self._attachment)
+            self.recover.setVisible(can_be_recovered)
+            self.say(f"The engine has died: {left}{'. Press Recover' if can_be_recovered else ''}", "alarm")
         elif figures.phase == Phase.RUNNING and figures.decoder_failed:
             self.say("The decoder yields no number: the cursor does not follow it. Undo or load weights", "alarm")
         else:
@@ -98,4 +102,4 @@ class NoticeStrip(QWidget):
             case Phase.ENDED:
                 return "The session is complete", "good"
             case Phase.DIED:
-                return "The engine has died. What it recorded is safe: press Recover.", "alarm"
+                return "The engine has died", "alarm"

@@ -1,4 +1,4 @@
-"""Make a complete session of what a dead engine has left, off the window's thread, and say how that stands."""
+"""Make a session of what a dead engine has left, off the window's thread, and say how that stands."""
 
 import time
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from bmi_app.gui.worker import Worker
+from bmi_app.session.rescue_folder import now_in
 
 _TELL_MS = 1000
 
@@ -52,7 +53,7 @@ class Rescue(QObject):
     def _recover(self) -> Any:
         from bmi_app.session import catalogue
 
-        return catalogue.recover(self._folder)
+        return catalogue.recover(now_in(self._folder))
 
     def _tell_time(self) -> None:
         lasts_s = time.monotonic() - self._began_s

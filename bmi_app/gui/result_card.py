@@ -11,6 +11,7 @@ from bmi_app.gui.plain_label import PlainLabel
 from bmi_app.gui.theme import bold
 from bmi_app.gui.verifying import Verifier
 from bmi_app.gui.worker import Worker
+from bmi_app.record.text_shapes import missing_from
 from bmi_app.session.outcome import Outcome, outcome_of
 from bmi_app.session.signal_health import recorded_age_ms
 
@@ -109,8 +110,8 @@ class ResultCard(QFrame):
             self.text.setText(
                 {
                     "running": "It is in the list of running sessions: attach to it there.",
-                    "interrupted": "What was recorded is safe; recovering makes a complete session of it.",
-                    "recovery unfinished": "What was recorded is safe; recovering again carries it on.",
+                    "interrupted": "Recovering keeps what was recorded, as far as it is whole.",
+                    "recovery unfinished": "Recovering again carries it on.",
                     "perhaps running": "Where it was begun, it can be seen whether it runs.",
                     "unreadable": f"{words}.",
                 }[state]
@@ -157,15 +158,19 @@ def summary_text(summary: dict[str, Any]) -> str:
     rate, time_s = summary.get("success_rate"), summary.get("median_time_to_target_s")
     p99_us = summary.get("latency_us", {}).get("p99")
     why = str(summary.get("stop_reason", "")).lower().replace("_", " ")
-    first = [f"{summary.get('duration_s', 0):.1f} s, ended by: {why}", f"{summary.get('trials', 0)} trials"]
+    if lacking := missing_from(summary):  # nothing is said of what is not known
+        error = f" · error: {summary['error']}" if "error" in summary else ""
+        return f"Its summary lacks {', '.join(lacking)}{error}"
+    first = [f"{summary['duration_s']:.1f} s, ended by: {why}", f"{summary['trials']} trials"]
     if summary.get("skipped"):
         first[-1] += f" ({summary['skipped']} skipped)"
     if rate is not None:
         first.append(f"{rate:.0%} success")
     if time_s is not None:
         first.append(f"median {time_s:.2f} s to the target")
-    second = [f"{summary.get('spikes') or 0:,} spikes, {summary.get('dropped_spikes', 0)} dropped"]
-    second.append(f"{summary.get('missed_ticks', 0)} of {summary.get('ticks', 0):,} ticks missed")
+    spikes = "number of spikes not known" if summary["spikes"] is None else f"{summary['spikes']:,} spikes"
+    second = [f"{spikes}, {summary['dropped_spikes']} dropped"]
+    second.append(f"{summary['missed_ticks']} of {summary['ticks']:,} ticks missed")
     if p99_us is not None:
         second.append(f"latency p99 {p99_us:,.0f} µs")
     if age_ms := recorded_age_ms(summary):

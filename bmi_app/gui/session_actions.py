@@ -42,7 +42,7 @@ class SessionActions(QObject):
         return folder in self._recovering or recoveries.under_way_s(folder) is not None
 
     def recover(self, folder: Path) -> None:
-        """Make an interrupted session complete."""
+        """Keep what is whole of a session that was cut off or damaged."""
 
         def tell(text: str) -> None:
             self._recovering.discard(folder)
@@ -57,7 +57,7 @@ class SessionActions(QObject):
         self.told.emit(folder, "Recovering…")
         self._computes.submit(
             work,
-            lambda report: tell(f"✔ Recovered, {report.words}"),
+            lambda report: tell(f"{'✕' if report.lost else '✔'} Recovered, {report.words}"),
             lambda error: tell(f"✕ Cannot be recovered: {error}"),
         )
 
@@ -71,19 +71,18 @@ class SessionActions(QObject):
     def stop(self, folder: Path) -> None:
         """End a running session, and wait until it is complete."""
 
-        def work() -> bool:
+        def work() -> str:
             from bmi_app.session.attach import Attachment
+            from bmi_app.session.observe import stop_and_wait
 
             attachment = Attachment(folder)
             try:
-                attachment.send({"do": "stop"})
-                return attachment.wait_for_end(_END_S)
+                return stop_and_wait(attachment, _END_S)
             finally:
                 attachment.close()
 
-        def tell(has_ended: bool) -> None:
-            late = f"✕ It has not ended within {_END_S:g} s; engine.log in its folder may say why"
-            self._tell(folder, "✔ Stopped" if has_ended else late)
+        def tell(failure: str) -> None:
+            self._tell(folder, f"✕ {failure}" if failure else "✔ Stopped")
 
         self.told.emit(folder, "Stopping…")
         self._computes.submit(work, tell, lambda error: self._tell(folder, f"✕ Cannot be stopped: {error}"))

@@ -222,7 +222,7 @@ class SessionsPage(QWidget):
         else:
             words = {
                 "running": "It is recording now.",
-                "interrupted": "It was cut off; recovering makes a complete session of what was recorded.",
+                "interrupted": "It was cut off; recovering keeps what was recorded, as far as it is whole.",
                 "recovery unfinished": "Its recovery was cut off; recovering it again carries it on.",
                 "perhaps running": "Another machine began it, and may be recording it now.",
             }.get(status, f"{session.words[:1].upper()}{session.words[1:]}.")

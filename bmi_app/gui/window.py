@@ -205,7 +205,7 @@ class OperatorWindow(QMainWindow):
 
     def _tell_recovered(self, report: Any) -> None:
         self.log.say(summary_text(report.summary))
-        self.recovered.emit(self._attachment.folder)
+        self.recovered.emit(report.folder)
 
     def leave(self) -> None:
         """Close the window without a question; the session goes on."""

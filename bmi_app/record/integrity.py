@@ -42,6 +42,8 @@ class Standing:
         Of a tick; 0 where that is not known.
     cut : str
         Of a recovered session, where it was cut, and how long it was before where that is known.
+    is_failed : bool
+        Whether its summary says that a failure has ended it.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Standing:
     is_bound: bool = False
     dt_s: float = 0.0
     cut: str = ""
+    is_failed: bool = False
 
     @property
     def is_ended(self) -> bool:
@@ -72,7 +75,7 @@ class Standing:
             return f"unreadable: {self.damage_words(0)}"
         if not self.is_ended:
             return self.state
-        cut = f", {self.cut}" if self.cut else ""
+        cut = (f", {self.cut}" if self.cut else "") + (", ended by a failure" if self.is_failed else "")
         depth = f"checked {self.checked}" if self.checked else "not checked"
         return f"{self.state}{cut}, {depth}{'' if self.is_bound or not self.checked else f', {UNBOUND}'}"
 
@@ -93,7 +96,7 @@ class Standing:
         """Say what keeps the session from being called whole; nothing where it is."""
         if self.damage or self.is_ended:
             return self.explained()
-        return [f"the session is {self.state}: it may lack what came last; `bmi sessions recover` makes it complete"]
+        return [f"the session is {self.state}: it may lack what came last; `bmi sessions recover` keeps what is whole"]
 
     def whole_files(self) -> list[str]:
         """Name the files of the journal in which nothing was found to be wrong."""
@@ -197,7 +200,7 @@ def _standing(folder: Path) -> Standing:
         state = "recovery unfinished"
     bound = found.is_bound and isinstance(summary.get("files"), Mapping)
     cut = _cut_words(summary, found.dt_s) if summary.get("recovered") is True else ""
-    return replace(found, state=state, is_bound=bound, cut=cut)
+    return replace(found, state=state, is_bound=bound, cut=cut, is_failed="error" in summary)
 
 
 def _cut_words(summary: Mapping[str, Any], dt_s: float) -> str:

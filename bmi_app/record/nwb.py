@@ -145,7 +145,7 @@ def _refusal(standing: integrity.Standing) -> str:
         "running": f"stop it first: `bmi sessions stop {name}`",
         "interrupted": f"recover it first: `bmi sessions recover {name}`",
         "recovery unfinished": f"its recovery was cut off: `bmi sessions recover {name}` carries it on",
-        "perhaps running": f"if it is dead, `bmi sessions recover {name}` makes a complete session of it",
+        "perhaps running": f"if it is dead, `bmi sessions recover {name}` keeps what is whole of it",
     }.get(standing.state, f"`bmi sessions verify {name}` says what is wrong")
     return f"{name}: is {standing.state}; {remedy}"
 

@@ -142,7 +142,8 @@ def _prepare(folder: Path, tail: Tail, to_common_tick: bool) -> RecoveryReport |
     damage = [finding.damage for finding in findings.values() if finding.damage is not None]
     old_summary = session_folder.read_summary(folder) if session_folder.status(folder) == "complete" else None
     if old_summary is not None and not _is_wanting(findings, old_summary, to_common_tick):
-        return RecoveryReport(folder, False, findings["frames"].last_tick, damage, {}, 0, [], old_summary)
+        last_tick, lost = findings["frames"].last_tick, _said_lost(old_summary)
+        return RecoveryReport(folder, False, last_tick, damage, {}, 0, [], old_summary, lost)
     session, _ = read_texts(folder)
     layout = _layout(folder, findings, session, tail)
     keeping = decide(folder, findings, tail, layout, _number(session.get("dt_s")), to_common_tick)
@@ -181,12 +182,17 @@ def _is_wanting(findings: Mapping[Kind, Finding], summary: Mapping[str, Any], to
     """Tell whether a complete session is not what its files say, beyond what an earlier recovery has said."""
     if not all(finding.ended for finding in findings.values()):
         return True
-    said = summary.get("recovery")
-    lost = said.get("lost") if isinstance(said, Mapping) else None
     frames = findings["frames"]
     short = {kind for kind in KINDS if complete_through(findings[kind], frames) < frames.last_tick}
     short |= {kind for kind, finding in findings.items() if is_short(finding, frames)}
-    return bool(short) and (to_common_tick or not short <= set(lost if isinstance(lost, Mapping) else ()))
+    return bool(short) and (to_common_tick or not short <= set(_said_lost(summary)))
+
+
+def _said_lost(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Return what an earlier recovery has said to be lost."""
+    said = summary.get("recovery")
+    lost = said.get("lost") if isinstance(said, Mapping) else None
+    return {str(kind): round(_number(tick)) for kind, tick in lost.items()} if isinstance(lost, Mapping) else {}
 
 
 def _committed_report(keeping: Keeping, rewriting: Rewriting, damage: list[Damage], kept: list[Path]) -> dict[str, Any]:

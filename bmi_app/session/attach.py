@@ -144,7 +144,7 @@ def why_not(folder: Path) -> str:
         return f"{folder.name}: has ended; `bmi sessions show {session_folder.call_it(folder)}` says how it went"
     if session_folder.status(folder) == "interrupted":
         name = session_folder.call_it(folder)
-        return f"{folder.name}: its engine has died; `bmi sessions recover {name}` makes a complete session of it"
+        return f"{folder.name}: its engine has died; `bmi sessions recover {name}` keeps what is whole of it"
     return f"{folder}: this session is not running; `bmi sessions list` shows those that are"
 
 

@@ -17,6 +17,7 @@ from bmi_app.session.observe import (
     age_text,
     clock_text,
     latency_text,
+    left_by_the_dead,
     remedy,
     size_text,
     success_text,
@@ -70,7 +71,8 @@ def watch(attachment: Attachment, console: "Console", until_s: float | None = No
                 break
             time.sleep(_REFRESH_S)
     if figures.phase == Phase.DIED:
-        said = f"The engine has died; what it recorded is safe: {remedy(attachment)}"
+        left, can_be_recovered = left_by_the_dead(attachment)
+        said = f"The engine has died; {left}{f': {remedy(attachment)}' if can_be_recovered else ''}"
         console.print(
             plain(said), style="red", markup=False, soft_wrap=True
         )  # a command that is to be copied is not broken

@@ -16,6 +16,7 @@ from bmi_app.rt.records import HEALTH, EventKind, Flag, Outcome, TaskState
 from bmi_app.session import signal_health
 from bmi_app.session.attach import Attachment
 from bmi_app.session.decoder_watch import has_failed
+from bmi_app.session.rescue_folder import now_in
 from bmi_app.session.signal_health import SignalHealth
 from protocols.schema import FIRST_MODEL_VERSION, Protocol
 
@@ -230,9 +231,11 @@ class Observer:
 def ending(attachment: Attachment) -> tuple[str, bool]:
     """Say why a session that is complete has ended, and whether that was a failure."""
     try:
-        summary = session_folder.read_summary(attachment.folder) or {}
+        summary = session_folder.read_summary(now_in(attachment.folder))
     except JournalError as error:
         return str(error), True
+    if summary is None:
+        return f"{attachment.folder}: its summary is not there any more", True
     if "error" in summary:
         return str(summary["error"]), True
     return str(summary.get("stop_reason", "")).lower().replace("_", " "), False
@@ -249,7 +252,30 @@ def state_text(frame: np.ndarray, protocol: Protocol) -> str:
 
 def remedy(attachment: Attachment) -> str:
     """Say what to do when the engine has died."""
-    return f"bmi sessions recover {session_folder.call_it(attachment.folder)}"
+    return f"bmi sessions recover {session_folder.call_it(now_in(attachment.folder))}"
+
+
+def left_by_the_dead(attachment: Attachment) -> tuple[str, bool]:
+    """Say what an engine that died has left, and whether it can be recovered; its bytes are checked by the recovery only."""
+    from bmi_app.record import integrity  # what a view need not load before it is needed
+
+    found = integrity.quick(now_in(attachment.folder))
+    if found.state == "interrupted":
+        return "what it recorded is kept as far as it is whole", True
+    if not found.folder.is_dir():
+        return f"there is no folder {found.folder} any more", False
+    return f"what it left is {found.words}", found.state == "recovery unfinished"
+
+
+def stop_and_wait(attachment: Attachment, timeout_s: float) -> str:
+    """Stop a session and wait for its end; say what went wrong, or nothing."""
+    attachment.send({"do": "stop"})
+    if not attachment.wait_for_end(timeout_s):
+        return f"{attachment.folder.name}: the engine has not ended within {timeout_s:g} s; see engine.log there"
+    if not attachment.has_ended():
+        return f"{attachment.folder.name}: the engine has died; {left_by_the_dead(attachment)[0]}: {remedy(attachment)}"
+    why, is_failure = ending(attachment)
+    return f"{attachment.folder.name}: the session was ended by a failure: {why}" if is_failure else ""
 
 
 def is_late(late_spikes: int, spikes: int) -> bool:

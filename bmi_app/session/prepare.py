@@ -34,6 +34,9 @@ NOT_PUBLISHED = "no LSL outlets: nothing of this session is on the network (outl
 _FAST_FRAMES, _FAST_SPIKES = 1 << 12, 1 << 18  # small rings stay in the cache; they are drained between chunks
 
 
+_WITHOUT_NETWORK = ("serial", "null")  # outputs that reach a cable, or nothing
+
+
 class PrepareError(Exception):
     """Tell the user, in one line a mistake, why a session cannot start."""
 
@@ -116,7 +119,7 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
     for note in source.notes:
         say(f"note: {note}")
     if real:
-        say(PUBLISHED if protocol.outlets.publish else NOT_PUBLISHED)
+        say(_on_the_network(protocol))
     say(compilation.said() if is_cold else "making the session")
     try:
         return _make(request, protocol, driver, driver_module.POLL, source, real)
@@ -128,6 +131,19 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
         raise PrepareError(
             [str(error) if error.filename else f"{_root(request)}: {error.strerror or error}"]
         ) from error
+
+
+def _on_the_network(protocol: Protocol) -> str:
+    """Say what others on the network are told of the session, whether by its outlets or by outputs."""
+    if protocol.outlets.publish:
+        return PUBLISHED
+    kinds = sorted({output.kind for output in protocol.outputs} - set(_WITHOUT_NETWORK))
+    if not kinds:
+        return NOT_PUBLISHED
+    return (
+        "no BMI-State, BMI-Decoder and BMI-Markers over LSL (outlets.publish), but what the outputs send may be on every network: "
+        f"{', '.join(kinds)}"
+    )
 
 
 def _refuse_at_full_speed(protocol: Protocol, driver_module: Any) -> None:

@@ -73,7 +73,8 @@ def watch(folder: Path) -> None:
         dashboard.watch(attachment, Console(stderr=True))
     except KeyboardInterrupt:
         name = call_it(folder)
-        _tell(f"left; {folder.name} goes on. `bmi attach {name}` shows it, `bmi sessions stop {name}` ends it")
+        goes_on = f"goes on. `bmi attach {name}` shows it, `bmi sessions stop {name}` ends it"
+        _tell(f"left; {folder.name} {goes_on if attachment.is_alive() else 'runs no longer'}")
     finally:
         attachment.close()
 
@@ -112,7 +113,7 @@ def _run_live(request: dict[str, Any], view: View, show_window: ShowWindow) -> d
         ) from None
     summary = read_summary(now_in(folder))
     if summary is None:
-        remedy = f"`bmi sessions recover {call_it(folder)}` makes a complete session of what was recorded"
+        remedy = f"`bmi sessions recover {call_it(now_in(folder))}` keeps what was recorded as far as it is whole"
         raise RunError([f"the engine died (exit code {process.returncode}); {remedy}"], 1)
     return summary
 

@@ -64,7 +64,7 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
         console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
     console.print(table)
     if any(entry.status == "interrupted" for entry in entries):
-        print("interrupted sessions: `bmi sessions recover SESSION` makes them complete")
+        print("interrupted sessions: `bmi sessions recover SESSION` keeps what is whole of them")
     for entry in entries:
         if entry.status == "unreadable" and never_began(entry.folder):
             print(
@@ -180,7 +180,7 @@ def summary(found: dict[str, Any]) -> None:
         f" ({found['ticks']} ticks, {found['missed_ticks']} missed)",
         "trials": f"{found['trials']}{skipped}, success {'-' if rate is None else f'{rate:.0%}'}"
         f", median time to target {'-' if time_s is None else f'{time_s:.2f} s'}",
-        "spikes": f"{found['spikes']}, late {found['late_spikes']}, dropped {found['dropped_spikes']}"
+        "spikes": f"{'number not known' if found['spikes'] is None else found['spikes']}, late {found['late_spikes']}, dropped {found['dropped_spikes']}"
         f"{''.join(f', {found[name]} {word}' for name, word in ORDINARY.items() if found.get(name))}",
         "updates": f"{found['weight_updates']} of the weights, {found['rejected_updates']} rejected",
     }

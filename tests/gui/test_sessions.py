@@ -3,6 +3,7 @@ import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pynwb
@@ -11,7 +12,7 @@ from PyQt6.QtCore import QSettings, Qt
 
 from bmi_app.gui.learning_curve import success_curve
 from bmi_app.gui.recent_folders import RecentFolders
-from bmi_app.gui.result_card import ResultCard
+from bmi_app.gui.result_card import ResultCard, summary_text
 from bmi_app.gui.sessions_page import _STATUS, SessionsPage
 from bmi_app.gui.worker import Worker
 from bmi_app.record.kinds import file_name
@@ -239,6 +240,9 @@ def test_a_damaged_session_is_called_so_and_never_exact(
     (file,) = tmp_path.glob("*.nwb")
     with pynwb.NWBHDF5IO(str(file), "r") as reading:
         assert "Damaged: spikes.arrows from 0:0" in reading.read().session_description
+    qtbot.mouseClick(shown.buttons["Recover"], Qt.MouseButton.LeftButton)
+    lost = "✕ Recovered, up to tick 1,999; lost: spikes from tick "  # not `complete up to tick 1,999`
+    qtbot.waitUntil(lambda: shown.verdict.text().startswith(lost), timeout=60_000)
 
 
 def test_damage_that_only_the_export_finds_is_refused_unless_asked_for(
@@ -262,6 +266,23 @@ def test_damage_that_only_the_export_finds_is_refused_unless_asked_for(
     qtbot.waitUntil(lambda: "damaged" in shown.table.item(0, _STATUS).text(), timeout=60_000)
 
 
+def test_nothing_is_said_of_what_a_summary_does_not_hold(sessions_folder: Path) -> None:
+    """`0 spikes, 0 dropped, 0 of 0 ticks missed` was said where the summary had no such numbers, or an infinite sum."""
+    whole = outcome_of(record(sessions_folder, "center_out", 20)).summary
+    assert whole is not None
+    said = summary_text(whole)
+    assert f"{whole['spikes']:,} spikes, 0 dropped · 0 of 2,000 ticks missed" in said
+    assert "not known" not in said
+    assert "number of spikes not known, 0 dropped" in summary_text(whole | {"spikes": None})
+    assert "success" not in summary_text(whole | {"success_rate": None})
+    assert "to the target" not in summary_text(whole | {"median_time_to_target_s": None})
+    assert "latency" not in summary_text(whole | {"latency_us": dict.fromkeys(("p50", "p99", "p999", "max"))})
+    for lacking in ("dropped_spikes", "missed_ticks", "duration_s", "spikes"):
+        partial = {key: value for key, value in whole.items() if key != lacking}
+        assert summary_text(partial) == f"Its summary lacks {lacking}"
+        assert summary_text(partial | {"error": "no room"}) == f"Its summary lacks {lacking} · error: no room"
+
+
 def test_the_result_card_says_that_its_session_is_damaged(qtbot: Any, sessions_folder: Path) -> None:
     folder = record(sessions_folder, "center_out", 20)
     worker = Worker("computes")
@@ -278,3 +299,15 @@ def test_the_result_card_says_that_its_session_is_damaged(qtbot: Any, sessions_f
     card.show_outcome(outcome_of(folder))
     assert card.verdict.text().startswith("✕ Not exact")
     worker.close()
+
+
+@pytest.mark.parametrize("failure", ["", "x: the engine has died; there is no folder x any more"])
+def test_stopped_is_said_only_where_it_is_so(
+    page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: str
+) -> None:
+    monkeypatch.setattr("bmi_app.session.attach.Attachment", lambda folder: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr("bmi_app.session.observe.stop_and_wait", lambda attachment, timeout_s: failure)
+    shown = page()
+    with qtbot.waitSignals([shown.acts.told, shown.acts.told], timeout=60_000) as told:
+        shown.acts.stop(tmp_path)
+    assert told.all_signals_and_args[-1].args[1] == (f"✕ {failure}" if failure else "✔ Stopped")

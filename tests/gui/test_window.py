@@ -122,7 +122,9 @@ def test_the_death_of_the_engine_is_said_within_a_second(
     tries = (kill_one() for _ in range(3))  # where the machine stalls, another engine is killed
     shown = next((shown for shown, took_s in tries if took_s < 1.0), None)
     assert shown is not None
-    assert shown.notice.message.text() == "The engine has died. What it recorded is safe: press Recover."
+    assert shown.notice.message.text() == (
+        "The engine has died: what it recorded is kept as far as it is whole. Press Recover"
+    )
     assert shown.notice.recover.isVisible()
     assert not shown.status.isEnabled()  # nothing there lives
     assert shown.isVisible()  # whoever looks shall read it
