@@ -92,7 +92,7 @@ def sessions_recover(
     facts = {
         "session": str(report.folder),
         "changed": report.changed,
-        "standing": integrity.quick(report.folder).words,
+        "standing": integrity.known_or_full(report.folder).words,
         "last_tick": report.last_tick,
         "ticks_from_live_file": report.added_ticks,
         "damage": [str(found) for found in report.damage],

@@ -53,16 +53,18 @@ class Rescue(QObject):
     def _recover(self) -> Any:
         from bmi_app.session import catalogue
 
-        return catalogue.recover(now_in(self._folder))
+        report = catalogue.recover(now_in(self._folder))
+        return report, *catalogue.told(report)
 
     def _tell_time(self) -> None:
         lasts_s = time.monotonic() - self._began_s
         self.told.emit(f"Recovering: reading what was recorded, {lasts_s:.0f} s", False, False)
 
-    def _tell_report(self, report: Any) -> None:
+    def _tell_report(self, found: Any) -> None:
+        report, words, is_good = found
         self._telling.stop()
         self.recovered.emit(report)
-        self.told.emit(f"Recovered: {report.words}", True, not report.lost)
+        self.told.emit(f"Recovered: {words}", True, is_good)
 
     def _tell_failure(self, error: Exception) -> None:
         self._telling.stop()

@@ -51,13 +51,13 @@ class SessionActions(QObject):
         def work() -> Any:
             from bmi_app.session import catalogue
 
-            return catalogue.recover(folder)
+            return catalogue.told(catalogue.recover(folder))
 
         self._recovering.add(folder)
         self.told.emit(folder, "Recovering…")
         self._computes.submit(
             work,
-            lambda report: tell(f"{'✕' if report.lost else '✔'} Recovered, {report.words}"),
+            lambda told: tell(f"{'✔' if told[1] else '✕'} Recovered, {told[0]}"),
             lambda error: tell(f"✕ Cannot be recovered: {error}"),
         )
 

@@ -93,6 +93,17 @@ def remove(folder: Path, *, not_running_elsewhere: bool = False) -> None:
     shutil.rmtree(folder)
 
 
+def told(report: RecoveryReport) -> tuple[str, bool]:
+    """Say what a recovery has made of a session, having checked every byte; and whether nothing of it is lost or damaged.
+
+    What no recovery mends, as a changed text or weights that cannot be read, leaves the session damaged.
+    """
+    standing = integrity.known_or_full(report.folder)
+    if not standing.damage:
+        return report.words, not report.lost
+    return f"{report.words.removeprefix('complete ')}; the session is {standing.words}", False
+
+
 def _refuse_if_it_runs(folder: Path, session: dict[str, Any], not_running_elsewhere: bool) -> None:
     """Refuse to touch a session whose engine runs, or may run where neither its lock nor its process can be seen."""
     life = life_of(folder, session)

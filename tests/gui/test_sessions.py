@@ -301,6 +301,19 @@ def test_the_result_card_says_that_its_session_is_damaged(qtbot: Any, sessions_f
     worker.close()
 
 
+def test_a_recovery_that_mends_nothing_is_not_called_one(page: Any, qtbot: Any, sessions_folder: Path) -> None:
+    """`✔ Recovered, complete up to tick 1,999` was said of a session whose protocol was changed after its end, and still is."""
+    folder = record(sessions_folder, "center_out", 20)
+    with (folder / "protocol.toml").open("a") as file:
+        file.write("# changed\n")
+    shown = page()
+    qtbot.waitUntil(lambda: shown.table.rowCount() == 1)
+    shown.table.selectRow(0)
+    qtbot.mouseClick(shown.buttons["Recover"], Qt.MouseButton.LeftButton)
+    said = "✕ Recovered, up to tick 1,999; the session is damaged: protocol.toml"
+    qtbot.waitUntil(lambda: shown.verdict.text() == said, timeout=60_000)
+
+
 @pytest.mark.parametrize("failure", ["", "x: the engine has died; there is no folder x any more"])
 def test_stopped_is_said_only_where_it_is_so(
     page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: str

@@ -259,24 +259,25 @@ def test_a_decoder_that_yields_no_number_alarms_in_the_strip(
     session.step(700)
     shown = window(session.folder)
     shown._timer.stop()
+
+    def show(phase: Phase) -> str:
+        shown.notice.show_figures(replace(shown.observer.figures(), phase=phase))
+        return shown.notice.message.text()
+
     words = "The decoder yields no number: the cursor does not follow it. Undo or load weights"
+    assert show(Phase.RUNNING) == "Recording center_out"
     calm = shown.notice._painted
-    assert shown.notice.message.text() == "Recording center_out"
     for axis in ("decoded_x_cm_s", "decoded_y_cm_s"):
         kept = float(session.last[axis])
         session.last[axis] = velocity
-        shown._refresh_figures()
-        assert shown.notice.message.text() == words
+        assert show(Phase.RUNNING) == words
         assert shown.notice._painted[0] == "alarm"
         keep_picture(shown, "no_number")
         session.last[axis] = kept
-        shown._refresh_figures()  # it is not said any longer than it is so
-        assert shown.notice.message.text() == "Recording center_out"
+        assert show(Phase.RUNNING) == "Recording center_out"  # it is not said any longer than it is so
         assert shown.notice._painted == calm
     session.last["decoded_x_cm_s"] = velocity
-    session.last["flags"] |= Flag.SOURCE_LOST  # what holds the cursor comes first: the decoder has nothing to do
-    shown._refresh_figures()
-    assert shown.notice.message.text().startswith("Source lost")
+    assert show(Phase.SOURCE_LOST).startswith("Source lost")  # what holds the cursor comes first
 
 
 def test_every_phase_is_said_in_its_own_words_and_offers_what_can_be_done(stepped: Any, window: Show) -> None:
