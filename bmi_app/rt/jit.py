@@ -25,13 +25,22 @@ _PLUGIN_HOMES = ("bmi_app/decoders", "bmi_app/learning", "bmi_app/subject", "dri
 
 
 @functools.cache
-def cache_folder(homes: tuple[str, ...] = (_CORE, *_PLUGIN_HOMES)) -> Path:
-    """Return the folder of the compiled kernels that depend on the sources in `homes`, as these now are."""
+def cache_folder(homes: tuple[str, ...] = (_CORE, *_PLUGIN_HOMES), others: Path | None = None) -> Path:
+    """Return the folder of the compiled kernels that depend on the sources in `homes`, as these now are.
+
+    Parameters
+    ----------
+    homes : tuple of str
+        Folders of this program; their sub-folders count too.
+    others : Path, optional
+        A package elsewhere (a plugin that was installed, a benchmark) whose sources count as well; or a module, with
+        those beside it.
+    """
     digest = hashlib.sha256()
     for word in (version("numba"), version("llvmlite"), version("numpy"), platform.python_version()):
         digest.update(word.encode())
-    for home in homes:
-        for path in sorted((_ROOT / home).glob("*.py")):
+    for home in (*(_ROOT / home for home in homes), *([others] if others else [])):
+        for path in sorted(home.rglob("*.py") if home.is_dir() else home.parent.glob("*.py")):
             digest.update(path.read_bytes())
     return Path(platformdirs.user_cache_dir("bmi_app")) / "kernels" / digest.hexdigest()[:16]
 
@@ -44,10 +53,21 @@ def keeps_kernels(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
+def _folder_of(function: Any) -> Path:
+    """Return where the compiled form of a function is kept: apart for each state of all that it may depend on."""
+    if function.__module__.startswith("bmi_app.rt."):
+        return cache_folder((_CORE,))  # it calls plugins through pointers only: a change in a plugin leaves it valid
+    file = Path(function.__code__.co_filename).resolve()
+    if any(file.is_relative_to(_ROOT / home) for home in _PLUGIN_HOMES):
+        return cache_folder()
+    top = file
+    while (top.parent / "__init__.py").is_file() and top.parent != _ROOT / "bmi_app":
+        top = top.parent
+    return cache_folder(others=top) if top.exists() else cache_folder()
+
+
 def _compile(function: Any, signature: Any) -> Any:
-    # The core calls plugins through pointers only, so a change in a plugin leaves its compiled form valid.
-    core = function.__module__.startswith("bmi_app.rt.")
-    folder = cache_folder((_CORE,)) if core else cache_folder()
+    folder = _folder_of(function)
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     # Where it cannot write there, numba would go on to folders whose name knows nothing of the sources: old kernels would run.
     return numba.njit(signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy")(function)
