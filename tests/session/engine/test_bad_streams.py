@@ -9,6 +9,8 @@ import pytest
 
 from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.session.attach import Attachment
+from bmi_app.session.dashboard import _line
+from bmi_app.session.observe import Observer
 from bmi_app.session.replay import verify
 
 from .conftest import PATIENCE_S, SHORT, wait_until
@@ -91,7 +93,9 @@ def record(
 ) -> Callable[..., tuple[Any, dict[str, Any], int]]:
     """Record all that a source sends; return the session, its summary and the number of good values."""
 
-    def run(what: str, *overrides: str, exit_code: int = 0) -> tuple[Any, dict[str, Any], int]:
+    def run(
+        what: str, *overrides: str, exit_code: int = 0, look: Callable[[Attachment], object] = lambda _: None
+    ) -> tuple[Any, dict[str, Any], int]:
         source = start_source(SOURCE, what)
         session = start_session("center_out", *SHORT, *overrides)
         view = Attachment(session.folder)
@@ -100,6 +104,7 @@ def record(
         good = int(source.process.stdout.readline())
         if exit_code == 0:  # else it ends by itself
             wait_until(lambda: view.since(0)[1][0]["spikes"].sum() >= good)
+            look(view)
             session.process.terminate()
         view.close()
         tell(source)
@@ -128,7 +133,13 @@ def test_a_burst_of_200_000_spikes_a_second_is_counted_to_the_last(record: Calla
 
 
 def test_events_out_of_order_from_the_future_and_senseless_are_counted_and_said(record: Callable[..., Any]) -> None:
-    session, summary, good = record("stamps and values")
+    shown: list[str] = []
+    session, summary, good = record(
+        "stamps and values", look=lambda view: shown.append(_line(Observer(view).figures()))
+    )
+    (line,) = shown  # while it runs
+    for words in ("3 unmapped", "8 no numbers", "50 far ahead", " stamped ahead"):
+        assert words in line, line
     assert summary["spikes"] == good
     assert summary["future_spikes"] == 50
     assert 300 < summary["late_spikes"] < good

@@ -4,11 +4,13 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bmi_app.record import nwb
 from bmi_app.rt.records import CatchUpCause, EventKind, Flag, TaskState
 from bmi_app.session.attach import Attachment
 from bmi_app.session.narration import Narrator
@@ -114,8 +116,10 @@ def test_a_stop_of_a_fifth_of_a_second_changes_nothing(stalled: Callable[..., An
 
 @pytest.mark.parametrize(("tick_ms", "what"), [(1, "events"), (10, "events"), (10, "counts")])
 def test_a_stop_of_ten_seconds_is_caught_up_while_the_task_is_held(
-    stalled: Callable[..., Any], tick_ms: int, what: str
+    stalled: Callable[..., Any], tick_ms: int, what: str, tmp_path: Path
 ) -> None:
+    from pynwb import NWBHDF5IO
+
     interval_s = 0.001 if what == "events" else 0.01
     session, recording, summary, told = stalled(
         what, interval_s, (f"tick.period_ms={tick_ms}",), lambda session, _: stop_for(session, 10.0)
@@ -143,6 +147,10 @@ def test_a_stop_of_ten_seconds_is_caught_up_while_the_task_is_held(
     assert began["code"].tolist() == ended["code"].tolist() == [CatchUpCause.ENGINE_STOPPED]
     assert ended["value"][0] == pytest.approx(summary["caught_up_s"])
     assert "the engine was stopped: the task is held until its ticks are caught up" in told
+    with NWBHDF5IO(str(nwb.export(session.folder, tmp_path / "session.nwb")), "r") as file:
+        rows = file.read().trials[:]
+    assert rows["caught_up"].sum() == pytest.approx(summary["caught_up_s"])
+    assert rows["caught_up"].max() == pytest.approx(summary["caught_up_s"])  # in one trial, all others 0
     again = what_if(session.folder, ["learning.rate=0.01"]).frames
     np.testing.assert_array_equal(again["flags"] & Flag.CATCHING_UP, frames["flags"] & Flag.CATCHING_UP)
 
