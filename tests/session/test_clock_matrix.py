@@ -191,19 +191,34 @@ def test_every_spike_is_decoded_or_counted_and_time_goes_on(
     recording = session.recording()
     check_session(recording, summary, sent, clock, ticks, stall)
     assert verify(session.folder)["exact"]
-    if ticks == "clock":  # counts have no spikes to be listed
-        n_exported = exported_spikes(session.folder, tmp_path / "session.nwb")
-        assert n_exported == summary["spikes"]
+    check_export(recording, summary, nwb.export(session.folder, tmp_path / "session.nwb"), ticks)
 
 
-def exported_spikes(folder: Path, to: Path) -> int:
-    """Return how many spikes the exported session's units have, each unit's in ascending order."""
-    from pynwb import NWBHDF5IO
+def check_export(recording: Recording, summary: dict[str, Any], path: Path, ticks: str) -> None:
+    """Check that the file has every spike, and the times of the session's edges, in ascending order."""
+    from pynwb import NWBHDF5IO, TimeSeries
 
-    with NWBHDF5IO(nwb.export(folder, to), "r") as file:
-        times_s = [np.asarray(unit) for unit in file.read().units["spike_times"][:]]
-    assert all(np.all(np.diff(unit) > 0) for unit in times_s)
-    return sum(map(len, times_s))
+    edges_s = recording.frames["edge_s"]
+    edges_s = edges_s - edges_s[0] + BIN_S
+    with NWBHDF5IO(path, "r") as reading:
+        file = reading.read()
+        trials = file.trials[:]
+        assert np.all(np.diff(trials["start_time"]) > 0)
+        assert np.all(trials["stop_time"] > trials["start_time"])
+        of_ticks = [
+            one for one in file.objects.values() if isinstance(one, TimeSeries) and len(one.data) == len(edges_s)
+        ]
+        assert len(of_ticks) >= 3
+        for series in of_ticks:
+            times_s = (np.arange(len(edges_s)) + 1) * BIN_S if series.timestamps is None else series.timestamps[:]
+            np.testing.assert_allclose(times_s, edges_s, rtol=0, atol=1e-6)
+        if ticks == "clock":  # counts have no spikes to be listed
+            units_s = [np.asarray(unit) for unit in file.units["spike_times"][:]]
+            assert all(np.all(np.diff(unit) > 0) for unit in units_s)
+            assert sum(map(len, units_s)) == summary["spikes"]
+        else:
+            assert np.all(np.diff(edges_s) > 0)
+            assert sum(one.data[:].sum() for one in of_ticks if one.data.shape[1:] == (N_UNITS,)) == summary["spikes"]
 
 
 def check_session(recording: Recording, summary: dict[str, Any], sent: int, clock: str, ticks: str, stall: str) -> None:
