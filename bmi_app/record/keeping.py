@@ -82,7 +82,11 @@ def decide(
     lost = {kind: through[kind] + 1 for kind in short if kind not in NEEDED and through[kind] < end}
     most_apart = round(_MOST_APART_S / dt_s) if dt_s > 0 else _MOST_APART_TICKS
     until = {**since, **dict.fromkeys(short, end)}
-    if not to_common_tick and max(finding.last_tick for finding in findings.values()) - end > most_apart:
+    reach = max(finding.last_tick for finding in findings.values())
+    without_frames = (
+        frames.layout is None and end < 0
+    )  # a journal writes their header at once: they were lost, not late
+    if not to_common_tick and (reach - end > most_apart or (without_frames and reach >= 0)):
         lost["frames"] = end + 1
         until = {kind: start if kind == "frames" else since[kind] if kind in filled else _WITHOUT_END for kind in KINDS}
     return Keeping(end, until, more, dict(sorted(lost.items(), key=lambda item: item[1])))

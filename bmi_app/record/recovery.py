@@ -13,7 +13,6 @@ from bmi_app.record import disk, identity, redo, session_folder
 from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import Damage, JournalError
 from bmi_app.record.durable import write_file
-from bmi_app.record.integrity import verify
 from bmi_app.record.keeping import Keeping, decide
 from bmi_app.record.kinds import KINDS, ROOM, Kind, Layout, file_name
 from bmi_app.record.reading import read_texts
@@ -100,15 +99,16 @@ def recover(folder: Path, tail: Tail | None = None, *, to_common_tick: bool = Fa
     Raises
     ------
     JournalError
-        If the session is still running, or lacks a file that cannot be made anew, or cannot be written, or if another
+        If the session is still running, or lacks its texts or all of its journal, or cannot be written, or if another
         process is recovering it.
     """
     state = session_folder.status(folder)
     if state == "running":
         raise JournalError(f"{folder}: is still being recorded; stop it first")
     if state == "unreadable":
-        reasons = "; ".join(str(damage) for damage in verify(folder))
-        raise JournalError(f"{folder}: cannot be recovered: {reasons}")
+        read_texts(folder)  # without these nothing says what the numbers are
+        if not any((folder / file_name(kind)).is_file() for kind in KINDS):
+            raise JournalError(f"{folder}: cannot be recovered: no file of its journal is left")
     with _alone(folder):
         if not redo.is_unfinished(folder):
             redo.discard(folder)
@@ -140,7 +140,9 @@ def _prepare(folder: Path, tail: Tail, to_common_tick: bool) -> RecoveryReport |
     """Write what the session becomes beside it, and commit that; return a report where nothing is to be done."""
     findings = survey_all(folder)
     damage = [finding.damage for finding in findings.values() if finding.damage is not None]
-    old_summary = session_folder.read_summary(folder) if session_folder.status(folder) == "complete" else None
+    old_summary = None
+    with suppress(JournalError):  # one that is damaged is written anew
+        old_summary = session_folder.read_summary(folder)
     if old_summary is not None and not _is_wanting(findings, old_summary, to_common_tick):
         last_tick, lost = findings["frames"].last_tick, _said_lost(old_summary)
         return RecoveryReport(folder, False, last_tick, damage, {}, 0, [], old_summary, lost)

@@ -8,7 +8,7 @@ import numpy as np
 
 from bmi_app.record.batches import Batch, BatchFile, select
 from bmi_app.record.keeping import Keeping
-from bmi_app.record.kinds import Kind, Layout, file_name
+from bmi_app.record.kinds import OPTIONAL, Kind, Layout, file_name
 from bmi_app.record.message import CHECK
 from bmi_app.record.redo import new_path
 from bmi_app.record.survey import Finding
@@ -48,6 +48,8 @@ class Rewriting:
         for kind, finding in self._findings.items():
             until, more = self._keeping.until[kind], self._keeping.more[kind]
             unchanged = finding.ended and finding.last_tick <= until and len(more.records) == 0
+            if unchanged and kind in OPTIONAL and not (self._folder / file_name(kind)).is_file():
+                continue  # of which the frames shall go on saying nothing
             if unchanged and not (kind == "frames" and any(len(places) for places in self._dropped.values())):
                 self._counts[kind] = finding.n_records
             else:

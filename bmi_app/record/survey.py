@@ -63,8 +63,14 @@ def survey(folder: Path, kind: Kind) -> Finding:
 
 
 def survey_all(folder: Path) -> dict[Kind, Finding]:
-    """Walk through all files of a session."""
-    return {kind: survey(folder, kind) for kind in KINDS}
+    """Walk through all files of a session; one is missing if it always is there, or the frames tell of it."""
+    findings = {kind: survey(folder, kind) for kind in KINDS}
+    told = {kind for _, counts in findings["frames"].commits for kind in counts}
+    for kind in OPTIONAL:
+        name = file_name(kind)
+        if kind in told and not (folder / name).is_file():
+            findings[kind] = Finding(kind, damage=Damage(name, -1, 0, "is missing"))
+    return findings
 
 
 def common_tick(findings: dict[Kind, Finding]) -> int:

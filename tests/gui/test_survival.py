@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bmi_app.record import recovery, session_folder
+from bmi_app.record import integrity, session_folder
 from bmi_app.record.reading import Recording, read
 from bmi_app.rt.records import CommandKind, StopReason, TaskState
 from bmi_app.session.attach import Attachment
@@ -91,7 +91,7 @@ def ended(attachment: Attachment) -> Recording:
     assert attachment.wait_for_end(PATIENCE_S)
     attachment.close()
     folder = attachment.folder
-    assert recovery.verify(folder) == []
+    assert integrity.verify(folder) == []
     summary = session_folder.read_summary(folder)
     assert summary is not None
     assert summary["stop_reason"] == StopReason.OPERATOR.name

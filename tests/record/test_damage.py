@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import JournalError
+from bmi_app.record.integrity import verify
 from bmi_app.record.kinds import KINDS, file_name
 from bmi_app.record.message import MessageFile
 from bmi_app.record.reading import read
-from bmi_app.record.recovery import verify
 
 
 def bounds(path):

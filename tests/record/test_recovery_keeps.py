@@ -46,6 +46,47 @@ def test_an_empty_file_costs_no_other_file_a_record(recorded: Record, kind: Kind
     assert not recover(folder).changed
 
 
+@pytest.mark.parametrize("close", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_ticks", [N_TICKS, 60])
+def test_a_missing_file_costs_no_other_file_a_record(recorded: Record, kind: Kind, close: bool, n_ticks: int) -> None:
+    """Issue 11, C2: it was refused, or of `updates` and `subject` not noticed at all."""
+    folder, made = recorded(n_ticks, 6, close=close)
+    name = file_name(kind)
+    (folder / name).unlink()
+    assert [(found.file, found.what) for found in verify(folder)] == [(name, "is missing")]
+    report = recover(folder)
+    assert [(found.file, found.what) for found in report.damage] == [(name, "is missing")]
+    recording = read(folder)
+    n_frames = {"frames": 0, "commands": report.last_tick + 1}.get(kind, n_ticks)
+    if kind == "commands":  # frames are cut where these end: before the first of them
+        assert 0 <= report.last_tick + 1 <= made.records["commands"]["tick"][0]
+    assert report.last_tick + 1 == n_frames
+    for other in KINDS:
+        expected = {kind: 0, "frames": n_frames}.get(other)
+        if kind == "commands" and n_ticks == 60:  # too little for a stretch that was lost: cut with the frames
+            expected = made.n_until(other, report.last_tick) if other != kind else 0
+        assert made.same(recording, other, len(made.records[other]) if expected is None else expected), other
+    assert report.ticks_before == n_ticks
+    if kind != "commands":
+        assert set(report.lost) == {kind}
+        assert kind in report.words or kind == "frames"
+        assert [found.file for found in verify(folder)] == ([] if kind == "frames" else [name])
+    assert all((folder / file_name(other)).is_file() for other in KINDS)
+    assert session_folder.status(folder) == "complete"
+    assert not recover(folder).changed
+
+
+def test_a_session_of_which_nothing_is_left_is_refused(recorded: Record) -> None:
+    folder, _ = recorded(60, 6)
+    for kind in KINDS:
+        (folder / file_name(kind)).unlink()
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(JournalError, match=r"cannot be recovered: no file of its journal is left"):
+        recover(folder)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
 def test_empty_frames_cost_the_other_files_nothing(recorded: Record) -> None:
     folder, made = recorded(N_TICKS, CHUNK, close=False)
     os.truncate(folder / file_name("frames"), 0)
@@ -136,10 +177,16 @@ def test_each_file_is_kept_as_far_as_it_is_whole(recorded: Record, cuts: list[fl
         path = folder / file_name(kind)
         os.truncate(path, int(cut * path.stat().st_size))
     before = read(folder)
+    without_header = survey(folder, "frames").layout is None
     report = recover(folder)
     recording = read(folder)
     assert recording.damage == []
     assert session_folder.status(folder) == "complete"
+    if without_header:  # the frames were lost, and nothing says of the others that it came too late
+        assert report.last_tick == -1
+        for kind in KINDS:
+            assert made.same(recording, kind, len(getattr(before, kind))), kind
+        return
     whole = len(before.frames) - 1
     if len(before.commands) == len(made.records["commands"]):
         assert report.last_tick == whole

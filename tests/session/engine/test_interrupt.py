@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bmi_app.record import recovery, session_folder
+from bmi_app.record import integrity, session_folder
 from bmi_app.record.reading import read_texts
 from bmi_app.rt.records import EventKind
 from bmi_app.session import catalogue
@@ -55,7 +55,7 @@ def assert_whole_or_nothing(root: Path, engine: int) -> int:
     folders = list(root.glob("*"))
     for folder in folders:
         assert session_folder.status(folder) == "complete"
-        assert recovery.verify(folder) == []
+        assert integrity.verify(folder) == []
         assert verify(folder).is_exact
     return len(folders)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bmi_app.record import recovery, session_folder
+from bmi_app.record import integrity, session_folder
 from bmi_app.record.full_check import names
 from bmi_app.record.message import CUT_OFF
 from bmi_app.record.reading import read
@@ -83,7 +83,7 @@ def test_a_kill_at_any_moment_loses_at_most_150_ms_and_nothing_with_the_live_fil
             Path(read(session.folder).session["engine"]["live_file"]).unlink()
         report = catalogue.recover(session.folder)
         assert all(found.what.startswith(CUT_OFF) for found in report.damage)  # by a kill in the midst of a write
-        assert recovery.verify(session.folder) == []
+        assert integrity.verify(session.folder) == []
         assert session_folder.status(session.folder) == "complete"
         n_kept = report.summary["ticks"]
         assert n_kept == report.last_tick + 1
@@ -162,7 +162,7 @@ def test_a_flipped_bit_is_named_and_all_before_it_is_kept(
     content[at] ^= 1 << 3
     path.write_bytes(content)
 
-    (damage,) = recovery.verify(folder)
+    (damage,) = integrity.verify(folder)
     assert str(damage).startswith(f"{kind}.arrows: ")
     assert "readable up to tick" in str(damage)
     kept = read(folder)
@@ -175,11 +175,11 @@ def test_a_flipped_bit_is_named_and_all_before_it_is_kept(
         report = catalogue.recover(again)
         assert (report.damage, set(report.lost)) == ([damage], {kind})
         assert read(again).frames.tobytes() == whole.frames.tobytes()
-        assert [found.file for found in recovery.verify(again)] == [path.name]
+        assert [found.file for found in integrity.verify(again)] == [path.name]
 
     report = catalogue.recover(folder, to_common_tick=True)
     assert report.damage == [damage]
-    assert recovery.verify(folder) == []
+    assert integrity.verify(folder) == []
     recovered = read(folder)
     n_ticks = len(recovered.frames)
     assert n_ticks == report.last_tick + 1 < len(whole.frames)

@@ -12,7 +12,7 @@ import numpy as np
 import pylsl
 import pytest
 
-from bmi_app.record import recovery
+from bmi_app.record import integrity
 from bmi_app.record.reading import read
 from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.session import catalogue
@@ -60,7 +60,7 @@ def test_a_full_disk_ends_the_session_which_says_so_and_keeps_what_was_written(s
         assert summary["stop_reason"] == "JOURNAL_FAILED"
         assert summary["error"].endswith("cannot be written: No space left on device")
         folder = Path(summary["session"])
-        assert recovery.verify(folder) == []
+        assert integrity.verify(folder) == []
         recording = read(folder)
         assert len(recording.frames) == summary["ticks"] > 100
         found = verify(folder)
@@ -80,7 +80,7 @@ def test_a_file_that_may_not_grow_ends_the_session_as_well(engine: Start) -> Non
     seen = live.view.events_since(0)[1]  # the disk takes no word of it, but every view is told
     assert seen["code"][seen["kind"] == EventKind.SESSION_STOP].tolist() == [StopReason.JOURNAL_FAILED]
     assert summary["ticks"] == len(live.recording().frames) >= 60
-    assert recovery.verify(live.folder) == []
+    assert integrity.verify(live.folder) == []
     assert verify(live.folder).is_exact
 
 
