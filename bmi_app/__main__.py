@@ -6,6 +6,9 @@ import sys
 def main() -> None:
     """Run the command."""
     try:
+        from bmi_app import own_python
+
+        own_python.leave_current_folder()
         from bmi_app import cli
 
         cli.main()

@@ -64,7 +64,9 @@ def sessions_verify(session: SessionName, as_json: Json = False) -> None:
     if found.damage:
         facts["whole"] = found.whole_files()
     elif found.is_ended and not found.is_bound:
-        facts["intact"] = None if as_json else f"as far as row counts tell: {found.folder.name} has no checksums"
+        facts["intact"] = (
+            None if as_json else f"not known: {integrity.UNBOUND}, as a session of format 1 has no checksums"
+        )
     print_facts(facts, as_json)
     raise typer.Exit(1 if found.damage else 0)
 

@@ -21,3 +21,19 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
         kept = [entry for entry in inherited["PYTHONPATH"].split(os.pathsep) if entry not in ("", os.curdir)]
         inherited["PYTHONPATH"] = os.pathsep.join(kept)
     return inherited
+
+
+def leave_current_folder() -> None:
+    """Take the current folder from this process's path where an empty entry of PYTHONPATH has put it there.
+
+    What Python imports before any program begins (`sitecustomize`, and this package itself) cannot be kept from it.
+    """
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.environ.get("PYTHONPATH") else []
+    try:
+        current = os.getcwd()
+    except OSError:  # it was removed
+        current = ""
+    is_meant = not {"", os.curdir} & set(named) or current in named
+    if is_meant or os.path.realpath(current) == os.path.dirname(os.path.dirname(os.path.realpath(__file__))):
+        return
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.curdir, current)]

@@ -104,3 +104,34 @@ def read(folder: Path, blob_id: int) -> dict[str, np.ndarray]:
         if np.isinf(array).any():  # NaN says: as it was
             raise JournalError(f"{path}: {name} holds an infinite number")
     return arrays
+
+
+def read_adoption(folder: Path, blob_id: int, least_words: int = 0) -> dict[str, np.ndarray]:
+    """Read the arrays of an adoption: `blob`, one row of numbers, and in newer sessions `before`, one that is as long.
+
+    Parameters
+    ----------
+    folder : Path
+        The session folder.
+    blob_id : int
+        Number of the blob.
+    least_words : int
+        How many numbers any adoption of this session has, 0 where that is not known.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be read, or has another shape.
+    """
+    arrays, path = read(folder, blob_id), path_of(folder, blob_id)
+    if "blob" not in arrays:
+        raise JournalError(f"{path}: holds no array `blob`, only {', '.join(sorted(arrays)) or 'nothing'}")
+    for name in ("blob", "before"):
+        if name in arrays and arrays[name].ndim != 1:
+            raise JournalError(f"{path}: {name} has the shape {arrays[name].shape}; it must be one row of numbers")
+    n_words = len(arrays["blob"])
+    if n_words < least_words:
+        raise JournalError(f"{path}: blob holds {n_words} numbers; weights, bias and gain alone are {least_words}")
+    if "before" in arrays and len(arrays["before"]) != n_words:
+        raise JournalError(f"{path}: before holds {len(arrays['before'])} numbers, and blob {n_words}")
+    return arrays

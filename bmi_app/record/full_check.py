@@ -9,7 +9,7 @@ from typing import Any
 from bmi_app.record import blobs, seal, session_folder
 from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import Damage, JournalError
-from bmi_app.record.kinds import Kind, file_name
+from bmi_app.record.kinds import Kind, Layout, file_name
 from bmi_app.record.message import CUT_OFF
 from bmi_app.record.quick_check import lost_in_recovery
 from bmi_app.record.reading import read_texts
@@ -43,9 +43,10 @@ def damage_of(folder: Path, *, is_running: bool = False) -> list[Damage]:
             place = finding.damage or Damage(file_name(kind), -1, finding.good_bytes, what, finding.last_tick)
             whole = complete_through(replace(finding, ended=False), findings["frames"])
             found.append(replace(place, what=what, whole_through=whole))
+    layout = next((finding.layout for finding in findings.values() if finding.layout is not None), Layout(0, 0))
     for blob_id in sorted({*blobs.ids(folder), *_adopted(folder)}):
         try:
-            blobs.read(folder, blob_id)
+            blobs.read_adoption(folder, blob_id, layout.readout_words)
         except JournalError as error:
             found.append(told(error, f"{blobs.FOLDER}/{blobs.path_of(folder, blob_id).name}"))
     if summary is not None:

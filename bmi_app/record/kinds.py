@@ -96,6 +96,11 @@ class Layout:
             return {"model": self.n_axes * (self.n_units + 1)}
         return {}
 
+    @property
+    def readout_words(self) -> int:
+        """Return how many numbers weights, bias and gain are, with which every adoption begins."""
+        return self.n_axes * self.n_units + 2 * self.n_axes
+
     def row_shape(self, kind: Kind, n_records: int) -> tuple[int, int]:
         """Return the shape of the rows that belong to `n_records` records."""
         return n_records, sum(self.lists(kind).values())

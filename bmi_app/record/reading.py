@@ -74,9 +74,9 @@ class Recording:
         Raises
         ------
         JournalError
-            If they are missing or damaged.
+            If they are missing or damaged, or of another shape than an adoption's.
         """
-        return blobs.read(self.folder, blob_id)
+        return blobs.read_adoption(self.folder, blob_id, Layout(self.n_units, self.n_axes).readout_words)
 
 
 def read(folder: Path, *, kinds: Iterable[Kind] | None = None) -> Recording:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from bmi_app import permissions
 from bmi_app.record import disk, identity, redo, session_folder
 from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import Damage, JournalError
@@ -121,9 +122,11 @@ def recover(folder: Path, tail: Tail | None = None, *, to_common_tick: bool = Fa
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold a session against every other process: the system lets go of it when this one dies, whatever it dies of."""
-    lock = FileLock(folder / LOCK, timeout=0)
     try:
+        lock = FileLock(folder / LOCK, timeout=0, mode=0o666 & ~permissions.mask())  # it sets the mode itself: no umask
         lock.acquire()
+    except permissions.PermissionsError as error:
+        raise JournalError(str(error)) from error
     except Timeout:
         raise JournalError(f"{folder}: is being recovered by another process; look again when that is done") from None
     except OSError as error:

@@ -30,10 +30,19 @@ def undo_blob(core: Core, row: np.ndarray, undone: Iterable[Mapping[str, np.ndar
         The weights row to go back to: weights, bias, gain, the decoder's model where rules adapt that, populations.
     undone : iterable of mapping
         What was adopted since, the latest first: `blob`, and what stood `before` it (older sessions do not say).
+
+    Raises
+    ------
+    CommandError
+        If an adoption is not of this session's length.
     """
     sizes = core.sizes
     blob = np.full(sizes.blob_words, np.nan)
     for adopted in undone:
+        if len(adopted["blob"]) != sizes.blob_words:
+            raise CommandError(
+                f"undo: an adoption holds {len(adopted['blob'])} numbers where this session's have {sizes.blob_words}: its file was exchanged"
+            )
         if "before" in adopted:
             changed = ~np.isnan(adopted["blob"])
             blob[changed] = adopted["before"][changed]

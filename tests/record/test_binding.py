@@ -26,7 +26,7 @@ def record(root: Path, session_id: str, *, seed: int = 0, n_ticks: int = 40) -> 
     for first in range(0, n_ticks, 8):
         made.append_ticks(journal, first, first + 8)
         journal.flush()
-    journal.write_blob(1, {"blob": np.arange(3.0) + seed})
+    journal.write_blob(1, {"blob": np.arange(40.0) + seed})
     journal.close()
     session_folder.write_summary(folder, {"ticks": n_ticks, "stop_reason": "OPERATOR"}, journal.seals())
     return folder

@@ -41,3 +41,26 @@ def test_a_blob_is_never_overwritten_and_a_missing_one_is_named(tmp_path, arrays
     with pytest.raises(JournalError, match=r"000004\.npz: cannot be read"):
         blobs.read(tmp_path, 4)
     assert [path.name for path in (tmp_path / "blobs").iterdir()] == ["000003.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"weights": np.zeros(9)}, "holds no array `blob`, only weights"),
+        ({}, "holds no array `blob`, only nothing"),
+        ({"blob": np.zeros((3, 3))}, r"blob has the shape \(3, 3\); it must be one row"),
+        ({"blob": np.float64(1.0)}, r"blob has the shape \(\)"),
+        ({"blob": np.zeros(8)}, "blob holds 8 numbers; weights, bias and gain alone are 9"),
+        ({"blob": np.zeros(9), "before": np.zeros(10)}, "before holds 10 numbers, and blob 9"),
+        ({"blob": np.zeros(9), "before": np.zeros((9, 1))}, r"before has the shape \(9, 1\)"),
+    ],
+)
+def test_an_adoption_of_another_shape_is_refused_where_it_is_read(tmp_path, arrays, said):
+    blobs.write(tmp_path, 1, arrays)
+    with pytest.raises(JournalError, match=said):
+        blobs.read_adoption(tmp_path, 1, 9)
+
+
+def test_an_adoption_comes_back(tmp_path):
+    blobs.write(tmp_path, 1, {"blob": np.arange(9.0), "before": np.full(9, np.nan)})
+    assert blobs.read_adoption(tmp_path, 1, 9)["blob"].tolist() == list(range(9))

@@ -180,7 +180,7 @@ def test_adoptions_need_their_blobs(new_folder, content):
     commands["kind"][:2], commands["aux"][:2] = CommandKind.ADOPT, (0, 1)
     journal = Journal(folder, 5, 2)
     made.append_ticks(journal, 0, 60)
-    journal.write_blob(0, {"weights": np.zeros(3)})
+    journal.write_blob(0, {"blob": np.zeros(40)})
     journal.close()
     assert [damage.file for damage in verify(folder)] == ["blobs/000001.npz"]
     raw = bytearray(blobs.path_of(folder, 0).read_bytes())

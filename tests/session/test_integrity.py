@@ -6,6 +6,7 @@ import re
 import shutil
 import tarfile
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bmi_app.cli import app
-from bmi_app.record import checks, full_check, integrity, nwb, session_folder
+from bmi_app.record import blobs, checks, full_check, integrity, nwb, session_folder
+from bmi_app.record.damage import JournalError
 from bmi_app.record.formats import RecordingError, open_recording
 from bmi_app.record.reading import read
 from bmi_app.rt.records import CommandKind
@@ -429,6 +431,23 @@ def test_a_replay_without_an_adopted_blob_goes_as_far_as_it_can(copy: Path) -> N
     assert [found.partition(":")[0] for found in facts["damage"]] == [blob]
 
 
+@pytest.mark.parametrize("arrays", [{"weights": np.zeros(900)}, {"blob": np.zeros((2, 900))}, {"blob": np.zeros(3)}])
+def test_a_blob_of_another_shape_is_damage_to_all_that_read_it(copy: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Its checksums were right and verify said intact; only a replay found that it could not be adopted."""
+    (path,) = (copy / "blobs").iterdir()
+    path.unlink()
+    session_id = tomllib.loads((copy / "session.toml").read_text())["id"]
+    blobs.write(copy, int(path.stem), arrays, session_id)
+    summary = json.loads((copy / "summary.json").read_text())
+    session_folder.write_summary(copy, summary)
+    assert [found.file for found in integrity.full(copy).damage] == [f"blobs/{path.name}"]
+    code, said = bmi("replay", str(copy), "--verify")
+    assert code == 1
+    assert f"blobs/{path.name}" in said
+    with pytest.raises(JournalError):
+        read(copy).blob(int(path.stem))
+
+
 def test_an_interrupted_session_is_neither_intact_nor_exact(copy: Path) -> None:
     (copy / "summary.json").unlink()
     code, said = bmi("sessions", "verify", str(copy))
@@ -469,6 +488,7 @@ def test_a_session_of_format_1_is_bound_by_row_counts_only(tmp_path: Path) -> No
     code, said = bmi("sessions", "verify", str(folder))
     assert code == 0
     assert "bound by row counts only" in said
+    assert "intact: not known" in said
     assert json.loads(bmi("sessions", "verify", str(folder), "--json")[1])["intact"] is None
     assert replay.verify(folder).is_exact
     path = folder / "spikes.arrows"

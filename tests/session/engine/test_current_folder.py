@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bmi_app import own_python
 from bmi_app.bench.child import Child
 from bmi_app.rt import liblsl
 
@@ -83,6 +84,39 @@ def test_an_empty_entry_of_the_python_path_is_not_the_current_folder_to_an_engin
     )
     assert done.stdout.strip() == "0", done.stderr
     assert list(tmp_path.glob("*-was-run")) == []
+
+
+@pytest.mark.parametrize("path", [f"{os.pathsep}/nowhere", f"/nowhere{os.pathsep}", f"/nowhere{os.pathsep}.", "."])
+def test_an_empty_entry_of_the_python_path_is_not_the_current_folder_to_the_command(
+    trapped: Path, tmp_path: Path, path: str
+) -> None:
+    for name in ("sitecustomize", "usercustomize", "bmi_app"):  # Python imports these before any of our code runs
+        (trapped / f"{name}.py").unlink()
+    for arguments in (("protocols", "check", "center_out"), ("doctor", "--json")):
+        done = run_in(trapped, *arguments, PYTHONPATH=path)
+        assert done.returncode in (0, 1), done.stderr
+        assert "Traceback" not in done.stderr
+    assert list(tmp_path.glob("*-was-run")) == []
+
+
+def test_a_folder_that_is_named_on_the_python_path_is_imported_from(trapped: Path, tmp_path: Path) -> None:
+    for name in MODULES:
+        (trapped / f"{name}.py").unlink()
+    (trapped / "usual.py").write_text("SAID = 'from there'")
+    program = (
+        "import sys; sys.path.append(sys.argv[1]); from bmi_app import own_python; own_python.leave_current_folder()\n"
+        "import usual; print(usual.SAID)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, str(Path(own_python.__file__).parents[1])],
+        cwd=trapped,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(("", str(trapped)))},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.stdout == "from there\n", done.stderr
 
 
 def test_the_processes_of_measurements_and_the_doctor_import_nothing_from_there(

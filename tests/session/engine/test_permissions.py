@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bmi_app import permissions
+from bmi_app.record import recovery
 from bmi_app.rt import livefile
 
 from .conftest import PATIENCE_S, SHORT, Live
@@ -103,3 +104,17 @@ def test_a_setting_that_means_nothing_is_one_line_and_starts_nothing(sessions_fo
     assert done.returncode == 2
     assert done.stderr == f"bmi: {permissions.VARIABLE}=everybody: must be one of none, read, write\n"
     assert not sessions_folder.exists()
+
+
+@pytest.mark.parametrize("access", MODES)
+def test_the_lock_of_a_recovery_is_as_open_as_the_recording(
+    access: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stayed at 0644: another member of the group could not recover what somebody's recovery had left locked."""
+    monkeypatch.setenv(permissions.VARIABLE, access)
+    before = os.umask(0)
+    try:
+        with recovery._alone(tmp_path):
+            assert stat.S_IMODE((tmp_path / recovery.LOCK).stat().st_mode) == MODES[access][1]
+    finally:
+        os.umask(before)
