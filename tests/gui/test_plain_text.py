@@ -18,6 +18,7 @@ from bmi_app.gui.streams_table import StreamsTable
 from bmi_app.gui.window import OperatorWindow
 from bmi_app.gui.worker import Worker
 from bmi_app.record import session_folder
+from bmi_app.session.observe import Phase
 from bmi_app.session.outcome import Outcome
 from bmi_app.session.streams import Stream
 
@@ -85,7 +86,7 @@ def test_a_session_s_protocol_and_failure_are_read_in_its_window(
     shown = window(session.folder)
     shown._timer.stop()
     shown._attachment.protocol = shown._attachment.protocol.model_copy(update={"name": name})
-    shown.notice.show_figures(shown._figures)
+    shown.notice.show_figures(replace(shown._figures, phase=Phase.RUNNING, decoder_failed=False))
     assert f"Recording {name}" in all_read(shown.notice)
     shown.notice.say(f"The session was ended by a failure: {name}", "alarm")
     assert f"by a failure: {name}" in all_read(shown.notice)
