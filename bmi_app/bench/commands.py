@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bmi_app.bench import pages
+from bmi_app.bench.pages import Into
 from bmi_app.bench.saying import fail, say
 from bmi_app.bench.science.commands import science_app
 
@@ -90,6 +92,7 @@ def bench_speed(
 
 @bench_app.command("learning")
 def bench_learning(
+    context: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each case")] = 5,
     minutes: Annotated[
         float, typer.Option(min=6, help="simulated time to learn in (min); each session goes on for as long again")
@@ -102,15 +105,18 @@ def bench_learning(
     realistic: Annotated[
         bool, typer.Option("--realistic", help="with the firing of the protocol realistic_subject")
     ] = False,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Measure how each learning rule recovers from a scrambled tool, and whether it stays recovered."""
-    from bmi_app.bench import curves, learning, tables
+    from bmi_app.bench import curves, learning, markdown, tables
     from bmi_app.bench.science.realistic import overrides as firing
     from protocols.problems import ProtocolError
 
     if figure is not None and importlib.util.find_spec("matplotlib") is None:
         fail("--figure needs matplotlib; install it with `pip install bmi-app[reports]`")
+    name = "learning, realistic" if realistic else "learning"
+    pages.check(into, name)
     try:
         report = learning.measure(
             seeds, minutes, [*(firing(is_plain=True) if realistic else ()), *(overrides or ())], say
@@ -119,6 +125,7 @@ def bench_learning(
         fail("; ".join(str(problem) for problem in error.problems))
     if figure is not None:
         curves.draw(report, figure.expanduser())
+    pages.write(into, name, context, markdown.learning(report))
     if as_json:
         print(json.dumps(report))
     else:
@@ -127,6 +134,7 @@ def bench_learning(
 
 @bench_app.command("closed-loop")
 def bench_closed_loop(
+    context: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each case")] = 10,
     minutes: Annotated[
         float, typer.Option(min=0.5, help="simulated length of a session; its second half counts")
@@ -136,21 +144,24 @@ def bench_closed_loop(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol in every session"),
     ] = None,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Measure each decoder with each rule that fits it, from a calibrated and from a scrambled start."""
-    from bmi_app.bench import closed_loop, curves, tables
+    from bmi_app.bench import closed_loop, curves, markdown, tables
     from bmi_app.session.fitting import FittingError
     from bmi_app.session.prepare import PrepareError
 
     if figure is not None and importlib.util.find_spec("matplotlib") is None:
         fail("--figure needs matplotlib; install it with `pip install bmi-app[reports]`")
+    pages.check(into, "closed-loop")
     try:
         report = closed_loop.measure(seeds, minutes, overrides or (), say)
     except (PrepareError, FittingError) as error:
         fail("; ".join(error.lines))
     if figure is not None:
         curves.draw_closed_loop(report, figure.expanduser())
+    pages.write(into, "closed-loop", context, markdown.closed_loop(report))
     if as_json:
         print(json.dumps(report))
     else:
@@ -159,16 +170,20 @@ def bench_closed_loop(
 
 @bench_app.command("refit")
 def bench_refit(
+    context: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each case")] = 4,
     minutes: Annotated[
         float, typer.Option(min=0.5, help="simulated length of a session; its second half counts")
     ] = 3.0,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Sweep what makes ReFIT faster or slower than the plain Kalman filter; print a table in Markdown."""
     from bmi_app.bench import refit_sweep
 
+    pages.check(into, "refit")
     rows = refit_sweep.measure(seeds, minutes, say)
+    pages.write(into, "refit", context, refit_sweep.markdown(rows))
     print(json.dumps(rows) if as_json else refit_sweep.markdown(rows))
 
 

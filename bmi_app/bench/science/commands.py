@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bmi_app.bench import pages
+from bmi_app.bench.pages import Into
 from bmi_app.bench.saying import fail, say
 
 science_app = typer.Typer(
@@ -37,37 +39,46 @@ Realistic = Annotated[
 
 @science_app.command("learners")
 def science_learners(
+    context: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each learner")] = 10,
     minutes: Annotated[float, typer.Option(min=20, help="simulated length of a session (min), in tens")] = 60.0,
     tuning_seeds: Annotated[int, typer.Option(min=1, help="sessions of each rate that is tried before")] = 2,
     realistic: Realistic = False,
     jobs: Jobs = 2,
     figure: Figure = None,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Measure how each of the five rules learns a fixed tool from nothing, at its best rate."""
-    from bmi_app.bench.science import learners, pictures, tables
+    from bmi_app.bench.science import learners, markdown, pictures, tables
 
     check_figure(figure)
+    name = _name("learners", realistic)
+    pages.check(into, name)
     report = learners.measure(seeds, minutes, tuning_seeds, jobs, say, _firing(realistic))
+    pages.write(into, name, context, markdown.learners(report))
     show(report, tables.learners, pictures.learners, figure, as_json)
 
 
 @science_app.command("realism")
 def science_realism(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="folder of the three recordings")],
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each subject")] = 5,
     minutes: Annotated[float, typer.Option(min=2, help="simulated length of a session (min)")] = 10.0,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Hold the firing of simulated subjects against that of three monkeys, by one code."""
-    from bmi_app.bench.science import realism
+    from bmi_app.bench.science import markdown, realism
     from bmi_app.record.formats.source import RecordingError
 
+    pages.check(into, "realism")
     try:
         report = realism.measure(folder.expanduser(), seeds, minutes, say)
     except RecordingError as error:
         fail(str(error))
+    pages.write(into, "realism", context, markdown.realism(report))
     if as_json:
         print(json.dumps(report))
     else:
@@ -121,6 +132,7 @@ def science_replay(
 
 @science_app.command("coadaptation")
 def science_coadaptation(
+    context: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each pair")] = 3,
     minutes: Annotated[float, typer.Option(min=10, help="simulated length of a session (min), in tens")] = 30.0,
     knows: Annotated[Prior, typer.Option(help="what the subject knows of the tool at first")] = Prior.nothing,
@@ -131,34 +143,47 @@ def science_coadaptation(
     realistic: Realistic = False,
     jobs: Jobs = 2,
     figure: Figure = None,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Measure what comes of it when subject and decoder both learn, for each pair of rules."""
-    from bmi_app.bench.science import coadaptation, pictures, tables
+    from bmi_app.bench.science import coadaptation, markdown, pictures, tables
 
     check_figure(figure)
+    ways = {f"knows {knows.value}": knows is not Prior.nothing, f"faster {faster:g}": faster != 1.0}
+    ways["decoder waits"] = decoder_waits
+    name = _name(", ".join(["coadaptation", *(way for way, holds in ways.items() if holds)]), realistic)
+    pages.check(into, name)
     more = _firing(realistic)
     report = coadaptation.measure(seeds, minutes, knows.value, faster, decoder_waits, jobs, say, more)
+    pages.write(into, name, context, markdown.coadaptation(report))
     show(report, tables.coadaptation, pictures.coadaptation, figure, as_json)
 
 
 @science_app.command("movement")
 def science_movement(
+    context: typer.Context,
     minutes: Annotated[float, typer.Option(min=0.5, help="simulated time of each size and delay (min)")] = 30.0,
     realistic: Realistic = False,
     jobs: Jobs = 2,
     figure: Figure = None,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Measure movement time against distance and radius, by two laws, and what added delay costs."""
-    from bmi_app.bench.science import movement, pictures, tables
+    from bmi_app.bench.science import markdown, movement, pictures, tables
 
     check_figure(figure)
-    show(movement.measure(minutes, jobs, say, _firing(realistic)), tables.movement, pictures.movement, figure, as_json)
+    name = _name("movement", realistic)
+    pages.check(into, name)
+    report = movement.measure(minutes, jobs, say, _firing(realistic))
+    pages.write(into, name, context, markdown.movement(report))
+    show(report, tables.movement, pictures.movement, figure, as_json)
 
 
 @science_app.command("yardstick")
 def science_yardstick(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="exampleData.mat of Golub et al. 2018")],
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each learner")] = 3,
     minutes: Annotated[float, typer.Option(min=15, help="simulated length of a session (min)")] = 60.0,
@@ -167,18 +192,27 @@ def science_yardstick(
     ] = 0,
     jobs: Jobs = 2,
     figure: Figure = None,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Hold simulated learners of a perturbed map against a monkey that learnt it."""
-    from bmi_app.bench.science import pictures, tables, yardstick
+    from bmi_app.bench.science import markdown, pictures, tables, yardstick
     from bmi_app.record.formats.source import RecordingError
 
     check_figure(figure)
+    name = f"yardstick, patterns {patterns}" if patterns else "yardstick"
+    pages.check(into, name)
     try:
         report = yardstick.measure(file.expanduser(), seeds, minutes, jobs, say, patterns)
     except RecordingError as error:
         fail(str(error))
+    pages.write(into, name, context, markdown.yardstick(report))
     show(report, tables.yardstick, pictures.yardstick, figure, as_json)
+
+
+def _name(table: str, realistic: bool) -> str:
+    """Return the name of a table in a page."""
+    return f"{table}, realistic" if realistic else table
 
 
 def _firing(realistic: bool) -> tuple[str, ...]:
