@@ -113,6 +113,23 @@ def _take_up(state, first, last):
 
 
 @part
+def _pass_over(config, state, place, blocks, sampled_in):
+    """Keep no room for samples that are never taught, those of a block without learning, unless others wait before them.
+
+    `sampled_in` is the block in which this tick began. Up to model version 1 it stood for that of the samples, so that a
+    trial of a block with learning was lost when a block without began before an update by time was due.
+    """
+    first = state.trial_first
+    if state.handing:
+        return
+    if config.model_version == 1:
+        if sampled_in >= 0 and not blocks[sampled_in].learning and state.learn_from == first:
+            state.learn_from = state.sample_row
+    elif state.n_samples > 0 and state.learn_from >= first and not blocks[place[first].block - 1].learning:
+        state.learn_from = state.sample_row
+
+
+@part
 def _is_due(config, state, block_ended):
     """Tell whether an update by block or by time is due; the next one is then `learn_ticks` away."""
     if config.learn_when == _BLOCK:
@@ -166,9 +183,7 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
     if state.handing and not state.learning_on:
         _drop_hand_over(core, model, trial, logs)
     sampled_in = before if block_ended else state.block
-    untaught = sampled_in >= 0 and not blocks[sampled_in].learning
-    if untaught and state.handing == 0 and state.learn_from == first:
-        state.learn_from = state.sample_row  # nothing waits before: no room for what is never taught
+    _pass_over(config, state, trial[6], blocks, sampled_in)
     active = config.learn_when != _OFF and state.learning_on and state.block >= 0 and not state.held
     active = active and state.probation == 0
     if active and blocks[state.block].learning and not config.learn_staged:

@@ -1,6 +1,6 @@
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from bmi_app.session.attach import Attachment
 from bmi_app.session.build import build
 from bmi_app.session.launch import launch
 from protocols.load import load
+from tests.gui.time_over import loops_ended_in_time
 
 
 class SteppedSession:
@@ -88,6 +89,12 @@ class SteppedSession:
 
     def end(self, **summary: Any) -> None:
         session_folder.write_summary(self.folder, summary)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, Any, Any]:
+    with loops_ended_in_time():
+        return (yield)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -157,3 +157,28 @@ def test_short_trials_that_end_while_a_long_one_is_taught_follow_it(seed: int) -
     first_block = names[names <= 21]  # its last trial is cut by its end, and not taught
     np.testing.assert_array_equal(found[~np.isin(found, first_block)], names[len(first_block) :])
     assert (np.diff(found) > 0).all()
+
+
+@pytest.mark.parametrize(("version", "is_kept"), [(1, False), (2, True)])
+def test_by_time_the_only_trial_before_a_block_without_learning_is_taught(version: int, is_kept: bool) -> None:
+    blocks = (
+        'blocks=[{kind="closed_loop",duration_s=0.2},{kind="closed_loop",duration_s=0.4,learning=false},'
+        '{kind="closed_loop"}]'
+    )
+    made = listen("seconds", 1000, blocks, "learning.every_s=0.8", f"model_version={version}")
+    names = run(made, 200)
+    found, _ = taught(made)
+    before, untaught = names[names <= 21], names[(names > 21) & (names <= 61)]
+    assert len(before) > 10
+    assert len(untaught) > 10
+    assert not np.isin(untaught, found).any()
+    expected = names[~np.isin(names, untaught if is_kept else [*before, *untaught])]
+    np.testing.assert_array_equal(found, expected[: len(found)])
+    assert len(found) > 40
+
+
+def test_a_block_without_learning_takes_no_room_for_samples() -> None:
+    blocks = 'blocks=[{kind="closed_loop",duration_s=2,learning=false},{kind="closed_loop"}]'
+    made = listen("seconds", 1000, blocks, "learning.every_s=0.8")
+    run(made, 190)
+    assert made.state["learn_from"] == made.state["sample_row"] < 35  # of one trial, of the 150 that were sampled

@@ -207,6 +207,29 @@ def test_a_block_without_learning_takes_nothing_from_the_one_before(rule: str, w
     compare(load("center_out", overrides), 3, {}, [], N_TICKS)
 
 
+@pytest.mark.parametrize("task", ['start="center"', 'start="continue"'])
+@pytest.mark.parametrize(("hold_ms", "timeout_ms"), [(0, 100), (60, 300), (20, 700)])
+@pytest.mark.parametrize("period_ms", [10, 20])
+def test_by_time_a_block_without_learning_lies_between_two_with_it(
+    task: str, hold_ms: int, timeout_ms: int, period_ms: int
+) -> None:
+    """Found by hypothesis: what the last trial of the block before left, and two runs of samples for one update."""
+    overrides = [
+        f"units.count={N_UNITS}",
+        *POPULATIONS,
+        *AXES_2D,
+        "workspace.size_cm=[10,8]",
+        f'task={{pattern="ring",count=5,distance_cm=2.5,target_radius_cm=1.5,hold_ms={hold_ms},timeout_ms={timeout_ms},{task}}}',
+        "task.inter_trial_ms=100",
+        f"tick.period_ms={period_ms}",
+        'learning={rule="lms",when="seconds",rate=0.05,every_s=0.8,sample_ms=20,weight_min=-1.1,weight_max=1.2}',
+        'learning.on_divergence="off"',
+        "learning.max_step=0",
+        f'blocks=[{",".join([BLOCKS[0], BLOCKS[6], BLOCKS[1], BLOCKS[4]])},{{kind="closed_loop",assist=0.3}}]',
+    ]
+    compare(load("center_out", overrides), 0, {}, [], N_TICKS)
+
+
 @pytest.mark.parametrize("n_units", [1, 2048])
 def test_any_number_of_units(n_units: int) -> None:
     overrides = [
