@@ -334,7 +334,7 @@ class SlowSession:
         elif not self.stop and session.duration_s and self.now + 1 >= round(session.duration_s / self.dt_s):
             self.stop = StopReason.DURATION
         if self.stop and self.state in IN_TRIAL:
-            self.outcome = O.BLOCK_ENDED
+            self.outcome = O.OPERATOR if self.skip else O.BLOCK_ENDED
 
     def _learn(self, fresh: bool) -> None:
         when, n = self.p.learning.when, len(self.samples)

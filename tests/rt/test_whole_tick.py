@@ -230,6 +230,21 @@ def test_by_time_a_block_without_learning_lies_between_two_with_it(
     compare(load("center_out", overrides), 0, {}, [], N_TICKS)
 
 
+def test_a_skip_that_waits_when_the_session_ends_has_skipped_the_trial() -> None:
+    overrides = [
+        f"units.count={N_UNITS}",
+        *POPULATIONS,
+        *AXES_2D,
+        "task.timeout_ms=5000",
+        "task.target_radius_cm=0.01",
+        "tick.period_ms=10",
+        "session.duration_s=2",
+        'blocks=[{kind="closed_loop"}]',
+    ]
+    waits = {195: [(CommandKind.PAUSE, 0, 0, 0.0), (CommandKind.SKIP_TRIAL, 0, 0, 0.0)]}
+    compare(load("center_out", overrides), 0, waits, [], N_TICKS)
+
+
 @pytest.mark.parametrize("n_units", [1, 2048])
 def test_any_number_of_units(n_units: int) -> None:
     overrides = [
