@@ -9,9 +9,9 @@ def main() -> None:
         from bmi_app import own_python
 
         own_python.leave_current_folder()
-        from bmi_app import cli
+        from bmi_app.cli import app
 
-        cli.main()
+        app.main()
     except KeyboardInterrupt:
         print("bmi: interrupted before anything had begun", file=sys.stderr)
         sys.exit(130)

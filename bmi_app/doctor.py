@@ -269,7 +269,7 @@ def check_display() -> list[Finding]:
 def check_sessions() -> list[Finding]:
     """Look for sessions that share the processor with the next one, that want to be recovered, or that are damaged."""
     from bmi_app.record import integrity, session_folder
-    from bmi_app.session import leftovers
+    from bmi_app.session.store import leftovers
 
     states: dict[str, list[str]] = {}
     words: dict[str, str] = {}
@@ -300,7 +300,7 @@ def check_sessions() -> list[Finding]:
 def _leftovers() -> list[Finding]:
     """Look for what engines left that died: recovery takes from live files what had not reached the disk."""
     from bmi_app.record import session_folder
-    from bmi_app.session import leftovers
+    from bmi_app.session.store import leftovers
 
     found = leftovers.find(session_folder.sessions_root())
     findings = []
@@ -321,7 +321,7 @@ def _leftovers() -> list[Finding]:
 def fix() -> list[Finding]:
     """Remove what engines left that died before their session began, and say what that was."""
     from bmi_app.record import session_folder
-    from bmi_app.session import leftovers
+    from bmi_app.session.store import leftovers
 
     found = leftovers.find(session_folder.sessions_root())
     failed = leftovers.remove(found)

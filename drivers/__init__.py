@@ -1,0 +1,1 @@
+"""Where spikes come from, one file each."""

@@ -114,7 +114,7 @@ class Source(Protocol):
 
 # A driver may also have `why_no_clock() -> str`: what to tell where `read_clock` has given nothing. Drivers from before
 # `connect` have `begin(start_s, manual_clock)`, which connects and starts at once, and `clock_offset_s() -> float | None`;
-# they go on working (`bmi_app.session.connection`).
+# they go on working (`bmi_app.session.engine.connection`).
 
 
 def refuse_map_of_counts(units: Units, who: str) -> None:

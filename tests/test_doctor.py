@@ -13,7 +13,7 @@ import pytest
 from bmi_app import doctor
 from bmi_app.doctor import Finding
 from bmi_app.record import session_folder
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
 

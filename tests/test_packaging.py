@@ -1,5 +1,6 @@
 """Test what is shipped: the wheel, the pins, the layers, and what an import costs."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -62,11 +63,22 @@ def test_every_dependency_is_pinned() -> None:
 
 
 def test_every_part_of_the_application_has_its_layer() -> None:
-    layers, qt = PROJECT["tool"]["importlinter"]["contracts"]
+    layers, *rooms, qt = PROJECT["tool"]["importlinter"]["contracts"]
     layered = {name for layer in layers["layers"] for name in layer.split(" | ")}
     parts = {f"bmi_app.{path.parent.name}" for path in (ROOT / "bmi_app").glob("*/__init__.py")}
-    assert layered == parts | {"drivers"}
-    assert parts - {"bmi_app.gui"} <= set(qt["source_modules"])
+    modules = {f"bmi_app.{path.stem}" for path in (ROOT / "bmi_app").glob("[!_]*.py")}
+    assert layered == parts | modules | {"drivers", "protocols"}
+    assert parts - {"bmi_app.gui", "bmi_app.cli"} <= set(qt["source_modules"])
+    assert {name for room in rooms for name in room["containers"]} == {"bmi_app.session", "bmi_app.gui"}
+    assert all(room["exhaustive"] for room in rooms)
+
+
+def test_each_room_says_in_a_sentence_what_lives_there() -> None:
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("__init__.py"):
+            said = ast.get_docstring(ast.parse(path.read_text()))
+            assert said is not None, path
+            assert said.endswith("."), path
 
 
 @pytest.mark.timeout(600)  # where the kernels are not compiled yet, this compiles them

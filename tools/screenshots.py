@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.gui.real_screen import SIZE, Operator, Screen  # noqa: E402  (the folder above must be known first)
 
-BMI = [sys.executable, "-m", "bmi_app.cli"]
+BMI = [sys.executable, "-m", "bmi_app.cli.app"]
 LEARNS = ("learning.when=trial", "decoder.scramble=0.35", "session.duration_s=150")
 N_SESSIONS = 3
 

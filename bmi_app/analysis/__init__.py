@@ -1,0 +1,1 @@
+"""Read a session, live or recorded, for whoever shows or studies it: trials, weights, units; no Qt."""

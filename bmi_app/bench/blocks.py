@@ -18,8 +18,8 @@ import numpy as np
 from bmi_app.bench.child import Child, ChildError
 from bmi_app.record.reading import read
 from bmi_app.rt.clock import now_s, sleep_until
-from bmi_app.session.attach import Attachment
-from bmi_app.session.launch import LaunchError, launch
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.launch import LaunchError, launch
 
 Consumer = Literal["engine", "bare"]
 View = Literal["none", "busy", "window"]

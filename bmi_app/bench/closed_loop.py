@@ -22,8 +22,8 @@ from bmi_app import plugins
 from bmi_app.record import reading
 from bmi_app.record.movements import Movements
 from bmi_app.rt.records import EventKind, Outcome
-from bmi_app.session import fitting
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.recompute import fit
 
 PROTOCOL = "learn_the_tool"
 _TASK = ("decoder.scramble=0", "learning.when=off", "task.hold_ms=500", "task.timeout_ms=5000")
@@ -161,13 +161,13 @@ def _calibrate(bench: Bench, seed: int, decoders: Sequence[str]) -> dict[str, tu
         if is_raw not in watched:
             watched[is_raw] = watching.run(seed, blocks, *given[1:])
         file = bench.folder / f"{name}.npz"
-        fitting.fit(watched[is_raw], kind, file, [], "velocity", _NO_FOLDS, replace=True)
+        fit.fit(watched[is_raw], kind, file, [], "velocity", _NO_FOLDS, replace=True)
         starts[name] = (*given, f"decoder.start_from={json.dumps(str(file))}")
     for suffix in ("", RAW):
         plain, refit = f"kalman{suffix}", f"refit_kalman{suffix}"
         if {plain, refit} <= starts.keys():
             session = bench.run(seed, *starts[plain])
-            fitting.fit(session, "refit_kalman", bench.folder / f"{refit}.npz", [], None, _NO_FOLDS, replace=True)
+            fit.fit(session, "refit_kalman", bench.folder / f"{refit}.npz", [], None, _NO_FOLDS, replace=True)
     return starts
 
 

@@ -149,8 +149,8 @@ def bench_closed_loop(
 ) -> None:
     """Measure each decoder with each rule that fits it, from a calibrated and from a scrambled start."""
     from bmi_app.bench import closed_loop, curves, markdown, tables
-    from bmi_app.session.fitting import FittingError
-    from bmi_app.session.prepare import PrepareError
+    from bmi_app.session.engine.prepare import PrepareError
+    from bmi_app.session.recompute.fit import FittingError
 
     if figure is not None and importlib.util.find_spec("matplotlib") is None:
         fail("--figure needs matplotlib; install it with `pip install bmi-app[reports]`")

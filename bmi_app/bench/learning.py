@@ -12,8 +12,8 @@ import numpy as np
 
 from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind, Outcome
-from bmi_app.session import fast
-from bmi_app.session.build import Core, build
+from bmi_app.session.engine import full_speed_loop
+from bmi_app.session.engine.build import Core, build
 from drivers import simulated
 from protocols.load import load
 from protocols.schema import Protocol
@@ -111,7 +111,7 @@ def run_trials(
         watch(core, driver)
         ctl[cells.SPIKES_SAVED] = ctl[cells.SPIKES_DECODED]
 
-    fast.run(core, driver, simulated.POLL, drain, lambda _: None)
+    full_speed_loop.run(core, driver, simulated.POLL, drain, lambda _: None)
     driver.close()
     found = np.concatenate(ends)
     return Trials(found["time_s"] / 60.0, found["code"] == Outcome.SUCCESS, core)

@@ -24,8 +24,9 @@ from bmi_app.decoders import kalman, refit_kalman
 from bmi_app.decoders.contract import Fitted
 from bmi_app.record import reading
 from bmi_app.record.movements import Movements
-from bmi_app.session import fit_samples, fitting
-from bmi_app.session.fit_samples import Training
+from bmi_app.session.recompute import fit as fitting
+from bmi_app.session.recompute import fit_samples
+from bmi_app.session.recompute.fit_samples import Training
 
 _OBSERVATION_MIN = 125 / 60
 _WATCHING = 'blocks=[{kind="rest",duration_s=5},{kind="observation",duration_s=120}]'

@@ -17,9 +17,9 @@ from bmi_app.record.reading import read
 from bmi_app.rt.clock import now_s
 from bmi_app.rt.loop import run_recorded
 from bmi_app.rt.records import FRAME
-from bmi_app.session.build import build
-from bmi_app.session.launch import LaunchError, launch
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.build import build
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.view.launch import LaunchError, launch
 from protocols.load import load
 
 _PROTOCOL = "center_out"

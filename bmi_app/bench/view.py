@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bmi_app.session.attach import Attachment
 from bmi_app.session.priority import lower_view
+from bmi_app.session.view.attachment import Attachment
 
 _PERIOD_S = 1 / 60
 _ROWS = 17  # a frame's share of ticks at 1 kHz

@@ -15,8 +15,8 @@ from bmi_app.bench import machine
 from bmi_app.bench.blocks import Block, Plan, View, measure
 from bmi_app.bench.child import Child, ChildError
 from bmi_app.bench.figures import paired_ratio, percentiles
-from bmi_app.session.attach import Attachment
-from bmi_app.session.launch import LaunchError, launch
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.launch import LaunchError, launch
 
 AIMS = {"p50_ms": {"96": 8.0, "1024": 12.0}, "p99_ms": {"96": 16.0}, "ratio_p999": 1.2}
 _PATIENCE_S = 15.0  # what an engine may take to end

@@ -1,0 +1,1 @@
+"""Decoders, one file each: from the activity of units to the velocity of the cursor."""

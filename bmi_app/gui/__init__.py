@@ -1,0 +1,1 @@
+"""The window, on Qt: the pages between sessions here, everything else in rooms of its own."""

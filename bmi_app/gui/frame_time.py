@@ -16,10 +16,10 @@ from pathlib import Path
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
 
-from bmi_app.gui.garbage import collected_here
-from bmi_app.gui.window import OperatorWindow
-from bmi_app.session.attach import Attachment
+from bmi_app.gui.live.window import OperatorWindow
+from bmi_app.gui.shell.garbage import collected_here
 from bmi_app.session.priority import lower_view
+from bmi_app.session.view.attachment import Attachment
 
 SIZE_PX = (1400, 900)
 _RATE_HZ = 60.0

@@ -20,22 +20,23 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from bmi_app.gui import appearance, widget_map
-from bmi_app.gui.editor_page import EditorPage
-from bmi_app.gui.faults import shown_faults
-from bmi_app.gui.garbage import collected_here
-from bmi_app.gui.log_panel import LogPanel
-from bmi_app.gui.recent_folders import RecentFolders
-from bmi_app.gui.replay_page import ReplayPage
-from bmi_app.gui.sessions_page import SessionsPage
-from bmi_app.gui.shortcuts import KEYS_KEY, PAGE_KEYS, SAVE_KEY, SEARCH_KEY, START_KEY, ShortcutsDialog, bind
-from bmi_app.gui.start_page import StartPage
-from bmi_app.gui.window import OperatorWindow
-from bmi_app.gui.worker import Worker
+from bmi_app.gui import widget_map
+from bmi_app.gui.browser.recent_folders import RecentFolders
+from bmi_app.gui.browser.sessions_page import SessionsPage
+from bmi_app.gui.editor.editor_page import EditorPage
+from bmi_app.gui.live.window import OperatorWindow
+from bmi_app.gui.replay.replay_page import ReplayPage
+from bmi_app.gui.shell import appearance
+from bmi_app.gui.shell.faults import shown_faults
+from bmi_app.gui.shell.garbage import collected_here
+from bmi_app.gui.shell.shortcuts import KEYS_KEY, PAGE_KEYS, SAVE_KEY, SEARCH_KEY, START_KEY, ShortcutsDialog, bind
+from bmi_app.gui.shell.worker import Worker
+from bmi_app.gui.start.start_page import StartPage
+from bmi_app.gui.widgets.log_panel import LogPanel
 from bmi_app.record.damage import JournalError
-from bmi_app.session.attach import AttachError, Attachment
-from bmi_app.session.launch import LaunchError, launch
-from bmi_app.session.outcome import outcome_of
+from bmi_app.session.store.standing import outcome_of
+from bmi_app.session.view.attachment import AttachError, Attachment
+from bmi_app.session.view.launch import LaunchError, launch
 
 _REAP_MS = 500
 _LOG_HEIGHT_PX = 110
@@ -220,7 +221,7 @@ class MainWindow(QMainWindow):
         self.replay_page.open(folder)
 
     def _recover(self, folder: Path) -> None:
-        from bmi_app.session import catalogue
+        from bmi_app.session.store import catalogue
 
         self._computes.submit(
             lambda: catalogue.recover(folder),

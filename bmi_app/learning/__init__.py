@@ -1,0 +1,1 @@
+"""Rules by which a decoder's weights change, one file each."""

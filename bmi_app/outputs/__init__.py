@@ -1,0 +1,1 @@
+"""What a session drives beside the cursor, one file each: markers, a serial port."""

@@ -2,7 +2,7 @@
 
 An output is one file. It defines `Settings` (pydantic, frozen, unknown keys forbidden) and a class `Output(settings)`
 with `open()`, `fire(event)` and `close()`, all called in this order on Python threads: `open` and `close` by whoever
-starts and ends the session, `fire` by the output thread (`bmi_app.session.firing`), one event after the other.
+starts and ends the session, `fire` by the output thread (`bmi_app.session.engine.output_thread`), one event after the other.
 
 A file may define `why_not(settings)` as well: why the device cannot be used now, without opening it, or an empty text. It
 is asked every second before a session is started.

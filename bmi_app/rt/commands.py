@@ -108,7 +108,7 @@ def _step_of(model, blob):
 def _may_adopt(core, model, blob, longest):
     """Say whether what a staged rule has computed may be adopted: learning is on, weights finite and inside their limits.
 
-    A model comes shortened (`bmi_app.session.refit`). A step beyond `longest` was computed from a model that stands no more.
+    A model comes shortened (`bmi_app.session.engine.staged_fits`). A step beyond `longest` was computed from a model that stands no more.
     """
     config, state = core[1][0], core[2][0]
     n_axes, n_units = model[0].shape

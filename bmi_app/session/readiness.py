@@ -9,7 +9,7 @@ from typing import Any
 
 from bmi_app import plugins
 from bmi_app.record.formats import RecordingError, recognise
-from bmi_app.session.build import BuildError, check_decoder
+from bmi_app.session.engine.build import BuildError, check_decoder
 from bmi_app.session.streams import Stream, StreamWatch, judge
 from protocols.cautions import cautions
 from protocols.load import load
@@ -43,7 +43,7 @@ class Readiness:
 
 
 def check(request: dict[str, Any], watch: StreamWatch) -> Readiness:
-    """Check a request as `bmi_app.session.prepare.prepare` takes it; nothing is created or opened."""
+    """Check a request as `bmi_app.session.engine.prepare.prepare` takes it; nothing is created or opened."""
     obstacles: list[str] = []
     protocol = None
     try:

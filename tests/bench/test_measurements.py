@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from bmi_app.bench import blocks, latency, machine_code, speed, tables, window
 from bmi_app.bench.child import Child, ChildError
-from bmi_app.cli import app
+from bmi_app.cli.app import app
 from bmi_app.record import stream
 
 

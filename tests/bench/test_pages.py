@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from bmi_app.bench import markdown, pages
 from bmi_app.bench.science import coadaptation, movement
 from bmi_app.bench.science import markdown as science_markdown
-from bmi_app.cli import app
+from bmi_app.cli.app import app
 
 PAGE = "# Title\n\nbefore\n\n<!-- table: movement -->\nold | old\n<!-- end -->\n\nafter\n<!-- table: other -->\n<!-- end -->\n"
 DOCS = Path(__file__).parents[2] / "docs"

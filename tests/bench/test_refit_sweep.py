@@ -5,7 +5,7 @@ import pytest
 
 from bmi_app.bench import refit_sweep
 from bmi_app.decoders.contract import Samples
-from bmi_app.session.fit_samples import Training
+from bmi_app.session.recompute.fit_samples import Training
 
 
 def test_a_lag_stays_within_its_piece() -> None:

@@ -9,8 +9,8 @@ import pytest
 from bmi_app.decoders import linear
 from bmi_app.record import blobs
 from bmi_app.record.damage import JournalError
-from bmi_app.session import saved_decoder
-from bmi_app.session.build import BuildError, check_decoder
+from bmi_app.session.engine import saved_decoder
+from bmi_app.session.engine.build import BuildError, check_decoder
 from protocols.load import load
 
 N_UNITS, N_AXES = 6, 2

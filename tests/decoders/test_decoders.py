@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bmi_app.decoders import groupweight, linear
 from bmi_app.rt.memory import length, named_parts
-from bmi_app.session.build import BuildError, build
+from bmi_app.session.engine.build import BuildError, build
 from protocols.load import load
 
 

@@ -10,9 +10,9 @@ from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
 
 from bmi_app import plugins
-from bmi_app.gui.appearance import Appearance, show
-from bmi_app.gui.garbage import collected_here
-from bmi_app.gui.window import OperatorWindow
+from bmi_app.gui.live.window import OperatorWindow
+from bmi_app.gui.shell.appearance import Appearance, show
+from bmi_app.gui.shell.garbage import collected_here
 from bmi_app.record import session_folder
 from bmi_app.record.process_id import process_start
 from bmi_app.rt import cells, livefile
@@ -20,10 +20,10 @@ from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast
 from bmi_app.rt.records import EVENT
 from bmi_app.rt.ring import write_cell, write_cell_f8
-from bmi_app.session import commands
-from bmi_app.session.attach import Attachment
-from bmi_app.session.build import build
-from bmi_app.session.launch import launch
+from bmi_app.session.engine import commands
+from bmi_app.session.engine.build import build
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.launch import launch
 from protocols.load import load
 from tests.gui.time_over import loops_ended_in_time
 

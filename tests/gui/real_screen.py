@@ -121,7 +121,7 @@ class Operator(Program):
     """Find, click and type on a screen as a person would: by what stands there."""
 
     def __init__(self, screen: Screen, folder: Path, *arguments: str) -> None:
-        super().__init__(folder, screen.environment, "-m", "bmi_app.cli", *arguments)
+        super().__init__(folder, screen.environment, "-m", "bmi_app.cli.app", *arguments)
         self.screen = screen
 
     def click(self, at: tuple[float, float] = (0.5, 0.5), button: int = 1, times: int = 1, **like: Any) -> None:

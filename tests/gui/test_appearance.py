@@ -11,13 +11,13 @@ from PyQt6.QtCore import QPoint, QRect, QSettings
 from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
 
-from bmi_app.gui import appearance as appearances
 from bmi_app.gui import main_window
-from bmi_app.gui.appearance import Appearance, choose, chosen, fill_menu, palette, show
+from bmi_app.gui.live.window import OperatorWindow
 from bmi_app.gui.main_window import MainWindow
-from bmi_app.gui.plots import Plot
-from bmi_app.gui.theme import notice_colours, population_colours, readable_on, theme_of
-from bmi_app.gui.window import OperatorWindow
+from bmi_app.gui.shell import appearance as appearances
+from bmi_app.gui.shell.appearance import Appearance, choose, chosen, fill_menu, palette, show
+from bmi_app.gui.shell.theme import notice_colours, population_colours, readable_on, theme_of
+from bmi_app.gui.widgets.plots import Plot
 
 LINEAR_FROM_SRGB = 0.04045
 # Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009),

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bmi_app import plugins
-from bmi_app.gui import applicability
-from bmi_app.gui.applicability import why_not
+from bmi_app.gui.editor import applicability
+from bmi_app.gui.editor.applicability import why_not
 from protocols.schema import Protocol
 from protocols.signal import Axis
 from protocols.wording import inner_type

@@ -7,11 +7,11 @@ import pytest
 from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtWidgets import QFileDialog
 
-from bmi_app.gui.docks import is_seen
-from bmi_app.gui.window import OperatorWindow
+from bmi_app.gui.live.window import OperatorWindow
+from bmi_app.gui.panels.docks import is_seen
 from bmi_app.rt.records import CommandKind, Outcome
-from bmi_app.session.attach import Attachment
-from bmi_app.session.observe import Phase
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.observer import Phase
 
 LEARNS = ("session.duration_s=90", "learning.when=trial", "learning.rule=lms", "blocks.0.duration_s=1")
 

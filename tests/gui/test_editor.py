@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from PyQt6.QtCore import QPoint, Qt
 
-from bmi_app.gui.editor_page import EditorPage
-from bmi_app.gui.protocol_document import ABSENT, ProtocolDocument
-from bmi_app.gui.theme import theme_of
-from bmi_app.gui.worker import Worker
+from bmi_app.gui.editor.editor_page import EditorPage
+from bmi_app.gui.editor.protocol_document import ABSENT, ProtocolDocument
+from bmi_app.gui.shell.theme import theme_of
+from bmi_app.gui.shell.worker import Worker
 from protocols.load import SHIPPED_FOLDER, load
 
 CHECK_MS = 300_000
@@ -17,7 +17,7 @@ CHECK_MS = 300_000
 @pytest.fixture(autouse=True)
 def own_protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "protocols"
-    for module in ("protocols.load", "bmi_app.gui.editor_page", "bmi_app.gui.session_form"):
+    for module in ("protocols.load", "bmi_app.gui.editor.editor_page", "bmi_app.gui.start.session_form"):
         monkeypatch.setattr(f"{module}.user_folder", lambda: folder)
     return folder
 

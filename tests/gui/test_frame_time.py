@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bmi_app.gui.docks import is_seen
 from bmi_app.gui.frame_time import measure, prepare
+from bmi_app.gui.panels.docks import is_seen
 
 pytestmark = pytest.mark.realtime
 

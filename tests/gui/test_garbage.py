@@ -9,8 +9,8 @@ from typing import Any
 
 from PyQt6.QtCore import QObject, QTimer
 
-from bmi_app.gui.garbage import collected_here
-from bmi_app.gui.worker import Worker
+from bmi_app.gui.shell.garbage import collected_here
+from bmi_app.gui.shell.worker import Worker
 
 
 class Looped(QObject):

@@ -9,11 +9,11 @@ from PyQt6.QtCore import QEvent, QPoint, QPointF
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 
-from bmi_app.gui.hand_sender import takes_hand
-from bmi_app.gui.task_view import TaskView
-from bmi_app.gui.window import OperatorWindow
+from bmi_app.gui.live.hand_sender import takes_hand
+from bmi_app.gui.live.window import OperatorWindow
+from bmi_app.gui.panels.task_view import TaskView
 from bmi_app.rt.records import Flag
-from bmi_app.session.attach import Attachment
+from bmi_app.session.view.attachment import Attachment
 from protocols.load import load
 
 ARM = 'blocks=[{kind="arm"}]'

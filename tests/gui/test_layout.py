@@ -11,11 +11,11 @@ import pytest
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
 
-from bmi_app.gui.docks import is_seen
+from bmi_app.gui.live.window import OperatorWindow
 from bmi_app.gui.main_window import MainWindow
-from bmi_app.gui.shortcuts import ShortcutsDialog
-from bmi_app.gui.window import OperatorWindow
-from bmi_app.session.run_fast import run_fast
+from bmi_app.gui.panels.docks import is_seen
+from bmi_app.gui.shell.shortcuts import ShortcutsDialog
+from bmi_app.session.engine.full_speed import run_fast
 from tests.gui.layout_faults import layout_faults
 
 WIDTH, HEIGHT = (int(size) for size in os.environ.get("BMI_LAYOUT_SIZE", "1280x720").split("x"))

@@ -7,16 +7,16 @@ import pytest
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtWidgets import QApplication
 
-from bmi_app.gui.docks import is_seen
-from bmi_app.gui.feed import Feed
-from bmi_app.gui.reward_sound import RewardSound
-from bmi_app.gui.session_source import LiveSource
-from bmi_app.gui.shortcuts import SHORTCUTS
-from bmi_app.gui.trials import Trials, smoothed
-from bmi_app.gui.unit_statistics import UnitStatistics
-from bmi_app.gui.window import OperatorWindow
+from bmi_app.analysis.feed import Feed
+from bmi_app.analysis.session_source import LiveSource
+from bmi_app.analysis.trials import Trials, smoothed
+from bmi_app.analysis.unit_statistics import UnitStatistics
+from bmi_app.gui.live.reward_sound import RewardSound
+from bmi_app.gui.live.window import OperatorWindow
+from bmi_app.gui.panels.docks import is_seen
+from bmi_app.gui.shell.shortcuts import SHORTCUTS
 from bmi_app.rt.records import FRAME, EventKind, TaskState, UpdateCause
-from bmi_app.session.attach import Attachment
+from bmi_app.session.view.attachment import Attachment
 
 
 def refresh(shown: OperatorWindow, times: int = 40) -> None:

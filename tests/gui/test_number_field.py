@@ -6,8 +6,8 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QDoubleSpinBox, QToolTip
 
-from bmi_app.gui.field_editors import NumberEditor
-from bmi_app.gui.number_field import NumberField, range_text
+from bmi_app.gui.editor.field_editors import NumberEditor
+from bmi_app.gui.widgets.number_field import NumberField, range_text
 from protocols.schema import Task
 
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QApplication
 
-from bmi_app.gui.log_panel import LogPanel
-from bmi_app.gui.plots import round_up
-from bmi_app.gui.task_view import TaskView
-from bmi_app.gui.theme import notice_colours, theme_of
+from bmi_app.gui.panels.task_view import TaskView
+from bmi_app.gui.shell.theme import notice_colours, theme_of
+from bmi_app.gui.widgets.log_panel import LogPanel
+from bmi_app.gui.widgets.plots import round_up
 from bmi_app.rt.records import EventKind, StopReason, TaskState, UpdateCause
-from bmi_app.session.attach import Attachment
-from bmi_app.session.narration import Narrator
-from bmi_app.session.observe import Observer, local_clock
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.narrator import Narrator
+from bmi_app.session.view.observer import Observer, local_clock
 
 
 def colours(image: QImage) -> set[str]:

@@ -11,18 +11,18 @@ from PyQt6.QtCore import QPoint, QSettings, Qt
 from PyQt6.QtGui import QTextDocumentFragment
 from PyQt6.QtWidgets import QApplication, QLabel, QToolTip, QWidget
 
+from bmi_app.gui.browser.result_card import ResultCard
+from bmi_app.gui.live.window import OperatorWindow
 from bmi_app.gui.main_window import MainWindow
-from bmi_app.gui.plain_label import plain_box, plain_tip
-from bmi_app.gui.result_card import ResultCard
-from bmi_app.gui.streams_table import StreamsTable
-from bmi_app.gui.window import OperatorWindow
-from bmi_app.gui.worker import Worker
+from bmi_app.gui.shell.plain_label import plain_box, plain_tip
+from bmi_app.gui.shell.worker import Worker
+from bmi_app.gui.start.streams_table import StreamsTable
 from bmi_app.record import session_folder
-from bmi_app.session.observe import Phase
-from bmi_app.session.outcome import Outcome
+from bmi_app.session.store.standing import Outcome
 from bmi_app.session.streams import Stream
+from bmi_app.session.view.observer import Phase
 
-SOURCES = sorted((Path(__file__).parents[2] / "bmi_app" / "gui").glob("*.py"))
+SOURCES = sorted((Path(__file__).parents[2] / "bmi_app" / "gui").rglob("*.py"))
 HOSTILE = ("<b>x</b>", "<img src='file:///etc/hostname'>", "&lt;b>x", "<table><tr><td>1", "a < b & c")
 
 
@@ -104,7 +104,7 @@ def test_a_session_s_protocol_and_failure_are_read_in_its_window(
 def test_the_populations_legend_marks_colours_only(
     stepped: Any, window: Callable[..., OperatorWindow], name: str
 ) -> None:
-    from bmi_app.gui.populations import Populations
+    from bmi_app.gui.widgets.populations import Populations
 
     session = stepped("center_out")
     shown = window(session.folder)

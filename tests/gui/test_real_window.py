@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bmi_app.rt.records import Flag
-from bmi_app.session.attach import Attachment
+from bmi_app.session.view.attachment import Attachment
 
 from .real_screen import MISSING, WHY_SKIPPED, Program, Screen
 
@@ -22,7 +22,7 @@ from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QApplication
 from bmi_app.gui import widget_map
-from bmi_app.gui.window import OperatorWindow, run
+from bmi_app.gui.live.window import OperatorWindow, run
 
 def tell_what_is_seen():
     (window,) = [widget for widget in application.topLevelWidgets() if isinstance(widget, OperatorWindow)]

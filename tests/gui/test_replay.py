@@ -7,18 +7,18 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QApplication
 
-from bmi_app.gui.docks import is_seen
-from bmi_app.gui.playback import Playback
-from bmi_app.gui.recorded_session import RecordedSession, read_session
-from bmi_app.gui.replay_page import ReplayPage
-from bmi_app.gui.unit_statistics import UnitStatistics
-from bmi_app.gui.what_if_path import what_if_path
-from bmi_app.gui.worker import Worker
+from bmi_app.analysis.playback import Playback
+from bmi_app.analysis.recorded_session import RecordedSession, read_session
+from bmi_app.analysis.unit_statistics import UnitStatistics
+from bmi_app.gui.panels.docks import is_seen
+from bmi_app.gui.replay.replay_page import ReplayPage
+from bmi_app.gui.replay.what_if_path import what_if_path
+from bmi_app.gui.shell.worker import Worker
 from bmi_app.record.recovery import recover
 from bmi_app.rt.records import EVENT, EventKind, TaskState
-from bmi_app.session import replay
-from bmi_app.session.build import BuildError
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.build import BuildError
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.recompute import replay
 from tests.gui.layout_faults import layout_faults
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PyQt6.QtWidgets import QApplication
 
-from bmi_app.gui import reward_sound
-from bmi_app.gui.reward_sound import RewardSound
+from bmi_app.gui.live import reward_sound
+from bmi_app.gui.live.reward_sound import RewardSound
 
 
 def test_the_tone_has_its_pitch_and_does_not_click() -> None:

@@ -10,15 +10,15 @@ import pynwb
 import pytest
 from PyQt6.QtCore import QSettings, Qt
 
-from bmi_app.gui.learning_curve import success_curve
-from bmi_app.gui.recent_folders import RecentFolders
-from bmi_app.gui.result_card import ResultCard, summary_text
-from bmi_app.gui.sessions_page import _STATUS, SessionsPage
-from bmi_app.gui.worker import Worker
+from bmi_app.gui.browser.learning_curve import success_curve
+from bmi_app.gui.browser.recent_folders import RecentFolders
+from bmi_app.gui.browser.result_card import ResultCard, summary_text
+from bmi_app.gui.browser.sessions_page import _STATUS, SessionsPage
+from bmi_app.gui.shell.worker import Worker
 from bmi_app.record.kinds import file_name
 from bmi_app.record.session_folder import read_summary, sessions, sessions_root
-from bmi_app.session.outcome import outcome_of
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.store.standing import outcome_of
 
 
 def record(root: Path, protocol: str, duration_s: float, *overrides: str, subject: str = "", label: str = "") -> Path:
@@ -318,8 +318,10 @@ def test_a_recovery_that_mends_nothing_is_not_called_one(page: Any, qtbot: Any, 
 def test_stopped_is_said_only_where_it_is_so(
     page: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: str
 ) -> None:
-    monkeypatch.setattr("bmi_app.session.attach.Attachment", lambda folder: SimpleNamespace(close=lambda: None))
-    monkeypatch.setattr("bmi_app.session.observe.stop_and_wait", lambda attachment, timeout_s: failure)
+    monkeypatch.setattr(
+        "bmi_app.session.view.attachment.Attachment", lambda folder: SimpleNamespace(close=lambda: None)
+    )
+    monkeypatch.setattr("bmi_app.session.view.observer.stop_and_wait", lambda attachment, timeout_s: failure)
     shown = page()
     with qtbot.waitSignals([shown.acts.told, shown.acts.told], timeout=60_000) as told:
         shown.acts.stop(tmp_path)

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from PyQt6.QtWidgets import QApplication
 
-from bmi_app.gui.status_panel import StatusPanel
+from bmi_app.gui.live.status_panel import StatusPanel
 from bmi_app.rt.records import EventKind
-from bmi_app.session.attach import Attachment
-from bmi_app.session.dashboard import _line
-from bmi_app.session.observe import Figures, Observer
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.dashboard import _line
+from bmi_app.session.view.observer import Figures, Observer
 
 NOW_S = 1000.0
 

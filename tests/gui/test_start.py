@@ -10,16 +10,16 @@ import pytest
 from PyQt6.QtCore import QSettings, Qt
 from PyQt6.QtWidgets import QApplication, QMessageBox
 
-from bmi_app.gui import start_page
-from bmi_app.gui.faults import shown_faults
 from bmi_app.gui.main_window import MainWindow
-from bmi_app.gui.worker import Worker
+from bmi_app.gui.shell.faults import shown_faults
+from bmi_app.gui.shell.worker import Worker
+from bmi_app.gui.start import start_page
 from bmi_app.record import recovery
 from bmi_app.record.session_folder import read_summary, read_texts
-from bmi_app.session import catalogue, recoveries
-from bmi_app.session.attach import Attachment
-from bmi_app.session.observe import Phase
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.store import catalogue, recoveries
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.observer import Phase
 
 RESOLVE_MS = 60_000  # only a failing test waits so long
 
@@ -237,7 +237,7 @@ def test_an_edited_protocol_is_run_and_played_back(
     own = tmp_path / "protocols"
     # The user's folder, in this process and in the engine's.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    for module in ("protocols.load", "bmi_app.gui.editor_page", "bmi_app.gui.session_form"):
+    for module in ("protocols.load", "bmi_app.gui.editor.editor_page", "bmi_app.gui.start.session_form"):
         monkeypatch.setattr(f"{module}.user_folder", lambda: own)
     shown = main()
     page, editor = shown.start_page, shown.editor_page
@@ -286,7 +286,7 @@ def test_choices_are_remembered(main: Any, qtbot: Any) -> None:
 
 def test_a_failed_start_is_told(main: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from bmi_app.gui import main_window
-    from bmi_app.session.launch import LaunchError
+    from bmi_app.session.view.launch import LaunchError
 
     def fail(request: dict[str, Any], say: Callable[[str], object]) -> tuple["subprocess.Popen[bytes]", Path]:
         say("compiling")

@@ -13,8 +13,8 @@ import pytest
 from bmi_app.record import integrity, session_folder
 from bmi_app.record.reading import Recording, read
 from bmi_app.rt.records import CommandKind, StopReason, TaskState
-from bmi_app.session.attach import Attachment
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.view.attachment import Attachment
 
 from .real_screen import PATIENCE_S, Program
 
@@ -120,7 +120,7 @@ def test_a_window_that_is_killed_costs_no_tick_and_another_goes_on(
         window.process.wait()
         wait_for_ticks(attachment, killed_at[-1] + TICKS)
         assert attachment.is_alive()
-        window = program("-m", "bmi_app.cli", "gui", "--attach", "last")
+        window = program("-m", "bmi_app.cli.app", "gui", "--attach", "last")
         window.wait_for(text="Recording center_out")
         wait_for_ticks(attachment, attachment.head + TICKS)
     assert "block 2: closed loop" in window.wait_for(name="log")["text"]  # what came before is told

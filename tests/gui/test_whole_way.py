@@ -14,8 +14,8 @@ from PyQt6.QtGui import QImage
 from bmi_app.record import session_folder
 from bmi_app.record.reading import read
 from bmi_app.rt.records import CommandKind, EventKind, Flag, UpdateCause
-from bmi_app.session.attach import Attachment
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.view.attachment import Attachment
 
 from .real_screen import MISSING, SIZE, WHY_SKIPPED, Operator, Screen
 

@@ -13,16 +13,16 @@ import pytest
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtWidgets import QApplication, QLabel, QMessageBox, QWidget
 
-from bmi_app.gui import command_sender
-from bmi_app.gui import window as window_module
-from bmi_app.gui.faults import shown_faults
-from bmi_app.gui.window import OperatorWindow
+from bmi_app.gui.live import command_sender
+from bmi_app.gui.live import window as window_module
+from bmi_app.gui.live.window import OperatorWindow
+from bmi_app.gui.shell.faults import shown_faults
 from bmi_app.record import session_folder
 from bmi_app.rt.records import EventKind, Flag, StopReason, TaskState
-from bmi_app.session import catalogue
-from bmi_app.session.attach import AttachError
-from bmi_app.session.observe import Phase
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.store import catalogue
+from bmi_app.session.view.attachment import AttachError
+from bmi_app.session.view.observer import Phase
 from tests.gui.layout_faults import layout_faults
 
 Show = Callable[..., OperatorWindow]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bmi_app.gui.worker import Worker
+from bmi_app.gui.shell.worker import Worker
 
 
 @pytest.fixture

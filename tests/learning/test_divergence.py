@@ -9,8 +9,8 @@ import pytest
 from bmi_app.rt import cells
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import EventKind, Outcome, UpdateVerdict
-from bmi_app.session import fast
-from bmi_app.session.build import build
+from bmi_app.session.engine import full_speed_loop
+from bmi_app.session.engine.build import build
 from bmi_app.subject import plain, simulate
 from drivers import simulated
 from protocols.load import load
@@ -67,7 +67,7 @@ def run(minutes: float, *overrides: str, spoil: Spoil | None = None, at_s: float
             layout = plain.layout(settings, protocol.units.count, protocol.n_axes)
             waiting.pop()(named_parts(simulate.subject_part(driver.memory), layout))
 
-    fast.run(core, driver, simulated.POLL, drain, watch)
+    full_speed_loop.run(core, driver, simulated.POLL, drain, watch)
     driver.close()
     events = np.concatenate(kept["events"])
     ends = events[(events["kind"] == EventKind.TRIAL_END) & (events["code"] != Outcome.BLOCK_ENDED)]

@@ -9,7 +9,7 @@ from bmi_app.decoders import kalman, refit_kalman
 from bmi_app.decoders.contract import Refit, Samples
 from bmi_app.learning import rml, smoothbatch
 from bmi_app.rt.memory import length, named_parts
-from bmi_app.session.build import build
+from bmi_app.session.engine.build import build
 from protocols.load import load
 
 N_UNITS = 20

@@ -38,7 +38,17 @@ def run(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
 
     def begin(driver: str, *overrides: str) -> "subprocess.Popen[str]":
         given = [part for override in overrides for part in ("--set", override)]
-        command = [sys.executable, "-m", "bmi_app.cli", "run", "center_out", "--driver", driver, "--duration", "1.5"]
+        command = [
+            sys.executable,
+            "-m",
+            "bmi_app.cli.app",
+            "run",
+            "center_out",
+            "--driver",
+            driver,
+            "--duration",
+            "1.5",
+        ]
         return subprocess.Popen(
             [*command, "--headless", "--json", "--out", str(tmp_path / "out"), *given],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -35,7 +35,7 @@ def installed(tmp_path: Path) -> dict[str, str]:
 
 
 def bmi(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bmi_app.cli", *arguments]
+    command = [sys.executable, "-m", "bmi_app.cli.app", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=110)
 
 

@@ -11,7 +11,7 @@ from bmi_app.record import nwb, session_folder
 from bmi_app.record.nwb_series import RESOLUTION_S, _ascending
 from bmi_app.record.reading import Recording, read
 from bmi_app.rt.records import EventKind, Outcome
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
 
 MONKEY = nwb.Subject("M1", "Macaca mulatta", "F", "P8Y")
 
@@ -192,7 +192,7 @@ def test_the_command_says_where_it_is(session: Path, tmp_path: Path, monkeypatch
 
     from typer.testing import CliRunner
 
-    from bmi_app.cli import app
+    from bmi_app.cli.app import app
 
     monkeypatch.setenv("BMI_SESSIONS", str(session.parent))
     run: Callable[..., Any] = CliRunner().invoke

@@ -14,7 +14,7 @@ from bmi_app.record.journal import Journal
 from bmi_app.record.kinds import KINDS, NAMED
 from bmi_app.record.reading import Recording, read
 from bmi_app.record.spike_times import spike_times
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
 
 UPTIME_S = 5000.0  # of the machine when the session began
 ROWS = {"frames": "counts", "weights": "weight_rows", "subject": "subject_rows"}

@@ -9,7 +9,7 @@ import pytest
 
 from bmi_app.record.kinds import file_name
 from bmi_app.record.recovery import RecoveryReport, recover
-from bmi_app.session.observe import left_by_the_dead
+from bmi_app.session.view.observer import left_by_the_dead
 
 
 def test_nothing_is_called_kept_that_is_not_there(recorded: Any) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bmi_app.rt.records import CommandKind, EventKind, Flag, Outcome, StopReason, TaskState, UpdateVerdict
-from bmi_app.session.commands import echo, nothing_done
+from bmi_app.session.engine.commands import echo, nothing_done
 from tests.rt.ticker import QUICK, Ticker, ticker
 
 K, E, S = CommandKind, EventKind, TaskState

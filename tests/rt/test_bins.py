@@ -14,7 +14,7 @@ from bmi_app.rt.bins import bin_of
 from bmi_app.rt.records import EventKind, TaskState
 from bmi_app.rt.ring import publish, push
 from bmi_app.rt.tick import tick
-from bmi_app.session.build import Core, build
+from bmi_app.session.engine.build import Core, build
 from protocols.load import load
 from tests.rt.ticker import QUICK, ticker
 

@@ -15,8 +15,8 @@ from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.loop import acquire, run_live
 from bmi_app.rt.records import StopReason
 from bmi_app.rt.ring import read_cell, write_cell
-from bmi_app.session.build import build
-from bmi_app.session.outlets import Outlets
+from bmi_app.session.engine.build import build
+from bmi_app.session.engine.lsl_outlets import Outlets
 from drivers import simulated
 from protocols.load import load
 

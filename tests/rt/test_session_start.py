@@ -6,7 +6,7 @@ import pytest
 from bmi_app.rt import cells
 from bmi_app.rt.ring import publish, push
 from bmi_app.rt.tick import tick
-from bmi_app.session.build import Core, build
+from bmi_app.session.engine.build import Core, build
 from protocols.load import load
 
 START_S, TICK_S = 100.0, 0.010

@@ -9,7 +9,7 @@ import numpy as np
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
 from bmi_app.rt.records import COMMAND, FRAME, CommandKind, EventKind, Flag
-from bmi_app.session.build import Core, build
+from bmi_app.session.engine.build import Core, build
 from protocols.load import load
 from protocols.schema import Protocol
 

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from bmi_app.record.reading import Recording, read
-from bmi_app.session.launch import launch
+from bmi_app.session.view.launch import launch
 
 PATIENCE_S = 60.0  # only a failing test waits so long
 
 RIG = """
 import dataclasses, json, sys
 from pathlib import Path
-from bmi_app.session.rig import rig
+from bmi_app.session.sources.rig import rig
 from protocols.load import load
 name, source_id, *overrides = json.loads(sys.argv[1])
 log = Path(overrides.pop().removeprefix("log=")) if overrides and overrides[-1].startswith("log=") else None
@@ -31,7 +31,7 @@ print(json.dumps(dataclasses.asdict(rig(load(name, overrides), source_id=source_
 STREAM = """
 import json, sys
 from bmi_app.record.formats import open_recording
-from bmi_app.session.stream import stream
+from bmi_app.session.sources.recording_stream import stream
 path, source_id, rate = json.loads(sys.argv[1])
 print(json.dumps(vars(stream(open_recording(path), source_id=source_id, rate=rate, progress=False))))
 """

@@ -17,7 +17,7 @@ import pytest
 
 from bmi_app.record.reading import read
 from bmi_app.rt.records import Stamping
-from bmi_app.session.replaying import verify
+from bmi_app.session.recompute.report import verify
 
 from .conftest import PATIENCE_S
 
@@ -50,7 +50,7 @@ while True:
 """
 MUTE = "source is mute"  # by what it preloads
 OPTIONS = ("--driver", "lsl", "--duration", "1.5", "--headless", "--json", "--set")
-COMMAND = (sys.executable, "-m", "bmi_app.cli", "run", "center_out", *OPTIONS)
+COMMAND = (sys.executable, "-m", "bmi_app.cli.app", "run", "center_out", *OPTIONS)
 Run = Callable[..., "subprocess.Popen[str]"]
 
 

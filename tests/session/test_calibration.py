@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bmi_app.cli import app
+from bmi_app.cli.app import app
 from bmi_app.record import reading
 from bmi_app.rt.records import EventKind, Outcome, UpdateCause, UpdateVerdict
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
 
 WATCH_END, ASSISTED_END = 5_000, 11_000  # ticks: rest 5 s, observation 45 s, assisted 60 s
 

@@ -23,8 +23,8 @@ from bmi_app.record import nwb
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind, Flag, Stamping
-from bmi_app.session.attach import Attachment
-from bmi_app.session.replaying import verify
+from bmi_app.session.recompute.report import verify
+from bmi_app.session.view.attachment import Attachment
 
 from .conftest import Session
 

@@ -9,8 +9,8 @@ import pytest
 from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind
 from bmi_app.rt.ring import read_cell, read_cell_f8, write_cell
-from bmi_app.session.clock_watch import ClockWatch
-from bmi_app.session.signal_health import OWN_CLOCK, _clock
+from bmi_app.session.engine.clock_watch import ClockWatch
+from bmi_app.session.view.signal_health import OWN_CLOCK, _clock
 from drivers.contract import ClockReading
 from protocols.load import load
 

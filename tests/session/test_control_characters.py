@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bmi_app import cli, doctor
+from bmi_app import doctor
+from bmi_app.cli import app
 from bmi_app.plain_text import plain
-from bmi_app.session import rig, running, showing
+from bmi_app.session.sources import rig
+from bmi_app.session.store import printing
+from bmi_app.session.view import run_command
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u009b2J\u202e\r"
 
@@ -39,14 +42,14 @@ def test_a_rig_on_a_terminal_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_an_engine_says_of_its_source_is_written_out(capsys: pytest.CaptureFixture[str]) -> None:
-    running._tell(f"note: the rates of {HOSTILE} become counts")
+    run_command._tell(f"note: the rates of {HOSTILE} become counts")
     said = capsys.readouterr().err
     assert said == f"note: the rates of {plain(HOSTILE)} become counts\n"
 
 
 def test_a_what_if_tells_names_as_they_are_written(capsys: pytest.CaptureFixture[str]) -> None:
     scores = {"rmse_cm_s": 1.0, "angle_deg": 2.0, "progress_cm_s": 3.0}
-    showing.what_if(
+    printing.what_if(
         {
             "changed": [HOSTILE],
             "ticks": 1,
@@ -73,7 +76,7 @@ def test_titles_of_protocols_are_written_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("protocols.load.catalogue", lambda: [("mine", tmp_path, f"title {HOSTILE}")])
-    run(cli.main, ["protocols", "list"])
+    run(app.main, ["protocols", "list"])
     said = capsys.readouterr().out
     assert f"title {plain(HOSTILE)}" in said
     assert is_harmless(said)
@@ -84,7 +87,7 @@ def test_a_file_that_is_checked_is_named_as_it_is_written(tmp_path: Path, capsys
 
     path = tmp_path / "a\x1b[2Jb.toml"
     path.write_text(load("center_out").to_toml())
-    run(cli.main, ["protocols", "check", str(path)])
+    run(app.main, ["protocols", "check", str(path)])
     said = capsys.readouterr()
     assert "a\\x1b[2Jb.toml: no mistake found" in said.out
     assert is_harmless(said.out + said.err)

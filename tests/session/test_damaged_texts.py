@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bmi_app import cli
+from bmi_app.cli import app
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 COMMANDS = (
@@ -46,7 +46,7 @@ def said(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
             patched.setattr("sys.stdout", sys.stdout)  # which the command guards
             patched.setattr("sys.stderr", sys.stderr)
             with pytest.raises(SystemExit) as ended:
-                cli.main(list(arguments))
+                app.main(list(arguments))
         out, err = capfd.readouterr()
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", out + err), "a terminal would obey"
         assert "Traceback" not in out + err

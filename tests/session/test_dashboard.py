@@ -23,11 +23,11 @@ from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast
 from bmi_app.rt.records import EventKind, Flag, TaskState
 from bmi_app.rt.ring import write_cell, write_cell_f8
-from bmi_app.session import dashboard
-from bmi_app.session.attach import Attachment
-from bmi_app.session.build import Core, build
-from bmi_app.session.dashboard import picture, watch
-from bmi_app.session.observe import Observer, Phase
+from bmi_app.session.engine.build import Core, build
+from bmi_app.session.view import dashboard
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.dashboard import picture, watch
+from bmi_app.session.view.observer import Observer, Phase
 from protocols.load import load
 
 

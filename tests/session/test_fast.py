@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bmi_app.record.reading import read
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
 
 SHORTEST_TRIALS = (
     "units.count=4",

@@ -14,7 +14,7 @@ from bmi_app.rt.records import EVENT, EventKind
 from bmi_app.rt.ring import read_cell, write_cell
 from bmi_app.rt.state import CONFIG
 from bmi_app.rt.wait import wait_events
-from bmi_app.session.firing import OutputThread, Wired
+from bmi_app.session.engine.output_thread import OutputThread, Wired
 from protocols.rig import Output
 
 PATIENCE_S = 10.0

@@ -9,16 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from bmi_app import plugins
-from bmi_app.cli import app
+from bmi_app.cli.app import app
 from bmi_app.decoders import wiener
 from bmi_app.decoders.contract import Samples
 from bmi_app.record import reading
 from bmi_app.rt.records import TaskState
-from bmi_app.session import fit_samples, fitting, replay
-from bmi_app.session.build import build
-from bmi_app.session.fit_samples import Training
-from bmi_app.session.prepare import PrepareError
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.build import build
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.engine.prepare import PrepareError
+from bmi_app.session.recompute import fit, fit_samples, replay
+from bmi_app.session.recompute.fit_samples import Training
 from protocols.load import load
 
 KINDS = tuple(name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit"))
@@ -80,12 +80,12 @@ def test_samples_are_the_ticks_of_trials_with_what_was_wanted(recorded: Path) ->
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fit_decodes_unseen_trials_and_runs_and_replays(kind: str, recorded: Path, tmp_path: Path) -> None:
     file = tmp_path / "decoder.npz"
-    report = fitting.fit(recorded, kind, file, [])
+    report = fit.fit(recorded, kind, file, [])
     assert report["folds"] == 5
     # The intention is a model, and the firing follows it late: the fit explains a part.
     assert all(LEAST[kind][0] < report["correlation"][letter] < 1 for letter in "xy")
     # How the cursor moved was decoded from this very firing: little is left to explain.
-    report = fitting.fit(recorded, kind, None, [], "velocity")
+    report = fit.fit(recorded, kind, None, [], "velocity")
     assert all(report["r2"][letter] > LEAST[kind][1] for letter in "xy")
     summary = run(tmp_path, f'decoder.kind="{kind}"', f"decoder.start_from={json.dumps(str(file))}")
     assert summary["success_rate"] > 0.8
@@ -139,7 +139,7 @@ def test_a_mistake_is_told_in_a_line(arguments: list[str], words: list[str], rec
     ],
 )
 def test_a_recording_with_movements_can_be_fitted(name: str, kind: str, least: float, real_data: Path) -> None:
-    report = fitting.fit(real_data / name, kind, None, ["ridge=1", "lags=1"] if kind == "wiener" else [])
+    report = fit.fit(real_data / name, kind, None, ["ridge=1", "lags=1"] if kind == "wiener" else [])
     assert report["correlation"]["x"] > least
 
 
@@ -148,7 +148,7 @@ def test_a_single_real_reach_is_fitted_by_every_decoder(kind: str, real_data: Pa
     """A single reach cannot be judged on parts of itself: those that are left hold other phases of the movement."""
     file = tmp_path / "decoder.npz"
     given = ["lags=1"] if kind == "wiener" else []
-    report = fitting.fit(real_data / "mc_maze_trials/trial_748_data.csv", kind, file, given, n_folds=1)
+    report = fit.fit(real_data / "mc_maze_trials/trial_748_data.csv", kind, file, given, n_folds=1)
     assert report["samples"] == 161
     with np.load(file) as saved:
         assert json.loads(str(saved["made_for"]))["features"]["smoothing"] == "exponential"
@@ -183,7 +183,7 @@ def test_why_there_is_no_score_is_said_in_the_terminal(real_data: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fitted_decoder_starts_where_axes_name_no_population(kind: str, recorded: Path, tmp_path: Path) -> None:
     file = tmp_path / "decoder.npz"
-    fitting.fit(recorded, kind, file, [], n_folds=1)
+    fit.fit(recorded, kind, file, [], n_folds=1)
     with np.load(file) as saved:
         weights = saved["weights"]
     plain = ("axes={x={gain=1.0},y={gain=1.0}}", f"decoder.kind={kind}", f"decoder.start_from={json.dumps(str(file))}")
@@ -193,7 +193,7 @@ def test_a_fitted_decoder_starts_where_axes_name_no_population(kind: str, record
 
 def test_counts_that_were_not_smoothed_are_saved_as_such(real_data: Path, tmp_path: Path) -> None:
     file = tmp_path / "decoder.npz"
-    fitting.fit(real_data / "golub_bci_learning/exampleData.mat", "linear", file, [])
+    fit.fit(real_data / "golub_bci_learning/exampleData.mat", "linear", file, [])
     with np.load(file) as saved:
         features = json.loads(str(saved["made_for"]))["features"]
     assert features["smoothing"] == "none"
@@ -218,7 +218,7 @@ def unrelated(seed: int) -> Training:
 def test_firing_that_says_nothing_is_found_to_say_nothing() -> None:
     """Parts dealt in turn would learn of each other's firing and velocity, which both are slow."""
     chosen = wiener.Settings(lags=0, ridge=1.0)
-    found = [fitting.cross_validate(wiener, chosen, unrelated(seed), 5)["correlation"] for seed in range(8)]
+    found = [fit.cross_validate(wiener, chosen, unrelated(seed), 5)["correlation"] for seed in range(8)]
     assert np.mean([one[letter] for one in found for letter in "xy"]) < 0.15
 
 
@@ -229,10 +229,10 @@ def test_samples_without_their_past_are_not_scored() -> None:
     velocity[10:] = firing[:-10, :2]
     samples = Samples(firing, velocity, np.zeros((300, 2)), np.arange(300) // 30, 0.1)
     given = Training(samples, np.ones((2, 5)), {}, {}, "")
-    report = fitting.cross_validate(wiener, wiener.Settings(lags=1, spacing=10), given, 5)
+    report = fit.cross_validate(wiener, wiener.Settings(lags=1, spacing=10), given, 5)
     assert all(report["r2"][letter] > 0.99 for letter in "xy")  # a third of the samples has no past
 
 
 def test_bins_that_are_no_neighbours_are_no_basis_for_a_kalman_filter(real_data: Path) -> None:
-    with pytest.raises(fitting.FittingError, match="0 neighbours"):
-        fitting.fit(real_data / "golub_bci_learning/exampleData.mat", "kalman", None, [])
+    with pytest.raises(fit.FittingError, match="0 neighbours"):
+        fit.fit(real_data / "golub_bci_learning/exampleData.mat", "kalman", None, [])

@@ -10,7 +10,7 @@ from bmi_app.record import populations
 from bmi_app.record.integrity import verify as verify_files
 from bmi_app.record.reading import read
 from bmi_app.rt.records import CommandKind, Flag
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
 from protocols.schema import Protocol
 from protocols.tool import unit_population
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bmi_app import small_files
-from bmi_app.session import saved_decoder
-from bmi_app.session.build import BuildError, build
+from bmi_app.session.engine import saved_decoder
+from bmi_app.session.engine.build import BuildError, build
 from protocols.load import load, parse
 from protocols.problems import ProtocolError
 

@@ -16,14 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from bmi_app.cli import app
+from bmi_app.cli.app import app
 from bmi_app.record import blobs, checks, full_check, integrity, nwb, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.formats import RecordingError, open_recording
 from bmi_app.record.reading import read
 from bmi_app.rt.records import CommandKind
-from bmi_app.session import catalogue, fast, replay
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine import full_speed_loop
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.recompute import replay
+from bmi_app.session.store import catalogue
 from tests.support.damage import HOWS, Harm, damaged_copy, every_harm, files
 
 FORMAT_1 = Path(__file__).parents[1] / "fixtures" / "format_1" / "live-commands.tar.xz"
@@ -63,7 +65,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patched:  # so that every file has several batches, however busy the machine
         patched.setattr("bmi_app.record.kinds._BATCH_BYTES", 1 << 14)
-        patched.setattr(fast, "_CHUNK_TICKS", 50)
+        patched.setattr(full_speed_loop, "_CHUNK_TICKS", 50)
         return record(root, 1), record(root, 2)
 
 

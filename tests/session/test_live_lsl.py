@@ -11,9 +11,9 @@ import pytest
 
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import EventKind, Flag, StopReason, TaskState
-from bmi_app.session import replaying
-from bmi_app.session.attach import Attachment
-from bmi_app.session.launch import LaunchError
+from bmi_app.session.recompute import report
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.launch import LaunchError
 
 from .conftest import PATIENCE_S, RIG
 
@@ -80,7 +80,7 @@ def test_two_sessions_succeed_one_after_the_other_on_one_rig(start_source, start
         margin_s = 0.1  # what arrives at the very end may miss the last tick
         both = [np.sort(of[(of > start_s + margin_s) & (of < end_s - margin_s)]) for of in (spikes["stamp_s"], sent_s)]
         np.testing.assert_array_equal(*both)
-        assert replaying.verify(session.folder)["exact"]
+        assert report.verify(session.folder)["exact"]
     result = rig.interrupt()
     assert result["interrupted"]
     assert result["sessions"] == sessions
@@ -152,7 +152,7 @@ def test_a_subject_learns_the_tool_of_a_session_that_it_sees_over_lsl(
     assert len(recording.subject) == 0  # the source's own knowledge does not travel
     start_s, edges_s = recording.session["start_s"], recording.frames["edge_s"]
     assert all(start_s < row["time_s"] <= edges_s[-1] for row in rows)
-    assert replaying.verify(session.folder)["exact"]
+    assert report.verify(session.folder)["exact"]
 
 
 def test_two_rigs_that_match_are_refused_and_named(start_session, source_id) -> None:

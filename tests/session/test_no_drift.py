@@ -10,8 +10,8 @@ import pytest
 from bmi_app.record import reading
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import CommandKind
-from bmi_app.session.build import build
-from bmi_app.session.replay import verify
+from bmi_app.session.engine.build import build
+from bmi_app.session.recompute.replay import verify
 from protocols.load import load
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "no_drift"

@@ -11,9 +11,9 @@ import scipy.io
 from bmi_app.bench.closed_loop import Bench, second_half
 from bmi_app.decoders import kalman, kalman_fit, linear
 from bmi_app.decoders.contract import Samples
-from bmi_app.session import fit_samples, fitting
-from bmi_app.session.fit_samples import Training
-from bmi_app.session.refit import Refitter
+from bmi_app.session.engine.staged_fits import Refitter
+from bmi_app.session.recompute import fit, fit_samples
+from bmi_app.session.recompute.fit_samples import Training
 from tests.rt.ticker import QUICK
 from tests.session.test_undo import Session
 
@@ -54,7 +54,7 @@ def test_on_raw_bins_a_target_is_reached_in_two_thirds_of_the_time(seed: int, tm
     for name, taken in (("seen", training), ("blind", blind(training))):
         file = tmp_path / f"{name}.npz"
         fitted = kalman.fit(kalman.Settings(), taken.samples, taken.mask)
-        fitting.save(file, "kalman", kalman, kalman.Settings(), taken, fitted)
+        fit.save(file, "kalman", kalman, kalman.Settings(), taken, fitted)
         start = (RAW, "decoder.kind=kalman", f"decoder.start_from={json.dumps(str(file))}")
         found = second_half(Bench(tmp_path, 3.0, ()).run(seed, *start))
         assert found["success"] == 1.0
@@ -129,7 +129,7 @@ def test_one_direction_a_target_is_decoded_as_well_as_by_regression(
     training = Training(samples, np.ones((2, samples.features.shape[1])), {}, {}, "neural_redundancy")
 
     def r2(module, taken: Training) -> list[float]:
-        scores = fitting.cross_validate(module, module.Settings(), taken, 5)["r2"]
+        scores = fit.cross_validate(module, module.Settings(), taken, 5)["r2"]
         return [scores["x"], scores["y"]]
 
     assert r2(linear, training) == pytest.approx(of_linear, abs=0.01)

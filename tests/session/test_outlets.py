@@ -13,7 +13,7 @@ import pytest
 from bmi_app.rt import cells, publish, records
 from bmi_app.rt.records import EventKind, Outcome, StopReason, TaskState, UpdateCause
 from bmi_app.rt.ring import read_cell, write_cell
-from bmi_app.session.outlets import DECODER, MARKERS, STATE, Channel, Outlets, marker_tables, session_of
+from bmi_app.session.engine.lsl_outlets import DECODER, MARKERS, STATE, Channel, Outlets, marker_tables, session_of
 
 PATIENCE_S = 20.0  # only a failing test waits so long
 SLOTS = 64

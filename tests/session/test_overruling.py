@@ -3,7 +3,7 @@
 import numpy as np
 
 from bmi_app.rt.records import COMMAND, CommandKind
-from bmi_app.session import overruling
+from bmi_app.session.recompute import kept_commands
 
 RECORDED = [
     (100, CommandKind.LEARNING_RATE, 0),
@@ -22,7 +22,7 @@ def commands() -> np.ndarray:
 
 
 def kept(*overrides: str) -> list[int]:
-    return overruling.kept(commands(), overrides, ["x", "y"])["tick"].tolist()
+    return kept_commands.kept(commands(), overrides, ["x", "y"])["tick"].tolist()
 
 
 def test_only_what_sets_the_changed_key_is_left_out() -> None:
@@ -33,9 +33,9 @@ def test_only_what_sets_the_changed_key_is_left_out() -> None:
 
 
 def test_what_still_acts_is_named_with_its_time() -> None:
-    assert overruling.as_recorded(commands(), 0.01) == [
+    assert kept_commands.as_recorded(commands(), 0.01) == [
         "the rate set at 1 s",
         "the gain set 2 times from 2 s on",
         "recorded weights put in (undo, load or fit) at 4 s",
     ]
-    assert overruling.as_recorded(commands()[-1:], 0.01) == []
+    assert kept_commands.as_recorded(commands()[-1:], 0.01) == []

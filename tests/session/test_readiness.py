@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.session import readiness, saved_decoder
+from bmi_app.session import readiness
+from bmi_app.session.engine import saved_decoder
 
 
 class NoStreams:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bmi_app.rt.records import EventKind, Flag, Stamping
-from bmi_app.session.attach import Attachment
-from bmi_app.session.replaying import verify
+from bmi_app.session.recompute.report import verify
+from bmi_app.session.view.attachment import Attachment
 
 from .conftest import Session
 from .test_clock_matrix import LOST, N_UNITS, RATE_HZ, Account, Sender, spikes_of, why_not

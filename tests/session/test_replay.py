@@ -17,9 +17,11 @@ from bmi_app.record.reading import read, read_texts
 from bmi_app.record.session_folder import read_summary, write_summary
 from bmi_app.record.stream import StreamFile
 from bmi_app.rt.records import Flag
-from bmi_app.session import fast, replaying, showing
-from bmi_app.session.replay import verify, what_if
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine import full_speed_loop
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.recompute import report
+from bmi_app.session.recompute.replay import verify, what_if
+from bmi_app.session.store import printing
 from protocols.load import SHIPPED_FOLDER
 
 PROTOCOLS = sorted(path.stem for path in SHIPPED_FOLDER.glob("*.toml"))
@@ -103,7 +105,7 @@ def test_a_seed_fixes_every_bit_of_a_session_and_another_seed_makes_another(run:
 
 def test_chunks_of_any_length_make_the_same_session(run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = content(run("center_out", "learning.when=tick", "learning.rate=0.001", "session.duration_s=5"))
-    monkeypatch.setattr(fast, "_CHUNK_TICKS", 7)
+    monkeypatch.setattr(full_speed_loop, "_CHUNK_TICKS", 7)
     pieces = content(run("center_out", "learning.when=tick", "learning.rate=0.001", "session.duration_s=5", out="b"))
     assert pieces == whole
 
@@ -122,7 +124,7 @@ def test_the_first_difference_is_named(run: Callable[..., Path], monkeypatch: py
     found = verify(folder)
     assert found.difference is not None
     assert (found.difference.tick, found.difference.what) == (1234, "frame cursor_y_cm")
-    facts = replaying.verify(folder)
+    facts = report.verify(folder)
     assert (facts["exact"], facts["failed"]) == (False, True)
     assert facts["first_tick"] == 1234
     assert facts["difference"].startswith("tick 1234: frame cursor_y_cm: recorded ")
@@ -133,17 +135,17 @@ def test_a_running_session_is_not_compared_with_what_is_still_to_be_written(run:
     (folder / "summary.json").unlink()
     hold = Hold(folder, read_texts(folder)[0]["id"])  # as its engine does
     try:
-        for recompute in (replaying.verify, lambda path: replaying.what_if(path, ["learning.rate=0.1"])):
-            with pytest.raises(replaying.ReplayError, match=r"is running; `bmi sessions stop .*` ends it"):
+        for recompute in (report.verify, lambda path: report.what_if(path, ["learning.rate=0.1"])):
+            with pytest.raises(report.ReplayError, match=r"is running; `bmi sessions stop .*` ends it"):
                 recompute(folder)
     finally:
         hold.close()
 
 
 def test_a_session_without_movement_is_scored_with_none_and_not_with_nan(run: Callable[..., Path]) -> None:
-    found = replaying.what_if(run("center_out", "session.duration_s=1"), ["learning.when=trial"])
+    found = report.what_if(run("center_out", "session.duration_s=1"), ["learning.when=trial"])
     assert set(found["what_if"].values()) == set(found["as_recorded"].values()) == {None}
-    showing.what_if(found)
+    printing.what_if(found)
 
 
 @pytest.mark.parametrize("what", ["processor", "kernels"])
@@ -156,24 +158,24 @@ def test_a_recording_of_another_machine_or_program_is_compared_but_not_failed(
     text, n_lines = re.subn(rf'(?m)^{what} = ".*"$', f'{what} = "another"', path.read_text())
     assert n_lines == 1
     path.write_text(text)
-    (damage,) = replaying.verify(folder)["damage"]
+    (damage,) = report.verify(folder)["damage"]
     assert damage.startswith("session.toml: it is not what it was when the session ended: ")
     write_summary(folder, summary)
-    facts = replaying.verify(folder)
+    facts = report.verify(folder)
     assert facts["exact"] is True
     assert facts["recorded_elsewhere"][0].startswith(f"{what}: another there, ")
     text = path.with_name("protocol.toml").read_text()
     path.with_name("protocol.toml").write_text(text.replace("gain = 0.08", "gain = 0.09"))
     write_summary(folder, summary)
-    facts = replaying.verify(folder)
+    facts = report.verify(folder)
     assert "difference" in facts
     assert (facts["exact"], facts["failed"]) == (False, False)  # reported, and no failure
 
 
 def test_a_what_if_of_a_rule_that_does_not_act_says_so(run: Callable[..., Path]) -> None:
     folder = run("center_out", "session.duration_s=2")
-    assert "learning.when is off" in replaying.what_if(folder, ["learning.rate=0.1"])["note"]
-    assert "learning.when is off" not in replaying.what_if(folder, ["learning.when=tick", "learning.rate=0.1"])["note"]
+    assert "learning.when is off" in report.what_if(folder, ["learning.rate=0.1"])["note"]
+    assert "learning.when is off" not in report.what_if(folder, ["learning.when=tick", "learning.rate=0.1"])["note"]
 
 
 def test_a_session_is_recomputed_when_what_its_decoder_started_from_is_gone(
@@ -232,7 +234,7 @@ def test_a_what_if_that_changes_nothing_equals_the_recording(run: Callable[..., 
     other = what_if(folder, ["learning.rate=0.004"])
     assert other.recorded == same.recorded
     assert other.changed != same.changed
-    facts = replaying.what_if(folder, ["learning.rate=0.004"])
+    facts = report.what_if(folder, ["learning.rate=0.004"])
     assert "they do not react" in facts["note"]
     assert json.loads(json.dumps(facts))["ticks"] == len(recording.frames)
 
@@ -253,7 +255,7 @@ def test_a_what_if_that_makes_no_sense_is_a_mistake_in_one_line(
     override: str, reason: str, run: Callable[..., Path]
 ) -> None:
     folder = run("center_out", "session.duration_s=2")
-    with pytest.raises(replaying.ReplayError) as raised:
-        replaying.what_if(folder, [override])
+    with pytest.raises(report.ReplayError) as raised:
+        report.what_if(folder, [override])
     (line,) = raised.value.lines
     assert reason in line

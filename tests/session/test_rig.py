@@ -14,8 +14,8 @@ import pylsl
 import pytest
 
 from bmi_app.rt.publish import STATE_CHANNELS
-from bmi_app.session.outlets import STATE, describe
-from bmi_app.session.rig import RigError, RigRun, _Sight, rig
+from bmi_app.session.engine.lsl_outlets import STATE, describe
+from bmi_app.session.sources.rig import RigError, RigRun, _Sight, rig
 from drivers import rig_loop
 from protocols.load import load
 from protocols.schema import Protocol
@@ -260,7 +260,7 @@ def test_a_rig_that_was_held_up_sends_all_that_it_owes_with_true_stamps(start_so
 
 def test_it_tells_what_it_does_and_ctrl_c_ends_it_without_a_traceback(source_id) -> None:
     code = (
-        "import sys; from bmi_app.session.rig import rig; from protocols.load import load\n"
+        "import sys; from bmi_app.session.sources.rig import rig; from protocols.load import load\n"
         "print(rig(load('center_out'), source_id=sys.argv[1]).interrupted)"
     )
     process = subprocess.Popen(

@@ -24,7 +24,7 @@ def start_rig() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     running: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "bmi_app.cli", "rig", "center_out", *options]
+        command = [sys.executable, "-m", "bmi_app.cli.app", "rig", "center_out", *options]
         running.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         return running[-1]
 

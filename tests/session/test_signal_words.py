@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bmi_app.record.summary import Tally
-from bmi_app.session.showing import _unusual
-from bmi_app.session.signal_health import foreign_clock, offset_words, slow_rate
+from bmi_app.session.store.printing import _unusual
+from bmi_app.session.view.signal_health import foreign_clock, offset_words, slow_rate
 from protocols.load import load
 from protocols.problems import ProtocolError
 

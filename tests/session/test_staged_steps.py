@@ -12,8 +12,8 @@ from bmi_app.learning import rml
 from bmi_app.record import audit, reading
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import UpdateCause, UpdateVerdict
-from bmi_app.session import replay
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.recompute import replay
 
 STAGED = (
     "learning.rule=smoothbatch",

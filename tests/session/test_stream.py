@@ -13,7 +13,7 @@ import pylsl
 import pytest
 
 from bmi_app.record.formats import CountsSource, EventsSource, RecordingError, open_recording
-from bmi_app.session.stream import Streamed, stream
+from bmi_app.session.sources.recording_stream import Streamed, stream
 
 PATIENCE_S = 20.0
 
@@ -234,7 +234,7 @@ def test_refuses_an_empty_recording_and_counts_of_events() -> None:
 
 def test_ctrl_c_ends_it_without_a_traceback(real_data: Path) -> None:
     code = (
-        "import sys; from bmi_app.record.formats import open_recording; from bmi_app.session.stream import stream\n"
+        "import sys; from bmi_app.record.formats import open_recording; from bmi_app.session.sources.recording_stream import stream\n"
         "print(stream(open_recording(sys.argv[1]), loop=True, wait_for_consumer=False).interrupted)"
     )
     path = real_data / "xdf_examples" / "minimal.xdf"

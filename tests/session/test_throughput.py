@@ -6,8 +6,8 @@ import pytest
 
 from bmi_app.record import reading
 from bmi_app.record.movements import Movements
-from bmi_app.session.run_fast import run_fast
-from bmi_app.session.showing import summary
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.store.printing import summary
 
 
 def test_throughput_of_the_grid_counts_movements_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

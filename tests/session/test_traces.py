@@ -18,7 +18,7 @@ from bmi_app.record.damage import JournalError
 from bmi_app.record.journal import Journal
 from bmi_app.rt import livefile
 from bmi_app.rt.arrays import Sizes
-from bmi_app.session import catalogue, traces
+from bmi_app.session.store import catalogue, traces
 
 PID = 4_194_303  # of no process: the greatest that there may be
 SIZES = Sizes(5, 2, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 64, 64)

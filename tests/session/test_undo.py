@@ -13,9 +13,9 @@ from bmi_app.record.summary import Tally
 from bmi_app.rt import cells
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import UpdateCause, UpdateVerdict
-from bmi_app.session import staging
-from bmi_app.session.operator import Operator
-from bmi_app.session.refit import Staged
+from bmi_app.session.engine import staging
+from bmi_app.session.engine.operator import Operator
+from bmi_app.session.engine.staged_fits import Staged
 from tests.rt.ticker import QUICK, Ticker, ticker
 
 KALMAN = (*QUICK, "decoder.kind=kalman", "task.target_radius_cm=4", "task.timeout_ms=2000")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bmi_app.record.damage import JournalError
-from bmi_app.session import showing
+from bmi_app.session.store import printing
 
 USUAL: dict[str, Any] = {
     "session": "s",
@@ -42,7 +42,7 @@ USUAL: dict[str, Any] = {
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]):
     def show(**changes: Any) -> str:
-        showing.summary(USUAL | changes)
+        printing.summary(USUAL | changes)
         return capsys.readouterr().out
 
     return show
@@ -76,7 +76,7 @@ def test_nothing_is_said_of_what_was_not_counted(said) -> None:
         assert " signal " not in said(signal_us=signal)
     for lacking in ("late_spikes", "ticks", "stop_reason", "success_rate"):
         with pytest.raises(JournalError, match=f"lacks {lacking}"):
-            showing.summary({key: value for key, value in USUAL.items() if key != lacking})
+            printing.summary({key: value for key, value in USUAL.items() if key != lacking})
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from bmi_app.record import integrity, session_folder
-from bmi_app.session import prepare, running
-from bmi_app.session.observe import ending, remedy, stop_and_wait
-from bmi_app.session.rescue_folder import places
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine import prepare
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.engine.rescue_folder import places
+from bmi_app.session.view import run_command
+from bmi_app.session.view.observer import ending, remedy, stop_and_wait
 from protocols.load import load
 from tests.session.test_what_is_said import USUAL
 
@@ -104,9 +105,9 @@ def test_a_session_goes_on_only_while_its_engine_lives(
         raise KeyboardInterrupt
 
     view = SimpleNamespace(is_alive=lambda: alive[0], close=lambda: None)
-    monkeypatch.setattr(running, "Attachment", lambda folder: view)
-    monkeypatch.setattr("bmi_app.session.dashboard.watch", interrupted)
-    running.watch(tmp_path)
+    monkeypatch.setattr(run_command, "Attachment", lambda folder: view)
+    monkeypatch.setattr("bmi_app.session.view.dashboard.watch", interrupted)
+    run_command.watch(tmp_path)
     said = capsys.readouterr().err
     assert ("goes on" in said) == lives
     assert ("runs no longer" in said) != lives

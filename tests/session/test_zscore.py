@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bmi_app.decoders.contract import Samples
 from bmi_app.rt.records import CommandKind, EventKind, TaskState
-from bmi_app.session.refit import _rescaled
-from bmi_app.session.staging import standing
+from bmi_app.session.engine.staged_fits import _rescaled
+from bmi_app.session.engine.staging import standing
 from tests.rt.ticker import ticker
 
 REST = 'blocks=[{kind="rest",duration_s=4},{kind="closed_loop"}]'

@@ -8,8 +8,8 @@ import pytest
 
 from bmi_app.record.reading import read
 from bmi_app.rt.records import Outcome, TaskState
-from bmi_app.session.replay import verify
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.recompute.replay import verify
 from bmi_app.subject import mind
 
 from .world import CALM, STEP_S, World, draw_tool

@@ -162,7 +162,7 @@ class Cases:
 
 def _record(root: Path, name: str) -> None:
     """Record a session of 3 s on the simulated rig."""
-    from bmi_app.session.run_fast import run_fast
+    from bmi_app.session.engine.full_speed import run_fast
 
     request = {
         "protocol": "center_out",
@@ -176,13 +176,13 @@ def _record(root: Path, name: str) -> None:
 
 def run_here(arguments: tuple[str, ...]) -> tuple[int | None, str]:
     """Run a command in this process; return its exit code and all that it said."""
-    from bmi_app import cli
+    from bmi_app.cli import app
 
     said = io.StringIO()
     before = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = said
     try:
-        cli.main(list(arguments))
+        app.main(list(arguments))
         code: int | None = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0
@@ -237,8 +237,8 @@ def _run_apart(arguments: tuple[str, ...]) -> tuple[int | None, str]:
 def prepare_here() -> None:
     """Import what commands need, take out what would wait or start a process, and limit this process's memory."""
     from bmi_app.record import nwb, nwb_process, recovery  # noqa: F401
-    from bmi_app.session import fitting, replay  # noqa: F401
-    from bmi_app.session import stream as streaming
+    from bmi_app.session.recompute import fit, replay  # noqa: F401
+    from bmi_app.session.sources import recording_stream as streaming
 
     nwb_process.export_apart = nwb.export
     streaming.stream = lambda source, **_: streaming._plan(source, False)  # type: ignore[assignment,return-value]

@@ -1,0 +1,1 @@
+"""The simulated subject measured against what is known of real ones."""

@@ -25,7 +25,7 @@ _LARGE = (
 )
 _SESSION = """
 import resource
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
 run_fast({request!r}, lambda _: None, lambda _: None)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -14,11 +14,11 @@ import pytest
 
 from bmi_app.record.reading import Recording, read
 from bmi_app.rt import livefile
-from bmi_app.session.attach import Attachment
-from bmi_app.session.launch import launch
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.launch import launch
 
 PATIENCE_S = 60.0  # only a failing test waits so long
-BMI = [sys.executable, "-m", "bmi_app.cli"]
+BMI = [sys.executable, "-m", "bmi_app.cli.app"]
 # A rest block and trials so short that a session of seconds has all that a session can have.
 SHORT = (
     'blocks=[{kind="rest",duration_s=0.3},{kind="closed_loop"}]',

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from bmi_app.rt.records import EventKind, StopReason
-from bmi_app.session.attach import Attachment
-from bmi_app.session.dashboard import _line
-from bmi_app.session.observe import Observer
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.dashboard import _line
+from bmi_app.session.view.observer import Observer
 
 from .conftest import PATIENCE_S, SHORT, wait_until
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bmi_app.session import showing
-from bmi_app.session.attach import Attachment
-from bmi_app.session.dashboard import _line
-from bmi_app.session.observe import Figures, Observer
-from bmi_app.session.replaying import verify
+from bmi_app.session.recompute.report import verify
+from bmi_app.session.store import printing
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.dashboard import _line
+from bmi_app.session.view.observer import Figures, Observer
 
 from .conftest import wait_until
 
@@ -95,7 +95,7 @@ def test_the_age_that_is_shown_of_samples_in_chunks_is_from_their_stamps(
     signal_us = summary["signal_us"]
     for name, share in (("p50", 50), ("p99", 99)):  # of the whole session
         assert 0.5 < signal_us[name] / 1e3 / np.percentile(from_stamp_ms, share) < 2
-    showing.summary(summary)
+    printing.summary(summary)
     assert f"signal  p50 {signal_us['p50'] / 1e3:.3g}, p99 {signal_us['p99'] / 1e3:.3g} ms" in capsys.readouterr().out
 
 
@@ -113,6 +113,6 @@ def test_a_stream_that_is_slower_than_it_says_is_told_while_it_runs_and_in_the_e
     assert re.match(r"samples come at (89|90)(\.\d+)? Hz instead of 100, so that ", alarm)
     assert f"ALARM: {alarm}" in _line(figures)
     assert summary["clock_s"] / summary["duration_s"] == pytest.approx(100 / 90, rel=0.01)
-    showing.summary(summary)
+    printing.summary(summary)
     said = capsys.readouterr().out
     assert re.search(r"samples come at (89|90)(\.\d+)? Hz instead of 100, so that ", said), said

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bmi_app.rt.records import CommandKind, EventKind, Flag, TaskState
-from bmi_app.session import commands
-from bmi_app.session.attach import Attachment, connect
-from bmi_app.session.replay import verify
+from bmi_app.session.engine import commands
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.view.attachment import Attachment, connect
 
 from .conftest import Live, wait_until
 

@@ -69,7 +69,7 @@ def test_an_empty_entry_of_the_python_path_is_not_the_current_folder_to_an_engin
     monkeypatch.setenv("PYTHONPATH", f"{os.pathsep}/nowhere{os.pathsep}.")
     program = (
         "import sys; sys.path[:] = [entry for entry in sys.path if entry not in ('', '.', sys.argv[1])]\n"
-        "import os, json\nfrom bmi_app.session.launch import launch\n"
+        "import os, json\nfrom bmi_app.session.view.launch import launch\n"
         "process, folder = launch(json.loads(sys.argv[2]), lambda text: None)\n"
         "print(process.wait())"
     )

@@ -10,13 +10,13 @@ from rich.console import Console
 from bmi_app.record.reading import read
 from bmi_app.record.summary import summarise
 from bmi_app.rt.records import FRAME, EventKind
-from bmi_app.session import dashboard
-from bmi_app.session.decoder_watch import DecoderWatch
-from bmi_app.session.narration import Narrator
-from bmi_app.session.observe import Observer
-from bmi_app.session.replay import verify
-from bmi_app.session.run_fast import run_fast
-from bmi_app.session.showing import _unusual
+from bmi_app.session.engine.decoder_watch import DecoderWatch
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.store.printing import _unusual
+from bmi_app.session.view import dashboard
+from bmi_app.session.view.narrator import Narrator
+from bmi_app.session.view.observer import Observer
 
 from .conftest import Live, bmi, request, wait_until
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bmi_app.rt.records import Flag
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
 
 from .conftest import Live, wait_until
 

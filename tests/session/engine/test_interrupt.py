@@ -14,9 +14,9 @@ import pytest
 from bmi_app.record import integrity, session_folder
 from bmi_app.record.reading import read_texts
 from bmi_app.rt.records import EventKind
-from bmi_app.session import catalogue
-from bmi_app.session.attach import Attachment
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.store import catalogue
+from bmi_app.session.view.attachment import Attachment
 
 from .conftest import PATIENCE_S, SHORT, bmi, children, facts, traces, wait_until
 

@@ -17,9 +17,9 @@ from bmi_app.record import integrity, session_folder
 from bmi_app.record.full_check import names
 from bmi_app.record.message import CUT_OFF
 from bmi_app.record.reading import read
-from bmi_app.session import catalogue
-from bmi_app.session.launch import launch
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.store import catalogue
+from bmi_app.session.view.launch import launch
 
 from .conftest import PATIENCE_S, Live, bmi, children, facts, request, traces, wait_until
 

@@ -13,7 +13,7 @@ import pytest
 from bmi_app import doctor
 from bmi_app.record import session_folder
 from bmi_app.rt import livefile
-from bmi_app.session import catalogue, leftovers
+from bmi_app.session.store import catalogue, leftovers
 
 from .conftest import PATIENCE_S, Live, facts, request
 
@@ -30,7 +30,7 @@ elif place == "create":
     session_folder.create = die
 else:
     setattr(session_folder, place, die)
-from bmi_app.session.start import main
+from bmi_app.session.engine.process import main
 main()
 """
 

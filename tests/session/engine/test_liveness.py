@@ -15,7 +15,7 @@ import pytest
 from bmi_app.record import liveness, session_folder
 from bmi_app.record.liveness import Hold, life_of, moves
 from bmi_app.rt.records import EventKind
-from bmi_app.session import catalogue
+from bmi_app.session.store import catalogue
 
 from .conftest import BMI, PATIENCE_S, Live, bmi, facts, wait_until
 

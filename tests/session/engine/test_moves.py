@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from bmi_app.record import audit
-from bmi_app.session.narration import Narrator
-from bmi_app.session.replay import verify, what_if
+from bmi_app.session.recompute.replay import verify, what_if
+from bmi_app.session.view.narrator import Narrator
 
 from .conftest import Live
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bmi_app.rt import livefile
-from bmi_app.session import command_socket, compilation
-from bmi_app.session.launch import LaunchError, launch
+from bmi_app.session.engine import command_socket, compilation
+from bmi_app.session.view.launch import LaunchError, launch
 
 from .conftest import PATIENCE_S, Live, request
 

@@ -10,7 +10,7 @@ import pytest
 from bmi_app.record import integrity
 from bmi_app.record.reading import read
 from bmi_app.rt.records import EventKind
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
 
 from .conftest import PATIENCE_S, Live, bmi, facts, traces, wait_until
 

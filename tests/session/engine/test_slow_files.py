@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bmi_app.session.attach import AttachError, Attachment, connect
-from bmi_app.session.commands import CommandError
-from bmi_app.session.control import Control
-from bmi_app.session.launch import LaunchError, launch
+from bmi_app.session.engine.commands import CommandError
+from bmi_app.session.engine.control import Control
+from bmi_app.session.view.attachment import AttachError, Attachment, connect
+from bmi_app.session.view.launch import LaunchError, launch
 
 from .conftest import PATIENCE_S, Live, children, request, traces, wait_until
 

@@ -7,9 +7,9 @@ import pytest
 
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import EventKind, UpdateCause, UpdateVerdict
-from bmi_app.session.build import build
-from bmi_app.session.prepare import recorded_protocol
-from bmi_app.session.replay import verify
+from bmi_app.session.engine.build import build
+from bmi_app.session.engine.prepare import recorded_protocol
+from bmi_app.session.recompute.replay import verify
 
 from .conftest import Live
 

@@ -12,9 +12,9 @@ import pytest
 
 from bmi_app.record import nwb
 from bmi_app.rt.records import CatchUpCause, EventKind, Flag, TaskState
-from bmi_app.session.attach import Attachment
-from bmi_app.session.narration import Narrator
-from bmi_app.session.replay import verify, what_if
+from bmi_app.session.recompute.replay import verify, what_if
+from bmi_app.session.view.attachment import Attachment
+from bmi_app.session.view.narrator import Narrator
 
 from .conftest import PATIENCE_S, wait_until
 

@@ -8,8 +8,8 @@ import pytest
 
 from bmi_app.record.reading import read
 from bmi_app.rt.records import EventKind
-from bmi_app.session.replay import verify
-from bmi_app.session.run_fast import run_fast
+from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.recompute.replay import verify
 
 from .conftest import Live, request
 

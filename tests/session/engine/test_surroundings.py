@@ -15,9 +15,9 @@ import pytest
 from bmi_app.record import integrity
 from bmi_app.record.reading import read
 from bmi_app.rt.records import EventKind, StopReason
-from bmi_app.session import catalogue
-from bmi_app.session.launch import LaunchError, launch
-from bmi_app.session.replay import verify
+from bmi_app.session.recompute.replay import verify
+from bmi_app.session.store import catalogue
+from bmi_app.session.view.launch import LaunchError, launch
 
 from .conftest import PATIENCE_S, SHORT, Live, bmi, request
 

@@ -1,0 +1,98 @@
+"""Hand every panel the same rows of a session's rings, read once a refresh."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from bmi_app.rt import cells
+from bmi_app.session.view.attachment import Attachment
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Hold what came since the last refresh.
+
+    Attributes
+    ----------
+    frames : FRAME[n]
+    counts : f4[n, unit]
+        Spikes of each unit in each tick.
+    health : HEALTH[n]
+    events : EVENT[m]
+    weights_log : WEIGHTS[k]
+        What changed the weights, and when.
+    weights_rows : f8[k, words]
+        The weights, bias and gain after each of those changes.
+    updates : UPDATE[j]
+        The audit: what became of each update.
+    """
+
+    frames: np.ndarray
+    counts: np.ndarray
+    health: np.ndarray
+    events: np.ndarray
+    weights_log: np.ndarray
+    weights_rows: np.ndarray
+    updates: np.ndarray
+
+
+class Panel(Protocol):
+    """Say what the window asks of a panel; it is a widget as well.
+
+    `take` is called at every refresh and must be cheap; `redraw` only while the panel can be seen, every `period_s`. A panel
+    that shares its work out over several calls does all of it where `whole` is asked for.
+    """
+
+    period_s: float
+
+    def take(self, fresh: Fresh) -> None:
+        """Take in what came since the last call."""
+
+    def redraw(self, whole: bool = False) -> None:
+        """Show it."""
+
+    def restart(self) -> None:
+        """Forget what was taken: what follows does not follow on it."""
+
+    def isVisible(self) -> bool:
+        """Tell whether the widget is shown."""
+
+    def visibleRegion(self) -> Any:
+        """Return the part of the widget that nothing covers."""
+
+
+class Feed:
+    """Read a session's rings from the oldest rows they still have."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        self._frames_tail = self._events_tail = 0
+        self._tails = {"weights_log": 0, "updates": 0}
+
+    def fresh(self) -> Fresh:
+        """Return what came since the last call."""
+        self._frames_tail, (frames, counts, health) = self._attachment.since(
+            self._frames_tail, "frames", "counts", "health"
+        )
+        # A cause is read before its effects: with an update come the weights that it made, with these their reward.
+        updates = self._rows_since("updates", cells.UPDATES_HEAD)
+        weights = self._rows_since("weights_log", cells.WEIGHTS_HEAD)
+        self._events_tail, events = self._attachment.events_since(self._events_tail)
+        arrays = self._attachment.arrays
+        return Fresh(
+            frames,
+            counts,
+            health,
+            events,
+            arrays["weights_log"][weights],
+            arrays["weights_rows"][weights],
+            arrays["updates"][updates],
+        )
+
+    def _rows_since(self, name: str, head_cell: int) -> np.ndarray:
+        """Return where in a ring the rows stand that came since the last call."""
+        arrays = self._attachment.arrays
+        head, slots = int(arrays["ctl"][head_cell]), len(arrays[name])
+        first, self._tails[name] = max(self._tails[name], head - slots // 2), head
+        return np.arange(first, head) & (slots - 1)

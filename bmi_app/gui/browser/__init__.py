@@ -1,0 +1,1 @@
+"""Recorded sessions: the list, the result of one, and what can be done with it."""

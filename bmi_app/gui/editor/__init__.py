@@ -1,0 +1,1 @@
+"""The protocol editor: forms, text and a preview of one document."""

@@ -1,0 +1,176 @@
+"""Make a form of a table of the schema: a row for each key, with its meaning, its unit and what is wrong with it."""
+
+import html
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from PyQt6.QtCore import QEvent, pyqtSignal
+from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QToolButton, QWidget
+
+from bmi_app.gui.editor.applicability import why_not
+from bmi_app.gui.editor.field_editors import ChoiceEditor, NumberEditor, TextEditor, editor_of, unit_of
+from bmi_app.gui.editor.protocol_document import ABSENT
+from bmi_app.gui.shell.plain_label import PlainLabel
+from bmi_app.gui.shell.theme import theme_of
+from protocols.section import Section
+from protocols.wording import describe_allowed, inner_type
+
+_ELSEWHERE = ("format", "model_version", "populations", "settings")  # keys that no row of a form is made for
+
+
+class SectionForm(QGroupBox):
+    """Show the keys of one table, those of its own tables not among them; a key that has no effect is not offered.
+
+    Parameters
+    ----------
+    title : str
+        Above the form.
+    model : type of BaseModel
+        The table's schema, or the `Settings` of a plugin.
+    path : str
+        Dotted path of the table; empty for the top level.
+    left_out : collection of str
+        Keys that stand in another form.
+
+    Signals: `edited(key, value)`; ABSENT as value leaves the key to its default.
+    """
+
+    edited = pyqtSignal(str, object)
+
+    def __init__(
+        self,
+        title: str,
+        model: type[BaseModel],
+        path: str,
+        left_out: Collection[str] = (),
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(title, parent)
+        self._model, self.path = model, path
+        self.editors: dict[str, Any] = {}
+        self._labels: dict[str, QLabel] = {}
+        self._resets: dict[str, QToolButton] = {}
+        self._wrongs: dict[str, QLabel] = {}
+        self._idle: dict[str, str] = {}  # why a key that is set has no effect
+        grid = QGridLayout(self)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnMinimumWidth(2, 30)  # of the reset, which comes and goes
+        for name, info in model.model_fields.items():
+            inner, _ = inner_type(info.annotation)
+            is_table = isinstance(inner, type) and issubclass(inner, Section)
+            if not is_table and name not in _ELSEWHERE and name not in left_out:
+                self._add_row(grid, name, info)
+        if not self.editors:
+            grid.addWidget(PlainLabel("Nothing to set."), 0, 0)
+        self._colour()
+
+    def _add_row(self, grid: QGridLayout, name: str, info: FieldInfo) -> None:
+        key = f"{self.path}.{name}" if self.path else name
+        label, editor = PlainLabel(info.title or _spoken(name, self._model.model_fields)), editor_of(name, info)
+        label.setBuddy(editor)
+        if isinstance(editor, TextEditor) and unit_of(name, info):  # other fields show theirs
+            label.setText(f"{label.text()} ({unit_of(name, info)})")
+        tip = _tip(key, info)
+        label.setToolTip(tip)
+        editor.setToolTip(tip)
+        editor.setAccessibleName(key)
+        reset, wrong = QToolButton(), PlainLabel()
+        reset.setText("↺")
+        reset.setAutoRaise(True)
+        reset.setToolTip("Leave it to its default")
+        wrong.setWordWrap(True)
+        wrong.hide()
+        row = grid.rowCount()
+        for column, widget in enumerate((label, editor, reset)):
+            grid.addWidget(widget, row, column)
+        grid.addWidget(wrong, row + 1, 1, 1, 2)
+        editor.edited.connect(lambda value: self.edited.emit(key, value))
+        reset.clicked.connect(lambda: self.edited.emit(key, ABSENT))
+        self.editors[key], self._labels[key] = editor, label
+        self._resets[key], self._wrongs[key] = reset, wrong
+
+    def show_values(self, get: Callable[[str], Any]) -> None:
+        """Show what the file says, and defaults where it says nothing; what it says stands out."""
+
+        def value_of(name: str) -> Any:
+            value = get(f"{self.path}.{name}" if self.path else name)
+            return value if value is not ABSENT else default_of(self._model.model_fields[name])
+
+        for key, editor in self.editors.items():
+            info = self._model.model_fields[key.rpartition(".")[2]]
+            is_set = get(key) is not ABSENT
+            editor.show_value(value_of(key.rpartition(".")[2]))
+            self._resets[key].setVisible(is_set and not info.is_required())
+            font = self._labels[key].font()
+            if font.bold() != is_set:
+                font.setBold(is_set)
+                self._labels[key].setFont(font)
+            self._offer(key, why_not(key, value_of), is_set)
+
+    def _offer(self, key: str, why_not: str, is_set: bool) -> None:
+        """Hide a key that would have no effect; where the file has it all the same, say why it has none."""
+        editor, wrong = self.editors[key], self._wrongs[key]
+        for widget in (self._labels[key], editor):
+            widget.setVisible(is_set or not why_not)
+        editor.setEnabled(not why_not)
+        self._idle[key] = f"No effect {why_not}." if is_set and why_not else ""
+        wrong.setText(self._idle[key])
+        wrong.setEnabled(False)  # it is no mistake
+        wrong.setVisible(bool(self._idle[key]))
+
+    def show_problems(self, problems: dict[str, str]) -> set[str]:
+        """Show what is wrong at each field; return the keys that have one here."""
+        shown: set[str] = set()
+        for key, wrong in self._wrongs.items():
+            here = {at: text for at, text in problems.items() if at == key or at.startswith(f"{key}.")}
+            shown |= here.keys()
+            text = "\n".join(here.values()) or self._idle.get(key, "")
+            wrong.setText(text)
+            wrong.setEnabled(bool(here))
+            wrong.setVisible(bool(text))
+        return shown
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the appearance from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            self._colour()
+        super().changeEvent(event)
+
+    def _colour(self) -> None:
+        for wrong in self._wrongs.values():
+            wrong.setStyleSheet(f"QLabel:enabled {{ color: {theme_of(self.palette()).failed.name()} }}")
+
+    def show_unset(self, name: str, text: str) -> None:
+        """Say what stands for a key that the file leaves away, where only its plugin knows."""
+        editor = self.editors[f"{self.path}.{name}"]
+        assert isinstance(editor, NumberEditor)
+        editor.show_unset(text)
+
+    def offer(self, name: str, words: Sequence[str]) -> None:
+        """Offer words for a key whose choices depend on other keys."""
+        editor = self.editors[f"{self.path}.{name}"]
+        assert isinstance(editor, ChoiceEditor)
+        editor.set_words(list(words))
+
+
+def default_of(info: FieldInfo) -> Any:
+    """Return what a key is that the file does not name; None where there is nothing."""
+    return None if info.is_required() else info.get_default(call_default_factory=True)
+
+
+def _tip(key: str, info: FieldInfo) -> str:
+    allowed = describe_allowed(info)
+    more = f"<p>Allowed: {html.escape(allowed)}</p>" if allowed else ""
+    return f"<p>{html.escape(info.description or '')}</p>{more}<p><i>{html.escape(key)}</i></p>"
+
+
+def _spoken(name: str, names: Collection[str]) -> str:
+    """Return a key as a label; its unit stands in the field, unless another key is told from it by the unit only."""
+    for suffix in ("_cm_s", "_per_s", "_ms", "_cm", "_deg", "_hz", "_s"):
+        if name.endswith(suffix) and name.removesuffix(suffix) not in names:
+            name = name.removesuffix(suffix)
+            break
+    return name.replace("_", " ").capitalize()

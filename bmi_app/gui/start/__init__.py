@@ -1,0 +1,1 @@
+"""The start page: a protocol, a source, a subject, and the start of a session."""

@@ -1,0 +1,112 @@
+"""Make plots of one appearance, which follow the system's from light to dark and back."""
+
+import math
+from typing import Any
+
+import pyqtgraph as pg
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPen
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
+
+from bmi_app.gui.shell.plain_label import MarkedLabel
+from bmi_app.gui.shell.theme import Theme, theme_of
+
+_TITLE_PX = 18
+
+
+class Plot(pg.PlotWidget):  # type: ignore[misc]
+    """Show curves or images over two named axes; nothing of it is dragged or zoomed by accident.
+
+    Parameters
+    ----------
+    title : str
+    left, bottom : str
+        What the axes show, with the unit.
+
+    Signals: `pressed(x, y, event)`, in the units of the axes.
+    """
+
+    pressed = pyqtSignal(float, float, object)
+    _texts: tuple[str, str, str] | None = None  # while it is being made
+
+    def __init__(self, title: str, left: str, bottom: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        item = self.getPlotItem()
+        item.hideButtons()
+        item.setMenuEnabled(False)
+        item.setMouseEnabled(False, False)
+        small = QFont(self.font())
+        small.setPointSizeF(8.0)
+        for side in ("left", "bottom"):
+            axis = item.getAxis(side)
+            axis.setStyle(tickFont=small, tickLength=-4, autoExpandTextSpace=True)
+            axis.enableAutoSIPrefix(False)
+        self.setMinimumSize(90, 70)
+        # pyqtgraph's own title pushes the plot out of its widget where it is longer than that is wide.
+        self._title = MarkedLabel()
+        self._title.setMinimumWidth(1)
+        self._title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._title.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        above = QVBoxLayout(self)
+        above.setContentsMargins(2, 2, 2, 0)
+        above.addWidget(self._title, 0, Qt.AlignmentFlag.AlignTop)
+        if not title:
+            self._title.hide()
+        self._texts = (title, left, bottom)
+        self.restyle()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Tell where in the plot a button was pressed."""
+        assert event is not None
+        at = self.getViewBox().mapSceneToView(self.mapToScene(event.pos()))
+        self.pressed.emit(at.x(), at.y(), event)
+
+    @property
+    def theme(self) -> Theme:
+        """Return the theme of the present palette."""
+        return theme_of(self.palette())
+
+    def restyle(self) -> None:
+        """Take the colours of the present palette."""
+        theme = self.theme
+        assert self._texts is not None
+        title, left, bottom = self._texts
+        self.setBackground(theme.workspace)
+        text = QColor(theme.muted)
+        item = self.getPlotItem()
+        for side, name in (("left", left), ("bottom", bottom)):
+            axis = item.getAxis(side)
+            axis.setPen(QPen(theme.border))
+            axis.setTextPen(text)
+            if name:
+                axis.setLabel(name, **{"color": text.name(), "font-size": "8pt"})
+        if title:
+            self._title.setText(title)
+            self._title.setStyleSheet(f"font-size: 9pt; background: transparent; color: {text.name()}")
+            item.layout.setContentsMargins(1, _TITLE_PX, 1, 1)
+
+    def retitle(self, title: str) -> None:
+        """Give the plot another title, which may hold colours."""
+        assert self._texts is not None
+        self._texts = (title, *self._texts[1:])
+        self.restyle()
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the system from light to dark and back."""
+        if event is not None and event.type() == QEvent.Type.PaletteChange and self._texts is not None:
+            self.restyle()
+        super().changeEvent(event)
+
+
+def line(colour: QColor) -> QPen:
+    """Return a pen of one pixel: wider ones are drawn many times more slowly."""
+    pen: QPen = pg.mkPen(colour, width=1)
+    return pen
+
+
+def round_up(most: float) -> float:
+    """Return the next of a few numbers: an axis that keeps its range is not drawn anew, which costs most of a plot."""
+    if not most > 0:
+        return 1.0
+    step = 10.0 ** math.floor(math.log10(most)) / 4
+    return math.ceil(most / step - 1e-9) * step

@@ -1,0 +1,155 @@
+"""Compose what a session adopts at a tick: undone or loaded weights, and later fitted decoders.
+
+A blob lies in one of a few slots, in the order that `bmi_app.rt.commands` takes it: weights, bias, gain, feature offset
+and scale, decoder memory, population of each unit. NaN keeps what stands. It is journaled before the command is sent, so that a replay has it, with
+what stood then (`before`), so that it can be undone.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bmi_app.decoders.kalman_filter import DRIFT
+from bmi_app.rt import cells
+from bmi_app.rt.arrays import N_STAGING_SLOTS
+from bmi_app.rt.memory import named_parts
+from bmi_app.rt.records import COMMAND, CommandKind, UpdateCause
+from bmi_app.session.engine import saved_decoder
+from bmi_app.session.engine.build import Core
+from bmi_app.session.engine.commands import CommandError
+
+
+def undo_blob(core: Core, row: np.ndarray, undone: Iterable[Mapping[str, np.ndarray]] = ()) -> np.ndarray:
+    """Return the blob that takes updates back, and keeps all that they have not changed.
+
+    Parameters
+    ----------
+    row : f8[words]
+        The weights row to go back to: weights, bias, gain, the decoder's model where rules adapt that, populations.
+    undone : iterable of mapping
+        What was adopted since, the latest first: `blob`, and what stood `before` it (older sessions do not say).
+
+    Raises
+    ------
+    CommandError
+        If an adoption is not of this session's length.
+    """
+    sizes = core.sizes
+    blob = np.full(sizes.blob_words, np.nan)
+    for adopted in undone:
+        if len(adopted["blob"]) != sizes.blob_words:
+            raise CommandError(
+                f"undo: an adoption holds {len(adopted['blob'])} numbers where this session's have {sizes.blob_words}: its file was exchanged"
+            )
+        if "before" in adopted:
+            changed = ~np.isnan(adopted["blob"])
+            blob[changed] = adopted["before"][changed]
+    blob[: sizes.weight_words] = row[: sizes.weight_words]
+    model, populations = np.split(row[sizes.weight_words :], [sizes.model_rows * sizes.n_units])
+    at = sizes.weight_words + 2 * sizes.n_units  # of the decoder's memory, which begins with its model
+    blob[at : at + len(model)] = model
+    blob[-sizes.n_units :] = populations
+    return blob
+
+
+def widened(core: Core, blob: np.ndarray) -> np.ndarray:
+    """Return a recorded blob as blobs are laid out now: a filter that estimates the position had no drift, which is a drift of 0."""
+    sizes = core.sizes
+    drift = math.prod(core.decoder_layout.get(DRIFT, (0,)))
+    end = (
+        sizes.weight_words + 2 * sizes.n_units + sizes.decoder_words
+    )  # of the decoder's memory, in which it stands last
+    if drift and len(blob) == sizes.blob_words - drift:
+        return np.insert(blob, end - drift, np.zeros(drift))
+    return blob
+
+
+def of_format_1(core: Core, blob: np.ndarray) -> np.ndarray:
+    """Return a blob of a session of format 1 as it is now: its map stays as it stands."""
+    return np.append(blob, np.full(core.sizes.n_units, np.nan))
+
+
+def holding(core: Core, blob: np.ndarray, units: Sequence[int], *, keep_map: bool = False) -> np.ndarray:
+    """Return a blob that changes neither weights nor population of some units, and with `keep_map` nobody's population."""
+    held, sizes = blob.copy(), core.sizes
+    n_weights = sizes.n_axes * sizes.n_units
+    held[:n_weights].reshape(sizes.n_axes, sizes.n_units)[:, list(units)] = np.nan
+    held[-sizes.n_units :][slice(None) if keep_map else list(units)] = np.nan
+    return held
+
+
+def standing(core: Core) -> np.ndarray:
+    """Return what stands now, in the order of a blob."""
+    return _in_order(core, core.arrays, core.arrays["unit_population"])
+
+
+def _in_order(core: Core, arrays: Mapping[str, np.ndarray], populations: np.ndarray) -> np.ndarray:
+    order = ("weights", "bias", "gain", "feature_offset", "feature_scale", "decoder_memory")
+    parts = np.concatenate([arrays[name].ravel() for name in order])
+    return np.append(parts[: core.sizes.blob_words - core.sizes.n_units], populations)
+
+
+def decoder_blob(core: Core, path: Path) -> np.ndarray:
+    """Return the blob that adopts a saved decoder.
+
+    Raises
+    ------
+    CommandError
+        If the file does not fit.
+    """
+    arrays = {name: np.array(part) for name, part in core.arrays.items() if name in _PARTS}
+    parts = named_parts(arrays["decoder_memory"], core.decoder_layout)
+    try:
+        saved_decoder.load_into(str(path), core.protocol, arrays, parts)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    return _in_order(core, arrays, np.full(core.sizes.n_units, np.nan))
+
+
+_PARTS = ("weights", "bias", "gain", "mask", "feature_offset", "feature_scale", "decoder_memory")
+
+
+def put(core: Core, blob_id: int, blob: np.ndarray, cause: UpdateCause = UpdateCause.ADOPTED) -> np.ndarray:
+    """Lay a blob into the slot of its id, and return the command that adopts it, COMMAND[1].
+
+    Slots are taken in turn; one whose command still waits is never overwritten, because fewer commands than slots
+    are let wait (the control thread sends one and waits for its echo).
+    """
+    slot = blob_id % N_STAGING_SLOTS
+    core.arrays["staging"][slot] = blob
+    command = np.zeros(1, COMMAND)
+    command["tick"], command["kind"] = -1, CommandKind.ADOPT
+    command["index"], command["aux"], command["value"] = slot, blob_id, cause
+    return command
+
+
+def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | None) -> tuple[np.ndarray, list[int]]:
+    """Return the weights row to go back to, and the blobs that were adopted since, the latest first.
+
+    Parameters
+    ----------
+    saved : (WEIGHTS[n], f8[n, words])
+        The rows that the journal has; the ring's newest are added.
+    to_tick : int, optional
+        Go back to before the first update at or after this tick; without it, to before the last update.
+
+    Raises
+    ------
+    CommandError
+        If there is nothing to undo.
+    """
+    entries, rows = saved
+    ring, ring_rows = core.arrays["weights_log"], core.arrays["weights_rows"]
+    head = int(core.arrays["ctl"][cells.WEIGHTS_HEAD])
+    for at in range(max(len(entries), head - len(ring) // 2), head):
+        slot = at & (len(ring) - 1)
+        entries = np.append(entries, ring[slot : slot + 1])
+        rows = np.concatenate([rows, ring_rows[slot : slot + 1]])
+    last = len(entries) - 1 if to_tick is None else int(np.count_nonzero(entries["tick"] < to_tick))
+    if last < 1 or last == len(entries):
+        since = "" if to_tick is None else f" at or after tick {to_tick}"
+        raise CommandError(f"undo: there is no update{since} to undo")
+    adopted = entries["id"][last:]
+    return np.array(rows[last - 1]), adopted[adopted >= 0][::-1].tolist()

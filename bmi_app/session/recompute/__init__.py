@@ -1,0 +1,1 @@
+"""Recorded sessions computed anew: replay, what-if, and the samples of fits."""
