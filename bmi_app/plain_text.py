@@ -18,3 +18,15 @@ def _written_out(letter: str) -> str:
     if unicodedata.category(letter) == "Zs" or letter in "\u200c\u200d":
         return letter
     return letter.encode("ascii", "backslashreplace").decode() if ord(letter) > 0x7F else repr(letter)[1:-1]
+
+
+def plain_toml(text: str) -> str:
+    r"""Return TOML as `tomlkit` writes it with the same letters written out as TOML knows them, `\u009b`, so that it reads back equal.
+
+    In what `tomlkit` writes of plain values they stand between double quotes only, where TOML has such escapes.
+    """
+    return "".join(letter if letter in "\n\t" or _written_out(letter) == letter else _escape(letter) for letter in text)
+
+
+def _escape(letter: str) -> str:
+    return f"\\u{ord(letter):04x}" if ord(letter) <= 0xFFFF else f"\\U{ord(letter):08x}"

@@ -24,7 +24,7 @@ from bmi_app.cli.common import (
     print_facts,
 )
 from bmi_app.cli.sessions import sessions_app
-from bmi_app.plain_text import plain
+from bmi_app.plain_text import plain, plain_toml
 
 app = typer.Typer(
     name="bmi",
@@ -299,7 +299,7 @@ def protocols_list(as_json: Json = False) -> None:
 @protocols_app.command("show")
 def protocols_show(protocol: ProtocolName, overrides: Set = None) -> None:
     """Print a protocol with every default filled in."""
-    print(load_protocol(protocol, overrides).to_toml(), end="")
+    print(plain_toml(load_protocol(protocol, overrides).to_toml()), end="")
 
 
 @protocols_app.command("check")

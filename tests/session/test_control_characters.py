@@ -1,16 +1,20 @@
 """No name that others chose is obeyed by the terminal: not one of a stream, a session on the network, a file."""
 
 import io
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from bmi_app import doctor
 from bmi_app.cli import app
-from bmi_app.plain_text import plain
+from bmi_app.plain_text import plain, plain_toml
 from bmi_app.session.sources import rig
 from bmi_app.session.store import printing
 from bmi_app.session.view import run_command
@@ -80,6 +84,30 @@ def test_titles_of_protocols_are_written_out(
     said = capsys.readouterr().out
     assert f"title {plain(HOSTILE)}" in said
     assert is_harmless(said)
+
+
+def test_a_protocol_is_shown_as_text_that_reads_back_equal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """tomlkit writes out what ASCII has of control characters, but neither C1 nor what turns the direction of writing."""
+    from protocols.load import load, parse
+
+    hostile = HOSTILE + "\U000e0041 \u2028ü"
+    path = tmp_path / "mine.toml"
+    path.write_text(load("center_out").model_copy(update={"title": hostile}).to_toml(), encoding="utf-8")
+    run(app.main, ["protocols", "show", str(path)])
+    said = capsys.readouterr().out
+    assert is_harmless(said)
+    assert "\\u009b2J\\u202e" in said
+    assert "\u2028" not in said
+    assert parse(said, "shown.toml").title == hostile
+    run(app.main, ["protocols", "show", "center_out"])
+    assert capsys.readouterr().out == load("center_out").to_toml()
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",))))
+def test_whatever_stands_in_toml_reads_back_equal(text: str) -> None:
+    made = plain_toml(tomlkit.dumps({"a": text, f"key {text}": [text]}))
+    assert tomllib.loads(made) == {"a": text, f"key {text}": [text]}
+    assert all(letter == "\n" or plain(letter) == letter for letter in made.replace("\t", ""))
 
 
 def test_a_file_that_is_checked_is_named_as_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

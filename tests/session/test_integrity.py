@@ -450,6 +450,30 @@ def test_a_blob_of_another_shape_is_damage_to_all_that_read_it(copy: Path, array
         read(copy).blob(int(path.stem))
 
 
+def test_an_adoption_of_another_length_is_named_as_such(copy: Path) -> None:
+    """Its checksums are right, as only who forges them can make them; the words were those of a what-if."""
+    (path,) = (copy / "blobs").iterdir()
+    blob = blobs.read_adoption(copy, int(path.stem))["blob"]
+    path.unlink()
+    session_id = tomllib.loads((copy / "session.toml").read_text())["id"]
+    blobs.write(copy, int(path.stem), {"blob": np.append(blob, 0.0)}, session_id)
+    session_folder.write_summary(copy, json.loads((copy / "summary.json").read_text()))
+    named = f"blobs/{path.name}: holds {len(blob) + 1} numbers, but what this session's decoder adopts has {len(blob)}"
+    for words in (
+        ("replay", str(copy), "--verify"),
+        ("replay", str(copy), "--set", "learning.when=off"),
+        ("fit", str(copy), "--decoder", "linear"),
+    ):
+        code, said = bmi(*words)
+        assert code == 2, words
+        assert named in said.replace("\n", ""), words
+        assert "what-if" not in said
+        assert not any(praise in said for praise in PRAISE)
+    code, said = bmi("replay", str(copy), "--set", "decoder.kind=kalman")
+    assert code == 2
+    assert "what-if: the operator had a decoder of another kind adopted" in said
+
+
 def test_an_interrupted_session_is_neither_intact_nor_exact(copy: Path) -> None:
     (copy / "summary.json").unlink()
     code, said = bmi("sessions", "verify", str(copy))

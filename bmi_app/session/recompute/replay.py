@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.record import integrity, reading, session_folder
+from bmi_app.record import blobs, integrity, reading, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
@@ -157,8 +157,9 @@ def what_if(folder: Path, overrides: list[str], moved: Mapping[int, str] | None 
     recording = replace(recording, commands=commands)
     core = build(protocol, frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     remapped = any(override.partition("=")[0].strip().startswith("populations") for override in overrides)
+    shaped = any(override.partition("=")[0].strip().startswith(("axes", "decoder")) for override in overrides)
     made = []
-    for first, last in _chunks(core, recording, list(moved or ()), keep_map=remapped):
+    for first, last in _chunks(core, recording, list(moved or ()), keep_map=remapped, other_shape=shaped):
         run_what_if(core.decode, core.learn, core.session, recording.frames[first:last], recording.counts[first:last])
         made.append(core.arrays["frames"][np.arange(first, last) & (_FRAME_SLOTS - 1)])
     frames = np.concatenate([recording.frames[:0], *made])
@@ -242,11 +243,17 @@ def _protocol(recording: Recording, overrides: Sequence[str] = ()) -> Protocol:
 
 
 def _chunks(
-    core: Core, recording: Recording, held_units: Sequence[int] = (), *, keep_map: bool = False
+    core: Core,
+    recording: Recording,
+    held_units: Sequence[int] = (),
+    *,
+    keep_map: bool = False,
+    other_shape: bool = False,
 ) -> Iterator[tuple[int, int]]:
     """Yield ranges of frames, having queued the commands and staged the blobs that act in them.
 
-    Adoptions change neither weights nor population of `held_units`, and with `keep_map` nobody's population.
+    Adoptions change neither weights nor population of `held_units`, and with `keep_map` nobody's population. With `other_shape`
+    the decoder may be another than the recorded one, so that a blob which does not fit is nobody's fault.
     """
     frames, commands = recording.frames, recording.commands
     core.config["start_s"] = recording.session.get("start_s", 0.0)
@@ -269,14 +276,13 @@ def _chunks(
             last = min(last, int(np.searchsorted(frames["tick"], cut.min())) + 1)
         while sent < len(commands) and commands[sent]["tick"] <= frames[last - 1]["tick"]:
             if commands[sent]["kind"] == CommandKind.ADOPT:
-                blob = recording.blob(int(commands[sent]["aux"]))["blob"]
+                blob_id = int(commands[sent]["aux"])
+                blob = recording.blob(blob_id)["blob"]
                 if int(recording.session.get("format", 1)) < 2:
                     blob = staging.of_format_1(core, blob)
                 blob = staging.widened(core, blob)
                 if len(blob) != core.sizes.blob_words:
-                    raise BuildError(
-                        "what-if: the operator had a decoder of another kind adopted; it is held as recorded"
-                    )
+                    raise _unfit(recording, blob_id, len(blob), core.sizes.blob_words, other_shape=other_shape)
                 blob = staging.holding(core, blob, held_units, keep_map=keep_map)
                 core.arrays["staging"][int(commands[sent]["index"])] = blob
             head = int(ctl[cells.QUEUE_HEAD])
@@ -285,6 +291,17 @@ def _chunks(
             sent += 1
         yield first, last
         first = last
+
+
+def _unfit(recording: Recording, blob_id: int, n_there: int, n_here: int, *, other_shape: bool) -> Exception:
+    """Return why a blob cannot be adopted: it was made for another decoder, or it is not what this session has written."""
+    if other_shape:
+        return BuildError("what-if: the operator had a decoder of another kind adopted; it is held as recorded")
+    path = blobs.path_of(recording.folder, blob_id)
+    return JournalError(
+        f"{path}: holds {n_there} numbers, but what this session's decoder adopts has {n_here}: the file is not what the session "
+        "wrote, or protocol.toml is not the one that it ran; nothing can be recomputed with it"
+    )
 
 
 def _foreign(session: dict[str, Any]) -> list[str]:
