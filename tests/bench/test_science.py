@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bmi_app.bench.science import body, checks, curiosity, neurons, replay
+from bmi_app.bench.science import body, checks, curiosity, lag_sweep, neurons, replay
 from protocols.load import load
 
 
@@ -18,6 +18,18 @@ def failed(report: dict) -> list[str]:
 
 def test_neurons_that_drive_muscles_look_as_todorov_says() -> None:
     assert failed(body.measure(seed=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("rest_hz", "stiffness", "asymmetry", "added_ms"),
+    [(0.5, 0.0, 0.5, 6.0), (0.5, 10.0, 0.5, -52.0), (5.0, 50.0, 0.9, -17.1), (15.0, 0.0, 0.9, 0.0)],
+)
+def test_asymmetric_damping_adds_next_to_nothing_to_the_lag_or_takes_from_it(
+    rest_hz: float, stiffness: float, asymmetry: float, added_ms: float
+) -> None:
+    spiral = body.spiral()
+    symmetric, other = (lag_sweep.grown_ms(spiral, rest_hz, stiffness, s) for s in (0.0, asymmetry))
+    assert other - symmetric == pytest.approx(added_ms, abs=0.1)
 
 
 def test_curiosity_is_drawn_to_what_is_new_and_can_be_influenced() -> None:

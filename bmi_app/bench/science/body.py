@@ -1,7 +1,7 @@
 """Check what neurons that drive muscles look like to those who record them (Todorov 2000, Nat. Neurosci. 3, 391)."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def measure(seed: int = 1) -> dict[str, Any]:
         _classes(cells),
         _multiplicative(cells),
         *_isometric(cells),
-        *_lags(cells),
+        *_lags(),
     ]
     return report("Neurons that drive muscles", checks)
 
@@ -50,10 +50,10 @@ class _Cells:
         self.baseline_hz = self.generator.uniform(5.0, 25.0, _N_CELLS)
         self.depth = self.generator.uniform(3.0, 9.0, _N_CELLS)  # Hz/N
 
-    def rates(self, motion: np.ndarray, asymmetry: float = 0.0, stiff: bool = True) -> np.ndarray:
+    def rates(self, motion: np.ndarray, asymmetry: float = 0.0, stiffness_n_m: float = STIFFNESS_N_M) -> np.ndarray:
         """Return the rates that encode a motion, f8[t, cell]."""
         body = new_body(asymmetry)
-        body[2] *= stiff
+        body[2] = stiffness_n_m
         out = np.zeros((len(motion), _N_CELLS))
         for row, words in zip(out, motion, strict=True):
             encode_into(row, _TODOROV, body, words, self.directions, self.baseline_hz, self.depth)
@@ -89,7 +89,7 @@ def _reach(angle: float, distance_m: float, tau: np.ndarray, duration_s: float) 
 
 def _reversal(cells: _Cells) -> Check:
     tau = np.linspace(0.01, 0.99, 981)
-    vector = cells.vector(cells.rates(_reach(0.0, 0.1, tau, 0.5), stiff=False))[:, 0]
+    vector = cells.vector(cells.rates(_reach(0.0, 0.1, tau, 0.5), stiffness_n_m=0.0))[:, 0]
     found = float(tau[np.flatnonzero(vector < 0)[0]])
     holds = abs(found - 0.740) < 0.002
     return Check("reach with k = 0, bT/m = 5: the population vector reverses at", "0.740 T", f"{found:.3f} T", holds)
@@ -177,8 +177,16 @@ def _isometric(cells: _Cells) -> list[Check]:
     ]
 
 
-def _spiral() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the motion of a spiral drawn inward, f8[t, word], its curvature (1/m) and turning (rad/s), both f8[t].
+class Spiral(NamedTuple):
+    """Hold a spiral drawn inward: its motion f8[t, word], curvature f8[t] (1/m) and turning f8[t] (rad/s)."""
+
+    motion: np.ndarray
+    curvature: np.ndarray
+    turning: np.ndarray
+
+
+def spiral() -> Spiral:
+    """Return a spiral drawn inward.
 
     The speed follows the two-thirds power law: 0.15 m/s at a radius of 9 cm, 0.07 m/s at 1 cm.
     """
@@ -195,38 +203,51 @@ def _spiral() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     inside = slice(40, -40)
     parts = [np.stack([z.real, z.imag], axis=1)[inside] for z in (place, velocity, acceleration)]
     turning = np.gradient(np.unwrap(np.angle(velocity)), _DT_S)
-    return _motion(*parts), np.interp(even, t, curvature)[inside], turning[inside]
+    return Spiral(_motion(*parts), np.interp(even, t, curvature)[inside], turning[inside])
 
 
-def _lags(cells: _Cells) -> list[Check]:
-    """Draw a spiral; see by how much the movement lags behind the population vector.
-
-    The cells' directions are spread evenly, since what is looked for is less than what a drawn set of cells adds; they
-    rest at low rates, so that they fall silent: else the asymmetry cancels between opposite directions.
-    """
-    motion, curvature, turning = _spiral()
-    low, high = _outer_fifths(curvature)
-    heading = motion[:, VELOCITY_X] + 1j * motion[:, VELOCITY_X + 1]
+def even_cells(rest_hz: float) -> _Cells:
+    """Return cells whose directions are spread evenly, since a drawn set of them has a bias of its own."""
+    cells = _Cells(1)
     angles = np.arange(_N_CELLS) * 2 * math.pi / _N_CELLS
     cells.directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    cells.baseline_hz, cells.depth = np.full(_N_CELLS, 0.5), np.full(_N_CELLS, 6.0)
+    cells.baseline_hz, cells.depth = np.full(_N_CELLS, rest_hz), np.full(_N_CELLS, 6.0)
+    return cells
+
+
+def lags_ms(drawn: Spiral, cells: _Cells, asymmetry: float, stiffness_n_m: float) -> tuple[float, float]:
+    """Return by how much the movement lags behind the population vector, where it is straight and where it is bent (ms)."""
+    low, high = _outer_fifths(drawn.curvature)
+    heading = drawn.motion[:, VELOCITY_X] + 1j * drawn.motion[:, VELOCITY_X + 1]
+    vector = cells.vector(cells.rates(drawn.motion, asymmetry, stiffness_n_m))
+    lag_ms = 1e3 * np.angle((vector[:, 0] + 1j * vector[:, 1]) / heading) / drawn.turning
+    return float(np.median(lag_ms[low])), float(np.median(lag_ms[high]))
+
+
+def _lags() -> list[Check]:
+    """Draw a spiral; see by how much the movement lags behind the population vector.
+
+    The cells rest at low rates, so that they fall silent: else the asymmetry cancels between opposite directions.
+    """
+    drawn, cells = spiral(), even_cells(0.5)
     checks = []
-    for stiff in (False, True):
+    for stiffness in (0.0, STIFFNESS_N_M):
         grown_ms = []
         for asymmetry in (0.0, _ASYMMETRY):
-            vector = cells.vector(cells.rates(motion, asymmetry, stiff))
-            lag_ms = 1e3 * np.angle((vector[:, 0] + 1j * vector[:, 1]) / heading) / turning
-            straight, bent = np.median(lag_ms[low]), np.median(lag_ms[high])
+            straight, bent = lags_ms(drawn, cells, asymmetry, stiffness)
             grown_ms.append(bent - straight)
             damping = "symmetric" if asymmetry == 0 else "asymmetric"
-            what = f"spiral, k = {STIFFNESS_N_M if stiff else 0:g}, damping {damping}: lag of the movement behind the vector"
+            what = f"spiral, k = {stiffness:g}, damping {damping}: lag of the movement behind the vector"
             obtained = f"{straight:.0f} ms where straight, {bent:.0f} ms where bent"
             if asymmetry:
                 obtained += f": {grown_ms[1] - grown_ms[0]:+.0f} ms by the asymmetry"
                 checks.append(Check(what, "grows with curvature by the asymmetry", obtained, grown_ms[1] > grown_ms[0]))
             else:
-                expected = "(for comparison: the springs make it grow)" if stiff else "does not grow (for comparison)"
-                checks.append(Check(what, expected, obtained, bool(grown_ms[0] > 0) == stiff))
+                is_stiff = stiffness > 0
+                expected = (
+                    "(for comparison: the springs make it grow)" if is_stiff else "does not grow (for comparison)"
+                )
+                checks.append(Check(what, expected, obtained, bool(grown_ms[0] > 0) == is_stiff))
     return checks
 
 

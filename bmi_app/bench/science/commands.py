@@ -106,6 +106,17 @@ def science_body(seed: Annotated[int, typer.Option(min=0)] = 1, as_json: Json = 
     show_checks(body.measure(seed), as_json)
 
 
+@science_app.command("lags")
+def science_lags(context: typer.Context, into: Into = None, as_json: Json = False) -> None:
+    """Sweep what asymmetric damping of the muscles adds to the lag where a path is bent; print a table in Markdown."""
+    from bmi_app.bench.science import lag_sweep
+
+    pages.check(into, "lags")
+    rows = lag_sweep.measure(say)
+    pages.write(into, "lags", context, lag_sweep.markdown(rows))
+    print(json.dumps(rows) if as_json else lag_sweep.markdown(rows))
+
+
 @science_app.command("curiosity")
 def science_curiosity(
     seeds: Annotated[int, typer.Option(min=1, help="how many subjects babble")] = 10, as_json: Json = False
