@@ -7,6 +7,8 @@ it: to the cursor's speed turned toward the target ("refit") or to the modelled 
     C / g       with velocities about g times as large
     lag         fitted to what was wanted some time before
     no onsets   fitted as if no movement had been seen to begin, in the session that it is fitted to (for refit) and in itself
+    holding     what is taken for the intention on the target: nothing at all (left out), or what the cursor did there
+    aim         with a subject that pushes harder or less hard: another speed per distance, and another greatest speed
 """
 
 import json
@@ -32,6 +34,8 @@ _OBSERVATION_MIN = 125 / 60
 _WATCHING = 'blocks=[{kind="rest",duration_s=5},{kind="observation",duration_s=120}]'
 _SMOOTHING = {"raw bins": ("decoder.smoothing=none",), "smoothed": ()}
 LESS_NOISE, SLOWER, LAGS_TICKS = (4, 16, 64), (0.85, 0.7, 0.5), (10, 20)
+# Speed per distance (1/s) and greatest speed (cm/s) at which the subject aims; its own are 2.5 and 12.
+AIMS = ((1.25, 12.0), (5.0, 12.0), (2.5, 24.0), (5.0, 24.0), (10.0, 48.0))
 
 Row = dict[str, float | None]
 
@@ -43,7 +47,10 @@ def measure(seeds: int, minutes: float, say: Callable[[str], object]) -> list[di
         for smoothing, given in _SMOOTHING.items():
             say(f"seed {seed} of {seeds}: {smoothing}")
             with tempfile.TemporaryDirectory(prefix="bmi-bench-") as folder:
-                for (name, change), row in _of_seed(Path(folder), seed, minutes, given):
+                rows = _of_seed(Path(folder), seed, minutes, given)
+                for aim in AIMS:
+                    rows += _of_aim(Path(folder), seed, minutes, given, *aim)
+                for (name, change), row in rows:
                     found.setdefault((smoothing, name, change), []).append(row)
     return [
         {
@@ -56,17 +63,37 @@ def measure(seeds: int, minutes: float, say: Callable[[str], object]) -> list[di
     ]
 
 
+def _of_aim(
+    folder: Path, seed: int, minutes: float, given: tuple[str, ...], per_s: float, most_cm_s: float
+) -> list[tuple[tuple[str, str], Row]]:
+    """Return the rows of both filters, unchanged, with a subject that aims otherwise."""
+    aim = (f"subject.settings.gain_per_s={per_s:g}", f"subject.settings.speed_cm_s={most_cm_s:g}")
+    bench, change = Bench(folder, minutes, (*given, *aim)), f"aim {per_s:g}/s, {most_cm_s:g} cm/s"
+    watched = Bench(folder, _OBSERVATION_MIN, bench.overrides).run(seed, _WATCHING)
+    session, plain = _run(bench, seed, kalman, fit_samples.of_session(watched, "velocity"))
+    _, refit = _run(bench, seed, refit_kalman, fit_samples.of_session(session, "refit"))
+    return [(("kalman", change), plain), (("refit", change), refit)]
+
+
+def _run(
+    bench: Bench, seed: int, module: ModuleType, training: Training, fitted: Fitted | None = None
+) -> tuple[Path, Row]:
+    """Run a session with a fitted filter; return its folder and its figures."""
+    kind, file = module.__name__.rpartition(".")[2], bench.folder / "decoder.npz"
+    if fitted is None:
+        fitted = module.fit(module.Settings(), training.samples, training.mask)
+    fitting.save(file, kind, module, module.Settings(), training, fitted, replace=True)
+    session = bench.run(seed, f"decoder.kind={kind}", f"decoder.start_from={json.dumps(str(file))}")
+    half = second_half(session)
+    return session, {key: half[key] for key in ("success", "time_s")} | {"dial_in_s": _dial_in(session)}
+
+
 def _of_seed(folder: Path, seed: int, minutes: float, given: tuple[str, ...]) -> list[tuple[tuple[str, str], Row]]:
     bench, rows = Bench(folder, minutes, given), []
 
     def run(module: ModuleType, name: str, change: str, training: Training, fitted: Fitted) -> Path:
-        kind, file = module.__name__.rpartition(".")[2], folder / "decoder.npz"
-        fitting.save(file, kind, module, module.Settings(), training, fitted, replace=True)
-        session = bench.run(seed, f"decoder.kind={kind}", f"decoder.start_from={json.dumps(str(file))}")
-        half = second_half(session)
-        rows.append(
-            ((name, change), {key: half[key] for key in ("success", "time_s")} | {"dial_in_s": _dial_in(session)})
-        )
+        session, row = _run(bench, seed, module, training, fitted)
+        rows.append(((name, change), row))
         return session
 
     def fit(module: ModuleType, training: Training) -> Fitted:
@@ -91,7 +118,13 @@ def _of_seed(folder: Path, seed: int, minutes: float, given: tuple[str, ...]) ->
     watched = Bench(folder, _OBSERVATION_MIN, given).run(seed, _WATCHING)
     watching = fit_samples.of_session(watched, "velocity")
     session = sweep(kalman, "kalman", watching)
-    sweep(refit_kalman, "refit", fit_samples.of_session(session, "refit"))
+    refit = fit_samples.of_session(session, "refit")
+    sweep(refit_kalman, "refit", refit)
+    for change, other in (
+        ("holding left out", without_holding(refit)),
+        ("holding as the cursor moved", holding_as(refit, fit_samples.of_session(session, "velocity"))),
+    ):
+        run(refit_kalman, "refit", change, other, fit(refit_kalman, other))
     sweep(refit_kalman, "intent", fit_samples.of_session(session, "intent"))
     blind = run(kalman, "kalman", "no onsets", watching, fit(kalman, _blind(watching)))
     of_blind = fit_samples.of_session(blind, "refit")
@@ -101,6 +134,21 @@ def _of_seed(folder: Path, seed: int, minutes: float, given: tuple[str, ...]) ->
 
 def _blind(training: Training) -> Training:
     return replace(training, samples=replace(training.samples, from_rest=None))
+
+
+def without_holding(training: Training) -> Training:
+    """Return the samples off the target, where alone a velocity is wanted; what is cut out of a piece leaves two pieces."""
+    samples = training.samples
+    kept = (samples.velocity != 0.0).any(axis=1)
+    begins = np.concatenate([[True], ~samples.follows()]) | (kept & ~np.concatenate([[False], kept[:-1]]))
+    return replace(training, samples=replace(samples, piece=np.cumsum(begins)).part(kept))
+
+
+def holding_as(training: Training, other: Training) -> Training:
+    """Return the samples with the velocity of others where none is wanted."""
+    holds = (training.samples.velocity == 0.0).all(axis=1)
+    velocity = np.where(holds[:, None], other.samples.velocity, training.samples.velocity)
+    return replace(training, samples=replace(training.samples, velocity=velocity))
 
 
 def _changed(module: ModuleType, fitted: Fitted, training: Training, parts: dict[str, np.ndarray]) -> Fitted:
