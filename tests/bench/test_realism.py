@@ -82,3 +82,17 @@ def test_the_realistic_subject_fires_as_the_animals_do(real_data: Path) -> None:
         theirs = np.array([animal[figure] for animal in animals])
         low, high, margin = np.nanmin(theirs), np.nanmax(theirs), 0.2 * np.nanmean(theirs)
         assert low - margin <= own[figure] <= high + margin, figure
+
+
+def test_the_blind_recording_is_held_against_as_many_units_in_bins_as_long(real_data: Path) -> None:
+    report = realism.blind(real_data, 1, 2.0, lambda _: None)
+    theirs, own = report["rows"]
+    told = {"rate_hz": 29.3, "depth_hz": 17.4, "fano": 0.89, "noise_correlation": 0.011, "r2": 0.74}
+    for figure, value in told.items():
+        assert theirs[figure][0] == pytest.approx(value, rel=0.01, abs=0.005), figure
+    assert own["use"] == "24 units, 33 ms"
+    # What holds, and what does not (docs/realistic.md).
+    for figure in ("fano", "shared_variance"):
+        assert own[figure][0] == pytest.approx(theirs[figure][0], rel=0.2), figure
+    assert own["rate_hz"][0] > 1.3 * theirs["rate_hz"][0]
+    assert own["r2"][0] < 0.8 * theirs["r2"][0]

@@ -66,6 +66,9 @@ def science_realism(
     folder: Annotated[Path, typer.Argument(help="folder of the three recordings")],
     seeds: Annotated[int, typer.Option(min=1, help="sessions of each subject")] = 5,
     minutes: Annotated[float, typer.Option(min=2, help="simulated length of a session (min)")] = 10.0,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="against a recording that was not used when its settings were chosen")
+    ] = False,
     into: Into = None,
     as_json: Json = False,
 ) -> None:
@@ -73,12 +76,13 @@ def science_realism(
     from bmi_app.bench.science import markdown, realism
     from bmi_app.record.formats.source import RecordingError
 
-    pages.check(into, "realism")
+    name = "realism, blind" if blind else "realism"
+    pages.check(into, name)
     try:
-        report = realism.measure(folder.expanduser(), seeds, minutes, say)
+        report = (realism.blind if blind else realism.measure)(folder.expanduser(), seeds, minutes, say)
     except RecordingError as error:
         fail(str(error))
-    pages.write(into, "realism", context, markdown.realism(report))
+    pages.write(into, name, context, markdown.realism(report))
     if as_json:
         print(json.dumps(report))
     else:

@@ -5,7 +5,7 @@ One code for recordings and for simulated subjects, in bins of the same length.
 
 import numpy as np
 
-from bmi_app.bench.science.recordings import BIN_S, Firing
+from bmi_app.bench.science.recordings import Firing
 from bmi_app.bench.science.replay import tuning_hz
 
 DIRECTIONS = 8
@@ -30,7 +30,7 @@ FIGURES = {
 
 def measure(firing: Firing) -> dict[str, float]:
     """Return every figure of `FIGURES`; NaN for one that the bins cannot say."""
-    rate = firing.counts.mean(axis=0) / BIN_S
+    rate = firing.counts.mean(axis=0) / firing.bin_s
     counts = firing.counts[:, rate > _LEAST_HZ]
     residual, mean = _residual(counts, firing.angle)
     correlation = np.corrcoef(residual.T)
@@ -38,7 +38,7 @@ def measure(firing: Firing) -> dict[str, float]:
     r2, error_deg = _read(firing)
     return {
         "rate_hz": float(rate.mean()),
-        "depth_hz": float(np.sqrt(np.maximum(tuning_hz(counts, firing.angle, BIN_S), 0.0)).mean()),
+        "depth_hz": float(np.sqrt(np.maximum(tuning_hz(counts, firing.angle, firing.bin_s), 0.0)).mean()),
         "fano": float(np.median((residual.var(axis=0) * len(residual) / (len(residual) - DIRECTIONS)) / mean)),
         "noise_correlation": float(correlation[pairs].mean()),
         "shared_variance": shared_variance(residual),
