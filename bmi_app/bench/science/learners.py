@@ -166,10 +166,11 @@ def measure(
         for learner, given in GRID.items():
             say(f"{learner}: choosing its rate")
             grid = {rate: (*more, *overrides) for rate, overrides in given.items()}
-            best, tried = _best_rate(learner, grid, minutes, tuning_seeds, pool)
+            best, tried, control = _best_rate(learner, grid, minutes, tuning_seeds, pool)
             say(f"{learner}: {seeds} sessions at {best:g}")
             sessions = _sessions(pool, learner, grid[best], range(1, seeds + 1), minutes)
-            cases.append({"learner": learner, "rate": best, "tried": tried, **_report(sessions, minutes)})
+            chosen = {"learner": learner, "rate": best, "tried": tried, "tried_control": control}
+            cases.append(chosen | _report(sessions, minutes))
     return {"protocol": PROTOCOL, "seeds": seeds, "minutes": minutes, "bin_min": BIN_MIN, "cases": cases}
 
 
@@ -181,16 +182,19 @@ def _sessions(
 
 def _best_rate(
     learner: str, grid: dict[float, tuple[str, ...]], minutes: float, n_seeds: int, pool: ThreadPoolExecutor
-) -> tuple[float, dict[str, float]]:
-    """Return the rate with the most success over all, and the success of each rate."""
+) -> tuple[float, dict[str, float], dict[str, float]]:
+    """Return the rate with the most success over all, the success of each rate, and what it asks of control beside driving units."""
     if len(grid) == 1:
-        return next(iter(grid)), {}
+        return next(iter(grid)), {}, {}
     tuning = range(_TUNING_SEED, _TUNING_SEED + n_seeds)
-    success = {
-        rate: float(np.mean([s.success.mean() for s in _sessions(pool, learner, overrides, tuning, minutes)]))
-        for rate, overrides in grid.items()
-    }
-    return max(success, key=lambda rate: success[rate]), {f"{rate:g}": share for rate, share in success.items()}
+    success, control = {}, {}
+    for rate, overrides in grid.items():
+        sessions = _sessions(pool, learner, overrides, tuning, minutes)
+        success[rate] = float(np.mean([session.success.mean() for session in sessions]))
+        asked_hz = np.array([session.modulation_at(minutes) for session in sessions])
+        control[f"{rate:g}"] = float(np.mean(asked_hz[:, 1] / np.where(asked_hz[:, 0] > 0, asked_hz[:, 0], np.nan)))
+    best = max(success, key=lambda rate: success[rate])
+    return best, {f"{rate:g}": share for rate, share in success.items()}, control
 
 
 def _report(sessions: list[Learnt], minutes: float) -> dict[str, Any]:

@@ -37,17 +37,15 @@ def learners(report: dict[str, Any]) -> str:
                 *("-" if np.isnan(share) else f"{share:.2f}" for share in (shares[0], shares[-1])),
             ]
         )
-        if case["tried"]:
-            best = f"{case['rate']:g}"
-            rates = (
-                f"**{rate}: {share:.3f}**" if rate == best else f"{rate}: {share:.3f}"
-                for rate, share in case["tried"].items()
-            )
-            tried.append([f"`{case['learner']}`", ", ".join(rates)])
+        for rate, share in case["tried"].items():
+            shown = f"**{rate}**" if rate == f"{case['rate']:g}" else rate
+            tried.append([f"`{case['learner']}`", shown, f"{share:.3f}", f"{case['tried_control'][rate]:.2f}"])
     said = [f"{report['seeds']} seeds, sessions of {report['minutes']:g} min.", table(heads, rows)]
     if tried:
-        said += ["Success over the whole session at each rate that was tried before, on seeds of its own:"]
-        said += [table(["learner", "rates that were tried: success"], tried)]
+        said += [
+            "Each rate that was tried before, on seeds of its own: success over the whole session, and control / driving at its end."
+        ]
+        said += [table(["learner", "rate", "success", "control / driving at the end"], tried)]
     return "\n\n".join(said)
 
 

@@ -2,7 +2,7 @@
 
     Fitts:    MT = a + b log2(D / W + 1),  W the target's diameter
     Willett:  MT = a + b D + c R^-2                           (Willett et al. 2017, for intracortical interfaces)
-    cubic:    MT = a + b D + c R^-3                           (as many coefficients; what these subjects come closer to)
+    cubic:    MT = a + b D + c R^-3                           (as many coefficients; closer with the bench's own firing, but not with --realistic)
 
 The subject knows the tool, so that only control is measured: noise of the neurons, delay, smoothing, hold. Added delay
 is known to the subject as well, whose estimate of the cursor bridges it as well as it can.
