@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from bmi_app.bench.closed_loop import Bench, second_half
+from bmi_app.bench.markdown import mean, spread, table
 from bmi_app.decoders import kalman, refit_kalman
 from bmi_app.decoders.contract import Fitted
 from bmi_app.record import reading
@@ -176,20 +177,31 @@ def _dial_in(session: Path) -> float | None:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a table for docs/decoders.md: means over seeds, and the time of each seed."""
-    lines = [
-        "| features | filter | changed | success | time (s) | of each seed | dial-in (s) |",
-        "|---|---|---|---|---|---|---|",
+    """Return a table for docs/decoders.md, a row for each change: what each filter makes of it, means over seeds."""
+    filters = tuple(dict.fromkeys(row["filter"] for row in rows))
+    heads = [
+        "features",
+        "changed",
+        *(f"{name}: success, time (s), dial-in (s)" for name in filters),
+        "time, refit / kalman",
     ]
-    for row in rows:
-        times = " ".join("-" if time is None else f"{time:.2f}" for time in row["time_s"])
-        means = [_mean(row[key]) for key in ("success", "time_s", "dial_in_s")]
-        lines.append(
-            f"| {row['smoothing']} | {row['filter']} | {row['change']} | {means[0]} | {means[1]} | {times} | {means[2]} |"
-        )
-    return "\n".join(lines)
+    found = {(row["smoothing"], row["change"], row["filter"]): row for row in rows}
+    lines = []
+    for smoothing, change in dict.fromkeys((row["smoothing"], row["change"]) for row in rows):
+        of_filters = {name: found[smoothing, change, name] for name in filters if (smoothing, change, name) in found}
+        cells = [
+            ", ".join(mean(of_filters[name][key]) for key in ("success", "time_s", "dial_in_s"))
+            if name in of_filters
+            else ""
+            for name in filters
+        ]
+        lines.append([smoothing, change, *cells, _ratio(of_filters)])
+    return table(heads, lines)
 
 
-def _mean(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{sum(known) / len(known):.2f}" if known else "-"
+def _ratio(of_filters: dict[str, dict[str, Any]]) -> str:
+    """Return the mean over seeds of the ratio of times, and its range."""
+    if not {"refit", "kalman"} <= of_filters.keys():
+        return ""
+    pairs = zip(of_filters["refit"]["time_s"], of_filters["kalman"]["time_s"], strict=True)
+    return spread([refit / plain for refit, plain in pairs if refit is not None and plain is not None])
