@@ -120,7 +120,7 @@ def _unfitness(stream: pylsl.StreamInfo, settings: Any, protocol: Protocol) -> s
 def _as_source(stream: pylsl.StreamInfo) -> str:
     if stream.source_id():
         return "the source of this session"
-    return "the source of this session; it has no source_id, so that it is not found again once it was lost"
+    return "the source of this session; it has no source_id, so that once it was lost it is found again only while no other stream matches"
 
 
 def _telling(stream: pylsl.StreamInfo, found: Sequence[pylsl.StreamInfo]) -> tuple[str, str] | None:

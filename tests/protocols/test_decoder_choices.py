@@ -55,3 +55,16 @@ def test_what_acts_is_allowed_without_a_word(overrides: tuple[str, ...]) -> None
 def test_what_does_not_suit_is_named(overrides: list[str], said: str) -> None:
     (line,) = cautions(load("center_out", overrides))
     assert said in line
+
+
+@pytest.mark.parametrize(("period_ms", "most"), [(10, 1443), (1, 456)])
+def test_a_rule_whose_sample_takes_half_a_tick_is_refused(period_ms: int, most: int) -> None:
+    """The guide says about 1440 units at 10 ms and 450 at 1 ms; learning would make every tick late beyond."""
+    rule = [f"tick.period_ms={period_ms}", "learning.rule=regression", "learning.when=trial"]
+    load("center_out", [*rule, f"units.count={most}"])
+    load("center_out", ["learning.rule=lms", *rule[::2], f"units.count={most + 1}"])
+    with pytest.raises(ProtocolError) as raised:
+        load("center_out", [*rule, f"units.count={most + 1}"])
+    (problem,) = raised.value.problems
+    assert problem.key == "learning.rule"
+    assert f"ticks of {period_ms} ms would be late; allowed: at most {most} units" in problem.message

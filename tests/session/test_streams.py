@@ -48,7 +48,7 @@ def test_streams_that_nothing_tells_apart_say_so_and_how_to_remedy_it() -> None:
 def test_the_only_one_without_a_source_id_is_taken_with_a_warning() -> None:
     (found,), obstacles = judged(stream("Plexon"))
     assert found.fits
-    assert "not found again once it was lost" in found.reason
+    assert "found again only while no other stream matches" in found.reason
     assert obstacles == []
     (found,), _ = judged(stream("Plexon", "a"))
     assert found.reason == "the source of this session"

@@ -5,11 +5,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bmi_app.record import integrity
+from bmi_app.record import blobs, integrity
+from bmi_app.record.journal import Journal
 from bmi_app.record.reading import read
 from bmi_app.rt.records import EventKind
+from bmi_app.session.engine import rescue_folder
 from bmi_app.session.recompute.replay import verify
 
 from .conftest import PATIENCE_S, Live, bmi, facts, traces, wait_until
@@ -142,3 +145,17 @@ def test_a_copy_of_a_running_session_is_recovered_and_removed_without_touching_t
     assert verify(live.folder).is_exact
     if command[0] == "recover":
         assert verify(copy).is_exact
+
+
+def test_blobs_that_were_removed_are_not_rescued(tmp_path: Path) -> None:
+    """The journal keeps its own files open, but no blob: one that is gone is missing in the rescue folder, and said to be."""
+    folder = tmp_path / "s"
+    (folder / "inputs").mkdir(parents=True)
+    journal = Journal(folder, 3, 1)
+    for blob_id in (1, 2):
+        journal.write_blob(blob_id, {"blob": np.zeros(9)})
+    blobs.path_of(folder, 1).unlink()
+    place = rescue_folder.move(journal, folder, folder, {"format": 2}, "")
+    journal.close()
+    assert blobs.ids(place) == [2]
+    assert "blobs/000001.npz" in journal.seals()  # so that the summary, and every check, names what is gone
