@@ -32,7 +32,7 @@ _VALUED = (CommandKind.ASSIST, CommandKind.LEARNING_RATE)
 
 
 class Narrator:
-    """Follow the rings of acted commands and of events; what came before a view attached is told too."""
+    """Follow the rings of acted commands and of events; what came before a view attached is told too, as far as the rings have it."""
 
     def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
@@ -43,6 +43,7 @@ class Narrator:
         self._commands_tail = 0
         self._events_tail = self._words_tail = 0
         self._refusal_told_tick = -(10**9)
+        self._gone: Counter[str] = Counter()  # what its ring does not hold any more
 
     def fresh(self) -> list[tuple[float, str]]:
         """Return a line for each command and event since the last call, in the order of their ticks.
@@ -50,7 +51,9 @@ class Narrator:
         Before each stands when its tick ended, in seconds since the epoch: a view that attaches late is told of what was
         long before.
         """
+        self._gone.clear()
         told = sorted([*self._commands(), *self._events(), *self._words()], key=lambda line: line[0])
+        told = [*self._older(told), *told]
         # The engine's clock is none of the day; both are read now, since the day's may be set.
         start_s = time.time() - self._clock() + float(self._attachment.arrays["config"][0]["start_s"])
         ends_s = [(tick + 1) * self._tick_s for tick, _ in told]
@@ -63,10 +66,21 @@ class Narrator:
         """Return the lines of `fresh` without the time of day."""
         return [line for _, line in self.fresh()]
 
+    def _older(self, told: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        """Say that the lines do not begin at the beginning, or leave something out, where that is so."""
+        gone = [f"{n:,} {what if n > 1 else what[:-1]}" for what, n in self._gone.items() if n > 0]
+        if gone:
+            first = told[0][0] if told else 0
+            yield (
+                first,
+                f"not told here, because a view remembers the newest only: {', '.join(gone)}; the journal has them",
+            )
+
     def _commands(self) -> Iterator[tuple[int, str]]:
         done = self._attachment.arrays["commands_done"]
         head = int(self._attachment.arrays["ctl"][cells.COMMANDS_HEAD])
         first = max(self._commands_tail, head - len(done) // 2)
+        self._gone["commands"] += first - self._commands_tail
         self._commands_tail = head
         for command in done[np.arange(first, head) & (len(done) - 1)]:
             kind = CommandKind(int(command["kind"]))
@@ -119,7 +133,8 @@ class Narrator:
         return "; ".join(words)
 
     def _events(self) -> Iterator[tuple[int, str]]:
-        self._events_tail, events = self._attachment.events_since(self._events_tail)
+        before, (self._events_tail, events) = self._events_tail, self._attachment.events_since(self._events_tail)
+        self._gone["events"] += self._events_tail - before - len(events)
         for event in events:
             text = self._event_text(int(event["kind"]), int(event["code"]), float(event["value"]))
             if event["kind"] == EventKind.UPDATE_REJECTED and not self._tells_refusal(int(event["tick"])):
@@ -138,6 +153,7 @@ class Narrator:
         words = self._attachment.arrays["words"]
         head = int(self._attachment.arrays["ctl"][cells.WORDS_HEAD])
         first = max(self._words_tail, head - len(words) // 2)
+        self._gone["messages"] += first - self._words_tail
         self._words_tail = head
         for said in words[np.arange(first, head) & (len(words) - 1)]:
             yield int(said["tick"]), _WORDS[EventKind(int(said["kind"]))].format(said["text"].decode(errors="replace"))
