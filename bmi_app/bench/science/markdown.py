@@ -114,7 +114,7 @@ def yardstick(report: dict[str, Any]) -> str:
     ]
     rows = [
         [
-            row["subject"] if " " in row["subject"] else f"`{row['subject']}`",
+            "the monkey" if row["subject"] == "monkey" else f"`{row['subject']}`",
             *(f"{row[key]:.1f}" for key in ("intuitive_mm_s", "before_mm_s", "after_mm_s")),
             f"{row['regained']:.0%}",
             *(f"{row[key]:.2f}" for key in ("fano_before", "fano_after")),
