@@ -110,6 +110,11 @@ def _collected(_garbage: Callable[[], None]) -> Iterator[None]:
     _garbage()
 
 
+@pytest.fixture
+def not_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bmi_app.session.priority.lower_view", lambda: None)  # a process cannot be raised again
+
+
 @pytest.fixture(autouse=True)
 def _forgotten_layout(tmp_path: Path) -> None:
     """Start every test from a window that was never arranged."""
