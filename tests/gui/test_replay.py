@@ -272,7 +272,7 @@ def test_a_second_session_takes_the_place_of_the_first(page: Any, qtbot: Any, se
     shown.open(other)
     qtbot.waitUntil(lambda: shown.session is not first, timeout=60_000)
     assert len(shown.playback.unit_population) == 40
-    assert shown.what_if.isVisible()
+    qtbot.waitUntil(shown.what_if.isVisible)  # Qt shows what was laid out in the next turn of its loop
     assert shown.clock.text() == "00:05 of 00:20"
 
 

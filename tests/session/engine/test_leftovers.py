@@ -20,7 +20,7 @@ from .conftest import PATIENCE_S, Live, facts, request
 DYING = """
 import json, os, signal, sys
 from bmi_app.record import session_folder
-from bmi_app.session import prepare
+from bmi_app.session.engine import prepare
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 place = sys.argv.pop()
@@ -83,9 +83,7 @@ def test_what_lives_or_is_anybody_elses_is_left_alone(engine, sessions_folder: P
     (sessions_folder / "20310506T120000Z_link").symlink_to(tmp_path)
     doctor.fix()
     if shutil.which("unshare") and os.geteuid() == 0:  # where the engine's number is nobody's
-        script = (
-            "from bmi_app import doctor; from bmi_app.session import leftovers; leftovers._YOUNG_S = -1; doctor.fix()"
-        )
+        script = "from bmi_app import doctor; from bmi_app.session.store import leftovers; leftovers._YOUNG_S = -1; doctor.fix()"
         subprocess.run(
             ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", script],
             check=True,

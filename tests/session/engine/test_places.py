@@ -123,7 +123,7 @@ def test_kernels_that_cannot_be_kept_are_said_to_be_compiled_at_each_start(tmp_p
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("nothing can be made read-only here")
     program = (
-        "from bmi_app.session import compilation as c; print(c.said()); print(c.is_due())\n"
+        "from bmi_app.session.engine import compilation as c; print(c.said()); print(c.is_due())\n"
         "from bmi_app.rt import jit\n"
         "@jit.kernel(jit.f8(jit.f8))\n"
         "def twice(x):\n    return 2 * x\n"
