@@ -56,3 +56,12 @@ def test_what_format_1_does_not_say_is_filled_in(tmp_path: Path) -> None:
     assert rows[-1, -recording.n_units :].tolist() == begins.tolist()
     assert len(moves)
     np.testing.assert_array_equal(rows[:, : -recording.n_units], recording.weight_rows[:, : -recording.n_units])
+
+
+@pytest.mark.parametrize("base", ["live-commands", "linear-lms-tick"])
+@pytest.mark.parametrize("other", ["live-counts-clock-lost", "kalman-rml-trial", "linear-lms-tick"])
+def test_rows_of_weights_of_another_session_are_a_difference(base: str, other: str, tmp_path: Path) -> None:
+    """Rows of another width ended in a traceback: format 1 has no ids by which the file would be known for another's."""
+    folder, foreign = unpacked(base, tmp_path), unpacked(other, tmp_path)
+    (folder / "weights.arrows").write_bytes((foreign / "weights.arrows").read_bytes())
+    assert verify(folder).is_exact == (base == other)

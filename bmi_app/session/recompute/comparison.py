@@ -113,12 +113,17 @@ class Logs:
     def _compare_rows(self, recording: Recording, n_rows: int, *, is_whole: bool) -> Difference | None:
         """Compare the rows of weights, each unit's population among them, and the map and mask that stand in the end."""
         core, ticks = self._core, recording.weights["tick"]
+        rows, width = recording.weight_rows, core.arrays["weights_rows"].shape[1]
+        if rows.shape[1] != width and len(rows):  # of another session: format 1 has no ids by which that would be known
+            return Difference(int(ticks[0]), "numbers in a row of weights", str(rows.shape[1]), str(width))
+        if n_rows == 0:
+            return None
         recorded = populations.completed(recording, core.protocol)[:n_rows]
-        made = np.concatenate(self.weights.rows)[:n_rows] if self.weights.rows else recorded[:0]
+        made = np.concatenate(self.weights.rows)[:n_rows]
         bad = np.flatnonzero((recorded.view(np.uint64) != made.view(np.uint64)).any(axis=1))
         if len(bad):
             return Difference(int(ticks[bad[0]]), "weights row", str(recorded[bad[0]]), str(made[bad[0]]))
-        if n_rows == 0 or not is_whole:
+        if not is_whole:
             return None
         n_units, tick = core.sizes.n_units, int(recording.frames["tick"][-1])
         population, stands = recorded[-1, -n_units:], core.arrays["unit_population"]
