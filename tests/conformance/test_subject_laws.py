@@ -26,7 +26,7 @@ def success(tick_ms: float, seed: int, *overrides: str) -> float:
 
 
 def test_white_exploration_finds_as_much_at_every_tick() -> None:
-    """Drawn anew in each step it found 0.89 of the targets at 10 ms and 0.31 at 1 ms."""
+    """Noise that is drawn anew in each step depends on the length of the tick; this noise is held."""
     of_tick = {
         tick_ms: np.mean(
             [success(tick_ms, seed, "subject.exploration=white", "subject.settings.exploration_hz=6") for seed in SEEDS]
