@@ -1,6 +1,7 @@
 """Write the reference of all keys of a protocol from the schema: `python -m protocols.reference FILE`."""
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +16,16 @@ _INTRODUCTION = """\
 
 # Protocol reference
 
-A protocol is one TOML file that decides everything about a session before it starts. The shipped ones, in `protocols/`,
-are the best beginning: `bmi protocols list` names them, `bmi protocols show NAME` prints one with every default filled
-in, and `bmi protocols check FILE` names every mistake in a file. `--set task.hold_ms=500` overrides a key for one run;
+A protocol is one TOML file that decides everything about a session before it starts. The shipped
+ones, in `protocols/`, are the best beginning: `bmi protocols list` names them,
+`bmi protocols show NAME` prints one with every default filled in, and `bmi protocols check FILE`
+names every mistake in a file. `--set task.hold_ms=500` overrides a key for one run;
 `--set blocks.0.duration_s=5` one in the first block.
 
-Names carry their units. Durations in `[task]`, `[[blocks]]` and `learning.sample_ms` are whole multiples of
-`tick.period_ms`; where the file leaves one to its default, that is rounded up to whole ticks. `settings` tables belong to
-the plugin that the table names. Keys without default must be given, except where their meaning says when.
+Names carry their units. Durations in `[task]`, `[[blocks]]` and `learning.sample_ms` are whole
+multiples of `tick.period_ms`; where the file leaves one to its default, that is rounded up to whole
+ticks. `settings` tables belong to the plugin that the table names. Keys without default must be
+given, except where their meaning says when.
 """
 
 
@@ -30,7 +33,7 @@ def generate() -> str:
     """Return the reference as Markdown."""
     parts = [_INTRODUCTION, "## Top level\n", _table(Protocol)]
     for heading, description, model in _tables(Protocol):
-        parts += [f"## `{heading}`\n", f"{description}\n", _table(model)]
+        parts += [f"## `{heading}`\n", f"{_wrapped(description)}\n", _table(model)]
     return "\n".join(parts)
 
 
@@ -58,6 +61,10 @@ def _table(model: type[BaseModel]) -> str:
             cells = (f"`{key}`", describe_allowed(info), extra.get("unit", ""), _default(info), info.description)
             rows.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def _default(info: FieldInfo) -> str:
