@@ -2,6 +2,7 @@
 # make test   set the same up, then the tests
 # make matrix sessions on sources with every combination of clock, ticks and stalls
 # make check  format, lint, types, import layers
+# make docs   the documentation site, in build/site; a link or a name that is not there is an error
 # make fuzz   2,000 damaged sessions, each under every session command, and 100 real processes (FUZZ_ARGS replaces the numbers)
 #
 # RUN_ARGS replaces the arguments of `bmi run`; PYTHON names the interpreter to build .venv with. The program opens where
@@ -14,7 +15,7 @@ VIEW := $(if $(filter Windows_NT,$(OS))$(filter Darwin,$(shell uname -s))$(DISPL
 FUZZ_ARGS ?= --cases 2000 --processes 100
 RUN_ARGS ?= center_out --driver simulated --duration 60 $(VIEW)
 
-.PHONY: run test matrix check fuzz setup
+.PHONY: run test matrix check docs fuzz setup
 
 run: setup
 	@$(BIN)/bmi run $(RUN_ARGS)
@@ -44,6 +45,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "the site is in build/site: open build/site/index.html" >&2
 
 fuzz:
 	@sh tools/setup.sh tests

@@ -185,7 +185,7 @@ def stream(
     file: Annotated[
         Path,
         typer.Argument(
-            help="a session (folder, name, beginning, `last`), an XDF file, or a recording (docs/user_guide.md)"
+            help="a session (folder, name, beginning, `last`), an XDF file, or a recording (docs/howto/sources.md)"
         ),
     ],
     rate: Annotated[float, typer.Option(help="how many times faster than recorded")] = 1.0,
