@@ -9,6 +9,9 @@ from PyQt6.QtWidgets import QFileDialog
 
 from bmi_app.gui.live.window import OperatorWindow
 from bmi_app.gui.panels.docks import is_seen
+from bmi_app.gui.panels.learning_panel import LearningPanel
+from bmi_app.gui.panels.raster_panel import RasterPanel
+from bmi_app.gui.panels.trial_table import TrialTable
 from bmi_app.rt.records import CommandKind, Outcome
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.observer import Phase
@@ -32,8 +35,8 @@ def running(engine: Any, window: Callable[..., OperatorWindow], qtbot: Any) -> O
 def click_unit(
     shown: OperatorWindow, qtbot: Any, unit: int, button: Qt.MouseButton = Qt.MouseButton.LeftButton
 ) -> None:
-    plot = shown.live.raster.raster
-    place = plot.getViewBox().mapViewToScene(QPointF(-5.0, shown.live.raster.row_of(unit)))
+    plot = shown.live.of(RasterPanel).raster
+    place = plot.getViewBox().mapViewToScene(QPointF(-5.0, shown.live.of(RasterPanel).row_of(unit)))
     qtbot.mouseClick(plot.viewport(), button, pos=plot.mapFromScene(place))
 
 
@@ -50,7 +53,7 @@ def test_units_are_moved_by_keys_and_by_the_menu(running: OperatorWindow, qtbot:
         qtbot.keyClick(shown, key)
         qtbot.waitUntil(lambda name=name: attachment.arrays["unit_population"][5] == names.index(name))
         qtbot.waitUntil(lambda name=name: f"move unit 5 to {name} · tick " in shown.log.toPlainText())
-        qtbot.waitUntil(lambda name=name: f"unit 5 · {name}" in shown.live.raster.chosen.text())
+        qtbot.waitUntil(lambda name=name: f"unit 5 · {name}" in shown.live.of(RasterPanel).chosen.text())
     click_unit(shown, qtbot, 40, Qt.MouseButton.RightButton)
     menu = shown.live.selection.menu
     assert menu is not None
@@ -60,7 +63,7 @@ def test_units_are_moved_by_keys_and_by_the_menu(running: OperatorWindow, qtbot:
     offered["control (c)"].trigger()
     menu.close()
     qtbot.waitUntil(lambda: attachment.arrays["unit_population"][40] == names.index("control"))
-    qtbot.waitUntil(lambda: shown.live.raster.row_of(40) > 63)  # the raster groups it anew
+    qtbot.waitUntil(lambda: shown.live.of(RasterPanel).row_of(40) > 63)  # the raster groups it anew
     click_unit(shown, qtbot, 40)
     assert shown.live.selection.unit == 40
 
@@ -68,7 +71,7 @@ def test_units_are_moved_by_keys_and_by_the_menu(running: OperatorWindow, qtbot:
 def test_learning_is_steered_undone_and_saved(
     running: OperatorWindow, qtbot: Any, tmp_path: Path, keep_picture: Callable[[Any, str], Path]
 ) -> None:
-    shown, attachment, learning = running, running._attachment, running.live.learning
+    shown, attachment, learning = running, running._attachment, running.live.of(LearningPanel)
     state = attachment.arrays["state"]
     show(shown, "Learning")
     qtbot.waitUntil(lambda: learning.updates.topLevelItemCount() >= 3, timeout=60_000)  # start and two trials
@@ -152,7 +155,7 @@ def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: Operat
     qtbot.mouseClick(yes, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: shown.phase == Phase.ENDED, timeout=60_000)
     assert CommandKind.NEXT_BLOCK not in done["kind"][done["id"] > 0]
-    learning = shown.live.learning
+    learning = shown.live.of(LearningPanel)
     knobs = (learning.rate, learning.assist, learning.follow, learning.undo, learning.save, learning.load)
     assert not any(knob.isEnabled() for knob in (*knobs, learning.learning, *learning.gains.values()))
     assert learning.updates.isEnabled()  # it can still be read
@@ -179,7 +182,7 @@ def test_the_next_block_begins_at_once_and_the_last_one_ends_after_a_question(
 
 
 def reasons(shown: OperatorWindow) -> list[str]:
-    model = shown.live.table.model
+    model = shown.live.of(TrialTable).model
     return [model.index(row, 5).data() for row in range(model.rowCount())]
 
 
@@ -192,21 +195,21 @@ def test_rows_stay_where_they_are_while_the_mouse_is_over_them(
     shown._timer.stop()
     shown.refresh()
     show(shown, "Learning")
-    updates = shown.live.learning.updates
+    updates = shown.live.of(LearningPanel).updates
     qtbot.waitUntil(lambda: updates.topLevelItemCount() > 2)
     before = updates.topLevelItem(0).text(0)
-    assert shown.live.learning.hint.text() == "choose one above"
+    assert shown.live.of(LearningPanel).hint.text() == "choose one above"
     monkeypatch.setattr(updates, "underMouse", lambda: True)
     session.step(900)
     shown.refresh()
-    shown.live.learning.redraw()
+    shown.live.of(LearningPanel).redraw()
     assert updates.topLevelItem(0).text(0) == before
-    assert shown.live.learning.hint.text().endswith(" newer, listed later")
+    assert shown.live.of(LearningPanel).hint.text().endswith(" newer, listed later")
     monkeypatch.setattr(updates, "underMouse", lambda: False)
-    shown.live.learning.redraw()
+    shown.live.of(LearningPanel).redraw()
     assert updates.topLevelItem(0).text(0) != before
     assert updates.topLevelItemCount() == len(shown.source.changes.listed)
-    assert shown.live.learning.hint.text() == "choose one above"
+    assert shown.live.of(LearningPanel).hint.text() == "choose one above"
 
 
 def test_the_assist_goes_to_where_it_is_clicked_and_says_how_much(
@@ -219,7 +222,7 @@ def test_the_assist_goes_to_where_it_is_clicked_and_says_how_much(
     sent: list[dict[str, Any]] = []
     shown.commands.send = sent.append  # type: ignore[method-assign]
     show(shown, "Learning")
-    learning = shown.live.learning
+    learning = shown.live.of(LearningPanel)
     qtbot.waitUntil(lambda: is_seen(learning))
     assert learning.why_off.isVisible()  # this protocol does not learn
     slider = learning.assist
@@ -247,7 +250,7 @@ def test_a_field_that_was_edited_gives_the_keys_back(
     sent: list[dict[str, Any]] = []
     shown.commands.send = sent.append  # type: ignore[method-assign]
     show(shown, "Learning")
-    learning = shown.live.learning
+    learning = shown.live.of(LearningPanel)
     shown.live.selection.select(5)
     for field in (learning.rate, learning.gains["x"]):
         qtbot.mouseClick(field.lineEdit(), Qt.MouseButton.LeftButton)
@@ -287,11 +290,11 @@ def test_a_second_window_sees_what_the_first_commanded(
 def test_a_fit_at_one_click_is_told_of_whatever_came_of_it(engine: Any, window: Any, qtbot: Any) -> None:
     _, folder = engine("decoder.kind=linear", "learning.history_s=60", "decoder.scramble=0.3", "blocks.0.duration_s=3")
     shown = window(folder)
-    qtbot.mouseClick(shown.live.learning.fit, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(shown.live.of(LearningPanel).fit, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "no fit: " in shown.log.toPlainText(), timeout=60_000)  # nothing to fit to yet
     before = shown.source.model().weights
     qtbot.waitUntil(lambda: len(shown.source.trials.ended) > 1, timeout=60_000)
-    qtbot.mouseClick(shown.live.learning.fit, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(shown.live.of(LearningPanel).fit, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "fitted decoder adopted · tick " in shown.log.toPlainText(), timeout=60_000)
     qtbot.waitUntil(lambda: "fit" in [change.cause for change in shown.source.changes.listed], timeout=60_000)
     fit = next(change for change in shown.source.changes.listed if change.cause == "fit")

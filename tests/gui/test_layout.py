@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QApplication
 from bmi_app.gui.live.window import OperatorWindow
 from bmi_app.gui.main_window import MainWindow
 from bmi_app.gui.panels.docks import is_seen
+from bmi_app.gui.panels.raster_panel import RasterPanel
 from bmi_app.gui.shell.shortcuts import ShortcutsDialog
 from bmi_app.session.engine.full_speed import run_fast
 from tests.gui.layout_faults import layout_faults
@@ -78,7 +79,7 @@ def test_the_replay_page(
     main.pages.setCurrentWidget(page)
     check(main, f"replay_empty_{appearance}", keep_picture)
     page.open(min(sessions_folder.iterdir()))
-    qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.raster), timeout=60_000)
+    qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.of(RasterPanel)), timeout=60_000)
     page.seek(60.0)
     for title in ("Spikes", "Tuning", "Trials", "Timing", "Decoder", "Learning", "Curves", "Trajectories"):
         page.docks.docks[title].raise_()

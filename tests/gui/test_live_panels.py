@@ -14,6 +14,9 @@ from bmi_app.analysis.unit_statistics import UnitStatistics
 from bmi_app.gui.live.reward_sound import RewardSound
 from bmi_app.gui.live.window import OperatorWindow
 from bmi_app.gui.panels.docks import is_seen
+from bmi_app.gui.panels.raster_panel import RasterPanel
+from bmi_app.gui.panels.timing_panel import TimingPanel
+from bmi_app.gui.panels.tuning_panel import TuningPanel
 from bmi_app.gui.shell.shortcuts import SHORTCUTS
 from bmi_app.rt.records import FRAME, EventKind, TaskState, UpdateCause
 from bmi_app.session.view.attachment import Attachment
@@ -58,7 +61,7 @@ def test_spikes_stand_where_and_when_they_were(stepped: Any, window: Callable[..
     shown._timer.stop()
     session.step(300)
     refresh(shown)
-    panel = shown.live.raster
+    panel = shown.live.of(RasterPanel)
     image = panel._spike_image.image
     frames_head = int(session.ctl[0])
     counts = session.core.arrays["counts"][(np.arange(frames_head - 200, frames_head)) & 4095]
@@ -89,7 +92,7 @@ def test_flags_tell_every_unit(stepped: Any, window: Callable[..., OperatorWindo
     shown._timer.stop()
     silent = np.array([3, 5, 6, *range(96, 128)])
     monkeypatch.setattr(shown.live.statistics, "silent", lambda: silent)
-    panel = shown.live.raster
+    panel = shown.live.of(RasterPanel)
     panel.redraw(whole=True)
     assert panel.flags.text() == "silent: 3, 5-6, 96-127"
     shown.live.selection.select(20)
@@ -269,11 +272,11 @@ def test_timing_is_measured_and_what_is_wrong_stands_out(
     shown.docks.docks["Timing"].raise_()
     shown._refresh_figures()
     refresh(shown)
-    values = {name: label.text() for name, label in shown.live.timing.values.items()}
+    values = {name: label.text() for name, label in shown.live.of(TimingPanel).values.items()}
     assert values["p50"] == values["p99.9"] == "150 µs"
     assert values["missed ticks"] == "3"
-    assert "700" in shown.live.timing.values["missed ticks"].styleSheet()
-    assert shown.live.timing.values["late spikes"].styleSheet() == ""
+    assert "700" in shown.live.of(TimingPanel).values["missed ticks"].styleSheet()
+    assert shown.live.of(TimingPanel).values["late spikes"].styleSheet() == ""
     assert values["journal"].startswith("12.3 MB")
     assert values["last sync"].endswith(" ago")
     keep_picture(shown, "timing_late")
@@ -289,7 +292,7 @@ def test_a_dot_of_the_tuning_selects_its_unit(stepped: Any, window: Callable[...
     along = shown.live.statistics.correlation("velocity")
     assert np.abs(along).max() > 0.2
     unit = int(np.argmax(along[0]))
-    plot = shown.live.tuning.plots["velocity"]
+    plot = shown.live.of(TuningPanel).plots["velocity"]
     at = plot.mapFromScene(plot.getViewBox().mapViewToScene(QPointF(*along[:, unit])))
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert shown.live.selection.unit == unit

@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QApplication, QLabel, QToolTip, QWidget
 from bmi_app.gui.browser.result_card import ResultCard
 from bmi_app.gui.live.window import OperatorWindow
 from bmi_app.gui.main_window import MainWindow
+from bmi_app.gui.panels.raster_panel import RasterPanel
 from bmi_app.gui.shell.plain_label import plain_box, plain_tip
 from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.start.streams_table import StreamsTable
@@ -108,7 +109,7 @@ def test_the_populations_legend_marks_colours_only(
 
     session = stepped("center_out")
     shown = window(session.folder)
-    raster = shown.live.raster
+    raster = shown.live.of(RasterPanel)
     before = raster._selection.populations
     raster._selection.populations = Populations((name, *before.names[1:]), before.keys)
     raster._restyle()

@@ -10,7 +10,15 @@ from PyQt6.QtWidgets import QApplication
 from bmi_app.analysis.playback import Playback
 from bmi_app.analysis.recorded_session import RecordedSession, read_session
 from bmi_app.analysis.unit_statistics import UnitStatistics
+from bmi_app.gui.panels.curves_panel import CurvesPanel
+from bmi_app.gui.panels.decoder_panel import DecoderPanel
 from bmi_app.gui.panels.docks import is_seen
+from bmi_app.gui.panels.learning_panel import LearningPanel
+from bmi_app.gui.panels.raster_panel import RasterPanel
+from bmi_app.gui.panels.timing_panel import TimingPanel
+from bmi_app.gui.panels.trajectories_panel import TrajectoriesPanel
+from bmi_app.gui.panels.trial_table import TrialTable
+from bmi_app.gui.panels.tuning_panel import TuningPanel
 from bmi_app.gui.replay.replay_page import ReplayPage
 from bmi_app.gui.replay.what_if_path import what_if_path
 from bmi_app.gui.shell.worker import Worker
@@ -49,7 +57,7 @@ def page(qtbot: Any, folder: Path) -> Iterator[Callable[[], ReplayPage]]:
         page.show()
         qtbot.waitExposed(page)
         page.open(folder)
-        qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.raster), timeout=60_000)
+        qtbot.waitUntil(lambda: page.panels is not None and is_seen(page.panels.of(RasterPanel)), timeout=60_000)
         return page
 
     yield show
@@ -115,10 +123,10 @@ def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, ke
     session, panels = shown.session, shown.panels
     shown.seek(61.0)
     tick = session.at(61.0)
-    image = panels.raster._spike_image.image
+    image = panels.of(RasterPanel)._spike_image.image
     assert tick % 2 == 0
     columns = session.counts[tick - 198 : tick + 1].sum(axis=0)
-    assert np.array_equal(image[:, -100:].any(axis=1), columns[panels.raster._order] > 0)
+    assert np.array_equal(image[:, -100:].any(axis=1), columns[panels.of(RasterPanel)._order] > 0)
     ended = [trial for trial in session.trials if trial.end_tick <= tick]
     assert 3 < len(panels.trials.ended) == len(ended) < len(session.trials)
     stored = session.weights["tick"] <= tick
@@ -129,22 +137,22 @@ def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, ke
         QApplication.processEvents()
         assert title == "What if" or is_seen(shown.docks.panels[title])
         keep_picture(shown, f"replay_{title.lower().replace(' ', '_')}")
-    assert panels.learning.updates.topLevelItemCount() == sum(c.tick <= tick for c in session.changes)
-    assert not panels.learning.rate.isEnabled()
+    assert panels.of(LearningPanel).updates.topLevelItemCount() == sum(c.tick <= tick for c in session.changes)
+    assert not panels.of(LearningPanel).rate.isEnabled()
     for title in ("Trials", "Learning"):
         shown.docks.docks[title].raise_()
     QApplication.processEvents()
     shown.seek(0.0)  # back: nothing of later stays
     assert panels.trials.ended == []
-    assert panels.table.model.rowCount() == 0
-    assert panels.learning.updates.topLevelItemCount() == 1
+    assert panels.of(TrialTable).model.rowCount() == 0
+    assert panels.of(LearningPanel).updates.topLevelItemCount() == 1
     shown.docks.docks["Decoder"].raise_()
     QApplication.processEvents()
-    assert all(bar.image.any() for bar in panels.decoder.bars)  # the weights of the start
+    assert all(bar.image.any() for bar in panels.of(DecoderPanel).bars)  # the weights of the start
     shown.docks.docks["Spikes"].raise_()
     QApplication.processEvents()
-    assert not panels.raster._spike_image.image[:, :-1].any()
-    assert panels.timing._n_latencies <= 1
+    assert not panels.of(RasterPanel)._spike_image.image[:, :-1].any()
+    assert panels.of(TimingPanel)._n_latencies <= 1
 
 
 def test_a_tab_that_is_raised_while_nothing_plays_is_filled(page: Any) -> None:
@@ -152,15 +160,19 @@ def test_a_tab_that_is_raised_while_nothing_plays_is_filled(page: Any) -> None:
     shown.seek(61.0)
     panels = shown.panels
     filled = {
-        "Trials": lambda: panels.table.model.rowCount() > 3,
-        "Curves": lambda: all(len(dots.getData()[0]) > 3 for dots in panels.curves.dots.values()),
-        "Timing": lambda: panels.timing.values["missed ticks"].text() != "–",
-        "Tuning": lambda: all(sum(len(d.getData()[0]) for d in plot) == 96 for plot in panels.tuning.dots.values()),
-        "Learning": lambda: panels.learning.updates.topLevelItemCount() > 3 and panels.learning.gains["x"].value() > 0,
-        "Trajectories": lambda: any(
-            way.xData is not None and len(way.xData) > 3 for way in panels.trajectories.ways[0]
+        "Trials": lambda: panels.of(TrialTable).model.rowCount() > 3,
+        "Curves": lambda: all(len(dots.getData()[0]) > 3 for dots in panels.of(CurvesPanel).dots.values()),
+        "Timing": lambda: panels.of(TimingPanel).values["missed ticks"].text() != "–",
+        "Tuning": lambda: all(
+            sum(len(d.getData()[0]) for d in plot) == 96 for plot in panels.of(TuningPanel).dots.values()
         ),
-        "Decoder": lambda: len(panels.decoder.norms.getData()[0]) > 3,
+        "Learning": lambda: (
+            panels.of(LearningPanel).updates.topLevelItemCount() > 3 and panels.of(LearningPanel).gains["x"].value() > 0
+        ),
+        "Trajectories": lambda: any(
+            way.xData is not None and len(way.xData) > 3 for way in panels.of(TrajectoriesPanel).ways[0]
+        ),
+        "Decoder": lambda: len(panels.of(DecoderPanel).norms.getData()[0]) > 3,
     }
     for title, is_filled in filled.items():
         if title != "Decoder":  # it is in front from the beginning

@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QApplication, QLabel
 
 from bmi_app.gui.live import command_sender
 from bmi_app.gui.live.window import OperatorWindow
+from bmi_app.gui.panels.trial_table import TrialTable
 from bmi_app.gui.shell.faults import shown_faults
 from bmi_app.record import session_folder
 from bmi_app.rt.records import EventKind, Flag, StopReason, TaskState
@@ -120,7 +121,7 @@ def test_the_death_of_the_engine_is_said_within_a_second(
     assert not shown.controls.pause.isEnabled()
     shown.docks.docks["Trials"].raise_()  # what came before can still be looked at
     n_trials = len(shown.live.trials.ended)
-    qtbot.waitUntil(lambda: shown.live.table.model.rowCount() == n_trials)
+    qtbot.waitUntil(lambda: shown.live.of(TrialTable).model.rowCount() == n_trials)
     keep_picture(shown, "died")
     shown.close()  # without a question
     assert not shown.isVisible()

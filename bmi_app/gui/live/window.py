@@ -20,7 +20,8 @@ from bmi_app.gui.live.reward_sound import RewardSound
 from bmi_app.gui.live.status_panel import StatusPanel
 from bmi_app.gui.live.subject_window import SubjectWindow
 from bmi_app.gui.panels.docks import Docks
-from bmi_app.gui.panels.session_panels import GRID, TABS, SessionPanels
+from bmi_app.gui.panels.learning_panel import LearningPanel
+from bmi_app.gui.panels.session_panels import SessionPanels
 from bmi_app.gui.panels.task_view import TaskView
 from bmi_app.gui.shell import appearance
 from bmi_app.gui.shell.faults import shown_faults
@@ -261,7 +262,7 @@ class OperatorWindow(QMainWindow):
             view.hand_left.connect(self.hand.leave)
 
     def _toggle_learning(self) -> None:
-        if self.live.learning.learning.isEnabled():
+        if self.live.of(LearningPanel).learning.isEnabled():
             self._send({"do": "learning", "on": not self._attachment.arrays["state"][0]["learning_on"]})
 
     def _connect(self) -> None:
@@ -322,7 +323,7 @@ class OperatorWindow(QMainWindow):
         self.setCentralWidget(whole)
         self.setMinimumSize(900, 560)
         self.resize(1280, 720)
-        self.docks = Docks(self, scrolled, self.live.by_title, TABS, GRID)
+        self.docks = Docks(self, scrolled, self.live.by_title, self.live.tabs, self.live.grid)
         self.docks.restore()
         self._fill_menus()
 

@@ -7,6 +7,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.trials import UNJUDGED, Trials, smoothed
+from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.plots import Plot, round_up
 
@@ -96,3 +97,6 @@ class CurvesPanel(QWidget):
             faint = theme.cursor
             dots.setBrush(pg.mkBrush(faint.red(), faint.green(), faint.blue(), 110))
             drawn.setPen(pg.mkPen(theme.target, width=2))
+
+
+PANEL = Declaration("Curves", lambda shared: CurvesPanel(shared.source.trials), tab=(1, 2), grid=(2, 1))

@@ -7,6 +7,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.session_source import SessionSource
+from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.plots import Plot, line, round_up
@@ -144,3 +145,6 @@ class DecoderPanel(QWidget):
         for column in (left, right):
             column.setSpacing(2)
             layout.addLayout(column, 1)
+
+
+PANEL = Declaration("Decoder", lambda shared: DecoderPanel(shared.source, shared.selection), tab=(1, 0), grid=(1, 0))

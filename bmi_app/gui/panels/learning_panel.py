@@ -23,6 +23,7 @@ from PyQt6.QtWidgets import (
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.session_source import SessionSource
 from bmi_app.analysis.weight_changes import WeightChange
+from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.theme import Theme, theme_of
 from bmi_app.gui.widgets.number_field import NumberField
@@ -306,3 +307,6 @@ def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
         for column in range(row.columnCount()):
             row.setForeground(column, theme.failed)
     return row
+
+
+PANEL = Declaration("Learning", lambda shared: LearningPanel(shared.source), tab=(1, 1), grid=(1, 1))

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.unit_statistics import SILENT_S, UnitStatistics
+from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.shell.plain_label import MarkedLabel, PlainLabel
 from bmi_app.gui.shell.theme import theme_of
@@ -250,3 +251,8 @@ def unit_ranges(units: np.ndarray) -> str:
     """Write ascending units as in a protocol: `3, 7-9`."""
     runs = np.split(units, np.flatnonzero(np.diff(units) > 1) + 1)
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs if len(run))
+
+
+PANEL = Declaration(
+    "Spikes", lambda shared: RasterPanel(shared.selection, shared.statistics, shared.tick_s), tab=(0, 0), grid=(0, 0)
+)

@@ -1,32 +1,41 @@
 """Make every panel of a session, and what they share."""
 
 from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from bmi_app.analysis.feed import Fresh, Panel
 from bmi_app.analysis.session_source import SessionSource
 from bmi_app.analysis.unit_statistics import UnitStatistics
-from bmi_app.gui.panels.curves_panel import CurvesPanel
-from bmi_app.gui.panels.decoder_panel import DecoderPanel
-from bmi_app.gui.panels.learning_panel import LearningPanel
-from bmi_app.gui.panels.raster_panel import RasterPanel
-from bmi_app.gui.panels.timing_panel import TimingFigures, TimingPanel
-from bmi_app.gui.panels.trajectories_panel import TrajectoriesPanel
-from bmi_app.gui.panels.trial_table import TrialTable
-from bmi_app.gui.panels.tuning_panel import TuningPanel
+from bmi_app.gui.panels.declaration import Shared, columns, declared
+from bmi_app.gui.panels.timing_panel import TimingFigures
 from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.widgets.populations import populations_of
 
-# The columns of docks below the task: as tabs behind each other, and all at once.
-TABS = [["Spikes", "Tuning", "Trials", "Timing"], ["Decoder", "Learning", "Curves", "Trajectories"]]
-GRID = [["Spikes", "Tuning", "Trials"], ["Decoder", "Learning", "Timing"], ["Trajectories", "Curves"]]
+P = TypeVar("P")
+
+
+@runtime_checkable
+class Commanding(Protocol):
+    """Describe a panel from which the operator commands the session."""
+
+    command_asked: Any  # a signal with the request
+
+    def offer_no_commands(self) -> None:
+        """Show only."""
 
 
 class SessionPanels(QObject):
-    """Hold the panels, `by_title` too.
+    """Hold the panels that are declared, `by_title`.
 
     Signals: `command_asked(request)`, from any of them.
+
+    Attributes
+    ----------
+    by_title : dict of str to Panel
+    tabs, grid : list of list of str
+        The titles of each column of docks below the task: as tabs behind each other, and all at once.
     """
 
     command_asked = pyqtSignal(dict)
@@ -39,26 +48,18 @@ class SessionPanels(QObject):
         self.trials = source.trials
         self.selection = UnitSelection(source, populations_of(protocol), self)
         self.statistics = UnitStatistics(protocol.units.count, tick_s)
-        self.raster = RasterPanel(self.selection, self.statistics, tick_s)
-        self.tuning = TuningPanel(self.selection, self.statistics)
-        self.decoder = DecoderPanel(source, self.selection)
-        self.learning = LearningPanel(source)
-        self.table = TrialTable(self.trials)
-        self.curves = CurvesPanel(self.trials)
-        self.trajectories = TrajectoriesPanel(protocol, self.trials)
-        self.timing = TimingPanel(figures, tick_s)
-        self.by_title: dict[str, Panel] = {
-            "Spikes": self.raster,
-            "Tuning": self.tuning,
-            "Decoder": self.decoder,
-            "Learning": self.learning,
-            "Trials": self.table,
-            "Curves": self.curves,
-            "Trajectories": self.trajectories,
-            "Timing": self.timing,
-        }
+        shared = Shared(source, self.selection, self.statistics, figures, tick_s)
+        panels = declared()
+        self.by_title: dict[str, Panel] = {panel.title: panel.make(shared) for panel in panels}
+        self.tabs = columns({panel.title: panel.tab for panel in panels})
+        self.grid = columns({panel.title: panel.grid for panel in panels})
         self.selection.command_asked.connect(self.command_asked)
-        self.learning.command_asked.connect(self.command_asked)
+        for commanding in self._commanding():
+            commanding.command_asked.connect(self.command_asked)
+
+    def of(self, kind: type[P]) -> P:
+        """Return the panel of a class."""
+        return next(panel for panel in self.by_title.values() if isinstance(panel, kind))
 
     def take(self, fresh: Fresh) -> None:
         """Bring up to date what several panels show."""
@@ -72,4 +73,8 @@ class SessionPanels(QObject):
 
     def end(self) -> None:
         """Offer no command any more."""
-        self.learning.offer_no_commands()
+        for panel in self._commanding():
+            panel.offer_no_commands()
+
+    def _commanding(self) -> list[Commanding]:
+        return [panel for panel in self.by_title.values() if isinstance(panel, Commanding)]

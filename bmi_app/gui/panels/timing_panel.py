@@ -12,6 +12,7 @@ from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from bmi_app.analysis.feed import Fresh
+from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.plots import Plot, round_up
@@ -216,3 +217,6 @@ class TimingPanel(QWidget):
             mark.setPen(pg.mkPen(theme.target, width=1))
             mark.label.setColor(self.palette().text().color())
         self._growth.setPen(pg.mkPen(theme.held, width=1))
+
+
+PANEL = Declaration("Timing", lambda shared: TimingPanel(shared.figures, shared.tick_s), tab=(0, 3), grid=(1, 2))

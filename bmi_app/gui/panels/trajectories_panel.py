@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.trials import Trials
+from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.shell.theme import target_colours, theme_of
 from bmi_app.gui.widgets.plots import Plot, line
 from protocols.schema import Protocol
@@ -79,3 +80,11 @@ class TrajectoriesPanel(QWidget):
             self.ways[1][target].setPen(pg.mkPen(colour, width=1, dash=[4, 4]))
             if target < len(self._rims):
                 self._rims[target].setPen(line(colour))
+
+
+PANEL = Declaration(
+    "Trajectories",
+    lambda shared: TrajectoriesPanel(shared.source.protocol, shared.source.trials),
+    tab=(1, 3),
+    grid=(2, 0),
+)

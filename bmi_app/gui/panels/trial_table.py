@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLay
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.trials import REASONS, Trial, Trials
+from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.shell.theme import theme_of
 
 _COLUMNS = ("trial", "target", "outcome", "time (s)", "path", "reason")
@@ -123,3 +124,6 @@ def _text(trial: Trial, name: str) -> str:
 def _reasons(trial: Trial) -> list[str]:
     held = [f"held for {trial.caught_up_s:.2f} s: its ticks were behind"] if trial.caught_up_s else []
     return [REASONS[trial.outcome]] * bool(REASONS[trial.outcome]) + held
+
+
+PANEL = Declaration("Trials", lambda shared: TrialTable(shared.source.trials), tab=(0, 2), grid=(0, 2))

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.unit_statistics import UnitStatistics
+from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.plots import Plot, line
@@ -108,3 +109,6 @@ class TuningPanel(QWidget):
         self._selection.select(nearest if away[nearest] < _NEAR else None)
         if event.button() == Qt.MouseButton.RightButton:
             self._selection.offer(self, event.globalPosition().toPoint())
+
+
+PANEL = Declaration("Tuning", lambda shared: TuningPanel(shared.selection, shared.statistics), tab=(0, 1), grid=(0, 1))

@@ -21,7 +21,7 @@ from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.playback import Playback
 from bmi_app.analysis.recorded_session import RecordedSession, read_session
 from bmi_app.gui.panels.docks import Docks
-from bmi_app.gui.panels.session_panels import GRID, TABS, SessionPanels
+from bmi_app.gui.panels.session_panels import SessionPanels
 from bmi_app.gui.panels.task_view import TaskView
 from bmi_app.gui.replay.timeline import Timeline
 from bmi_app.gui.replay.what_if_panel import WhatIfPanel
@@ -177,9 +177,11 @@ class ReplayPage(QWidget):
         stage.setWindowFlags(Qt.WindowType.Widget)
         stage.setCentralWidget(self.task_view)
         self.panels = SessionPanels(playback, playback.timing, stage)
-        self.panels.learning.offer_no_commands()
+        self.panels.end()
         self.panels.command_asked.connect(self._move_unit)
-        self.docks = Docks(stage, self.what_if, self.panels.by_title, TABS, GRID, "What if", "replay")
+        self.docks = Docks(
+            stage, self.what_if, self.panels.by_title, self.panels.tabs, self.panels.grid, "What if", "replay"
+        )
         menu = QMenu(self.panels_button)
         self.docks.fill_menu(menu)
         self.panels_button.setMenu(menu)
