@@ -14,6 +14,7 @@ from bmi_app import doctor
 from bmi_app.doctor import Finding
 from bmi_app.record import session_folder
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
 
@@ -135,13 +136,13 @@ def test_a_session_without_an_end_is_named(
 @pytest.mark.parametrize("how", ["shorter", "missing", "no session.toml"])
 def test_a_damaged_session_is_named(how: str, sessions_folder: Path) -> None:
     """Issue 11, A1: spikes cut in half were `ok`."""
-    request = {
-        "protocol": "center_out",
-        "overrides": ["session.duration_s=2"],
-        "out": str(sessions_folder),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=["session.duration_s=2"],
+        out=sessions_folder,
+        speed="max",
+        source_timeout_s=1.0,
+    )
     folder = Path(run_fast(request, lambda _: None, lambda _: None)["session"])
     assert only(doctor.check_sessions()).status == "ok"
     path = folder / ("session.toml" if how == "no session.toml" else "spikes.arrows")

@@ -18,6 +18,7 @@ import numpy as np
 from bmi_app.bench.child import Child, ChildError
 from bmi_app.record.reading import read
 from bmi_app.rt.clock import now_s, sleep_until
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.launch import LaunchError, launch
 
@@ -159,13 +160,13 @@ def _engine(name: str, plan: Plan, source: Child, folder: Path) -> tuple[float, 
         "driver.kind=lsl",
         f"driver.stream={name}",
     ]
-    request = {
-        "protocol": "center_out",
-        "overrides": overrides,
-        "out": str(folder),
-        "speed": "real",
-        "source_timeout_s": _PATIENCE_S,
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=overrides,
+        out=folder,
+        speed="real",
+        source_timeout_s=_PATIENCE_S,
+    )
     try:
         process, session = launch(request, lambda _: None)
     except LaunchError as error:

@@ -24,6 +24,7 @@ from bmi_app.record.movements import Movements
 from bmi_app.rt.records import EventKind, Outcome
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.recompute import fit
+from bmi_app.session.request import SessionRequest
 
 PROTOCOL = "learn_the_tool"
 _TASK = ("decoder.scramble=0", "learning.when=off", "task.hold_ms=500", "task.timeout_ms=5000")
@@ -68,13 +69,13 @@ class Bench:
     def run(self, seed: int, *overrides: str) -> Path:
         """Run a session of `minutes`, and return its folder."""
         given = [*_TASK, f"session.seed={seed}", f"session.duration_s={self.minutes * 60:g}", *overrides]
-        request = {
-            "protocol": PROTOCOL,
-            "overrides": [*given, *self.overrides],
-            "out": str(self.folder),
-            "speed": "max",
-            "source_timeout_s": 5.0,
-        }
+        request = SessionRequest(
+            protocol=PROTOCOL,
+            overrides=[*given, *self.overrides],
+            out=self.folder,
+            speed="max",
+            source_timeout_s=5.0,
+        )
         return Path(run_fast(request, lambda _: None, lambda _: None)["session"])
 
 

@@ -19,6 +19,7 @@ from bmi_app.rt.loop import run_recorded
 from bmi_app.rt.records import FRAME
 from bmi_app.session.engine.build import build
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest, Speed
 from bmi_app.session.view.launch import LaunchError, launch
 from protocols.load import load
 
@@ -115,14 +116,14 @@ def _start(folder: str) -> dict[str, float]:
     return {"ready_s": round(ready_s, 2), "first_tick_s": round(first_s, 2)}
 
 
-def _request(speed: str, duration_s: float, folder: str) -> dict[str, Any]:
-    return {
-        "protocol": _PROTOCOL,
-        "overrides": [f"session.duration_s={duration_s:g}"],
-        "out": folder,
-        "speed": speed,
-        "source_timeout_s": 5.0,
-    }
+def _request(speed: Speed, duration_s: float, folder: str) -> SessionRequest:
+    return SessionRequest(
+        protocol=_PROTOCOL,
+        overrides=[f"session.duration_s={duration_s:g}"],
+        out=folder,
+        speed=speed,
+        source_timeout_s=5.0,
+    )
 
 
 @contextmanager

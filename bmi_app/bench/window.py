@@ -15,6 +15,7 @@ from bmi_app.bench import machine
 from bmi_app.bench.blocks import Block, Plan, View, measure
 from bmi_app.bench.child import Child, ChildError
 from bmi_app.bench.figures import paired_ratio, percentiles
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.launch import LaunchError, launch
 
@@ -56,13 +57,13 @@ def _frames(n_units: int, first_s: float, duration_s: float, say: Callable[[str]
     """Return how long frames took beside a session on the simulated rig."""
     say(f"{n_units} units: frames for {duration_s:g} s")
     with tempfile.TemporaryDirectory(prefix="bmi-bench-") as folder:
-        request = {
-            "protocol": "center_out",
-            "overrides": [f"units.count={n_units}", f"session.duration_s={first_s + duration_s + 10 * _PATIENCE_S:g}"],
-            "out": folder,
-            "speed": "real",
-            "source_timeout_s": 5.0,
-        }
+        request = SessionRequest(
+            protocol="center_out",
+            overrides=[f"units.count={n_units}", f"session.duration_s={first_s + duration_s + 10 * _PATIENCE_S:g}"],
+            out=folder,
+            speed="real",
+            source_timeout_s=5.0,
+        )
         try:
             process, session = launch(request, lambda _: None)
         except LaunchError as error:

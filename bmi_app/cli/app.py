@@ -40,7 +40,7 @@ app.add_typer(protocols_app, name="protocols")
 app.add_typer(bench_app, name="bench")
 
 
-_LONGEST_WAIT_S = 86_400.0
+_OPTIONS = {"duration_s": "duration", "source_timeout_s": "timeout"}  # of `bmi run`, for fields of a request
 
 
 def _print_version(wanted: bool) -> None:
@@ -77,20 +77,23 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a session: start its engine, watch it, and say at the end how it went."""
+    from bmi_app.session.request import KEYS, RequestError, SessionRequest
     from bmi_app.session.view import run_command
 
-    named = {"driver.kind": driver, "session.duration_s": duration, "session.trials": trials, "session.seed": seed}
-    request: dict[str, Any] = {
-        "protocol": protocol,
-        "overrides": [*(overrides or []), *(f"{key}={value}" for key, value in named.items() if value is not None)],
-        "out": None if out is None else str(_absolute(out)),
-        "speed": speed,
-        "source_timeout_s": timeout,
-    }
-    if speed not in ("real", "max"):
-        fail(f"--speed {speed}: must be `real` or `max`")
-    if not 0 <= timeout <= _LONGEST_WAIT_S:
-        fail(f"--timeout {timeout:g}: must be from 0 to {_LONGEST_WAIT_S:g} s")
+    try:
+        request = SessionRequest(
+            protocol=protocol,
+            overrides=overrides or (),
+            driver=driver,
+            duration_s=duration,
+            trials=trials,
+            seed=seed,
+            out=None if out is None else _absolute(out),
+            speed=speed,  # type: ignore[arg-type] # checked there
+            source_timeout_s=timeout,
+        )
+    except RequestError as error:
+        fail(f"--{_OPTIONS.get(error.field, error.field)} {error.value}: {error.allowed}")
     if gui and headless:
         fail("--gui and --headless exclude each other")
     if gui:
@@ -99,13 +102,10 @@ def run(
     try:
         summary = run_command.run(request, view, _show_window, verify=speed == "real" if verify is None else verify)
     except run_command.RunError as error:
-        for key, option in (
-            ("driver.kind", "driver"),
-            ("session.duration_s", "duration"),
-            ("session.trials", "trials"),
-        ):
-            if named[key] is not None:  # a mistake in an option is told by the option's name
-                error.lines[:] = [line.replace(f"--set: {key}: ", f"--{option}: ") for line in error.lines]
+        for field, key in KEYS.items():
+            if key in request.named():  # a mistake in an option is told by the option's name
+                option = f"--{_OPTIONS.get(field, field)}: "
+                error.lines[:] = [line.replace(f"--set: {key}: ", option) for line in error.lines]
         fail(*error.lines, code=error.exit_code)
     _print_summary(summary, as_json)
     failed = summary.get("replay", {}).get("failed", False)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 from PyQt6.QtCore import QEvent, QObject, QSettings, QTimer
@@ -34,6 +33,7 @@ from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.start.start_page import StartPage
 from bmi_app.gui.widgets.log_panel import LogPanel
 from bmi_app.record.damage import JournalError
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.store.standing import outcome_of
 from bmi_app.session.view.attachment import AttachError, Attachment
 from bmi_app.session.view.launch import LaunchError, launch
@@ -104,7 +104,7 @@ class MainWindow(QMainWindow):
         self._reaper.timeout.connect(self._reap)
         self._recall()
 
-    def begin_session(self, request: dict[str, Any]) -> None:
+    def begin_session(self, request: SessionRequest) -> None:
         """Launch an engine off the window's thread, and open its session once it runs."""
         self._remember()
         self.start_page.show_progress("Starting the engine…")

@@ -5,14 +5,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bmi_app import plugins
 from bmi_app.record.formats import RecordingError, recognise
+from bmi_app.record.session_folder import sessions_root
 from bmi_app.session.engine.build import BuildError, check_decoder
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.streams import Stream, StreamWatch, judge
 from protocols.cautions import cautions
-from protocols.load import load
 from protocols.problems import OVERRIDE_FILE, Problem, ProtocolError
 from protocols.schema import Protocol
 
@@ -42,19 +42,19 @@ class Readiness:
     free_bytes: int | None = None
 
 
-def check(request: dict[str, Any], watch: StreamWatch) -> Readiness:
+def check(request: SessionRequest, watch: StreamWatch) -> Readiness:
     """Check a request as `bmi_app.session.engine.prepare.prepare` takes it; nothing is created or opened."""
     obstacles: list[str] = []
     protocol = None
     try:
-        protocol = load(request["protocol"], request["overrides"])
+        protocol = request.resolved()
     except ProtocolError as error:
         obstacles += [_in_words(problem) for problem in error.problems]
     else:
         obstacles += _missing(protocol)
     streams, missing = judge(protocol, watch.found())
     obstacles += missing
-    free_bytes, trouble = _space(Path(request["out"]).expanduser())
+    free_bytes, trouble = _space(Path(request.out).expanduser() if request.out else sessions_root())
     obstacles += trouble
     return Readiness(protocol, obstacles, cautions(protocol) if protocol else [], streams, free_bytes)
 

@@ -22,6 +22,7 @@ from bmi_app.rt.records import EVENT
 from bmi_app.rt.ring import write_cell, write_cell_f8
 from bmi_app.session.engine import commands
 from bmi_app.session.engine.build import build
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.launch import launch
 from protocols.load import load
@@ -150,13 +151,13 @@ def engine(sessions_folder: Path) -> Iterator[Callable[..., tuple["subprocess.Po
     started: list[tuple[subprocess.Popen[bytes], Path]] = []
 
     def start(*overrides: str) -> tuple["subprocess.Popen[bytes]", Path]:
-        request = {
-            "protocol": "center_out",
-            "overrides": list(overrides),
-            "out": str(sessions_folder),
-            "speed": "real",
-            "source_timeout_s": 5.0,
-        }
+        request = SessionRequest(
+            protocol="center_out",
+            overrides=overrides,
+            out=sessions_folder,
+            speed="real",
+            source_timeout_s=5.0,
+        )
         started.append(launch(request, lambda text: None))
         return started[-1]
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bmi_app.gui.panels.docks import is_seen
 from bmi_app.gui.panels.raster_panel import RasterPanel
 from bmi_app.gui.shell.shortcuts import ShortcutsDialog
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 from tests.gui.layout_faults import layout_faults
 
 WIDTH, HEIGHT = (int(size) for size in os.environ.get("BMI_LAYOUT_SIZE", "1280x720").split("x"))
@@ -25,16 +27,16 @@ NAME = f"{WIDTH}x{HEIGHT}"
 
 @pytest.fixture
 def main(qtbot: Any, tmp_path: Path, sessions_folder: Path) -> MainWindow:
-    request = {
-        "protocol": "center_out",
-        "overrides": ["session.duration_s=90", "learning.when='reward'", "decoder.scramble=0.3"],
-        "out": str(sessions_folder),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-        "labels": {"subject": "monkey J"},
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=["session.duration_s=90", "learning.when='reward'", "decoder.scramble=0.3"],
+        out=sessions_folder,
+        speed="max",
+        source_timeout_s=1.0,
+        subject="monkey J",
+    )
     for seed in (1, 2):
-        run_fast(request | {"seed": seed}, lambda text: None, lambda ticks: None)
+        run_fast(replace(request, seed=seed), lambda text: None, lambda ticks: None)
     window = MainWindow(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     qtbot.addWidget(window, before_close_func=MainWindow.leave)
     window.resize(WIDTH, HEIGHT)

@@ -27,17 +27,18 @@ from bmi_app.rt.records import EVENT, EventKind, TaskState
 from bmi_app.session.engine.build import BuildError
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.recompute import replay
+from bmi_app.session.request import SessionRequest
 from tests.gui.layout_faults import layout_faults
 
 
 def record(root: Path, *overrides: str) -> Path:
-    request = {
-        "protocol": "center_out",
-        "overrides": ["session.duration_s=120", "decoder.scramble=0.3", *overrides],
-        "out": str(root),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=["session.duration_s=120", "decoder.scramble=0.3", *overrides],
+        out=root,
+        speed="max",
+        source_timeout_s=1.0,
+    )
     return Path(run_fast(request, lambda text: None, lambda ticks: None)["session"])
 
 

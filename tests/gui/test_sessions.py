@@ -18,18 +18,20 @@ from bmi_app.gui.shell.worker import Worker
 from bmi_app.record.kinds import file_name
 from bmi_app.record.session_folder import read_summary, sessions, sessions_root
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.store.standing import outcome_of
 
 
 def record(root: Path, protocol: str, duration_s: float, *overrides: str, subject: str = "", label: str = "") -> Path:
-    request = {
-        "protocol": protocol,
-        "overrides": [f"session.duration_s={duration_s}", *overrides],
-        "out": str(root),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-        "labels": {"subject": subject, "session": label},
-    }
+    request = SessionRequest(
+        protocol=protocol,
+        overrides=[f"session.duration_s={duration_s}", *overrides],
+        out=root,
+        speed="max",
+        source_timeout_s=1.0,
+        subject=subject,
+        session_name=label,
+    )
     return Path(run_fast(request, lambda text: None, lambda ticks: None)["session"])
 
 

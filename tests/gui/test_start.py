@@ -17,6 +17,7 @@ from bmi_app.gui.start import start_page
 from bmi_app.record import recovery
 from bmi_app.record.session_folder import read_summary, read_texts
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.store import catalogue, recoveries
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.observer import Phase
@@ -175,13 +176,13 @@ def test_a_running_session_is_attached_to_and_left(main: Any, engine: Any, qtbot
 def test_the_session_that_has_just_ended_is_shown_at_the_beginning(
     main: Any, qtbot: Any, sessions_folder: Path
 ) -> None:
-    request = {
-        "protocol": "center_out",
-        "overrides": ["session.duration_s=10"],
-        "out": str(sessions_folder),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=["session.duration_s=10"],
+        out=sessions_folder,
+        speed="max",
+        source_timeout_s=1.0,
+    )
     folder = Path(run_fast(request, lambda text: None, lambda ticks: None)["session"])
     card = main().start_page.result
     qtbot.waitUntil(card.isVisible, timeout=RESOLVE_MS)

@@ -12,19 +12,20 @@ from bmi_app.record.nwb_series import RESOLUTION_S, _ascending
 from bmi_app.record.reading import Recording, read
 from bmi_app.rt.records import EventKind, Outcome
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 
 MONKEY = nwb.Subject("M1", "Macaca mulatta", "F", "P8Y")
 
 
 def record(folder: Path, *overrides: str) -> Path:
-    request = {
-        "protocol": "center_out",
-        "overrides": ['blocks=[{kind="rest",duration_s=2,name="baseline"},{kind="closed_loop"}]', *overrides],
-        "out": str(folder),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-        "labels": {"session": "day 3, morning"},
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=['blocks=[{kind="rest",duration_s=2,name="baseline"},{kind="closed_loop"}]', *overrides],
+        out=folder,
+        speed="max",
+        source_timeout_s=1.0,
+        session_name="day 3, morning",
+    )
     return Path(run_fast(request, lambda _: None, lambda _: None)["session"])
 
 

@@ -15,19 +15,20 @@ from bmi_app.record.kinds import KINDS, NAMED
 from bmi_app.record.reading import Recording, read
 from bmi_app.record.spike_times import spike_times
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 
 UPTIME_S = 5000.0  # of the machine when the session began
 ROWS = {"frames": "counts", "weights": "weight_rows", "subject": "subject_rows"}
 
 
 def run(out: Path, protocol: str | Path, *overrides: str) -> Path:
-    request = {
-        "protocol": str(protocol),
-        "overrides": list(overrides),
-        "out": str(out),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+    request = SessionRequest(
+        protocol=str(protocol),
+        overrides=overrides,
+        out=out,
+        speed="max",
+        source_timeout_s=1.0,
+    )
     return Path(run_fast(request, lambda _: None, lambda _: None)["session"])
 
 

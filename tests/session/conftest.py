@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bmi_app.record.reading import Recording, read
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.view.launch import launch
 
 PATIENCE_S = 60.0  # only a failing test waits so long
@@ -109,13 +110,13 @@ def start_session(source_id: str) -> Iterator[Callable[..., Session]]:
     def start(
         protocol: str | Path, *overrides: str, match: str = f"source_id={source_id}", timeout_s: float = PATIENCE_S
     ) -> Session:
-        request = {
-            "protocol": str(protocol),
-            "overrides": ["driver.kind=lsl", f"driver.{match}", *overrides],
-            "out": os.environ["BMI_SESSIONS"],
-            "speed": "real",
-            "source_timeout_s": timeout_s,
-        }
+        request = SessionRequest(
+            protocol=str(protocol),
+            overrides=["driver.kind=lsl", f"driver.{match}", *overrides],
+            out=os.environ["BMI_SESSIONS"],
+            speed="real",
+            source_timeout_s=timeout_s,
+        )
         running.append(Session(*launch(request, lambda _: None)))
         return running[-1]
 

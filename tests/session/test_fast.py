@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bmi_app.record.reading import read
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 
 SHORTEST_TRIALS = (
     "units.count=4",
@@ -24,13 +25,13 @@ SHORTEST_TRIALS = (
 
 
 def run(folder: Path, *overrides: str) -> dict:
-    request = {
-        "protocol": "center_out",
-        "overrides": [*SHORTEST_TRIALS, *overrides],
-        "out": str(folder),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=[*SHORTEST_TRIALS, *overrides],
+        out=folder,
+        speed="max",
+        source_timeout_s=1.0,
+    )
     return run_fast(request, lambda _: None, lambda _: None)
 
 

@@ -19,6 +19,7 @@ from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.engine.prepare import PrepareError
 from bmi_app.session.recompute import fit, fit_samples, replay
 from bmi_app.session.recompute.fit_samples import Training
+from bmi_app.session.request import SessionRequest
 from protocols.load import load
 
 KINDS = tuple(name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit"))
@@ -33,13 +34,13 @@ LEAST = {
 
 
 def run(out: Path, *overrides: str, duration_s: float = 60.0) -> dict[str, Any]:
-    request = {
-        "protocol": "center_out",
-        "overrides": [*overrides, f"session.duration_s={duration_s:g}"],
-        "out": str(out),
-        "speed": "max",
-        "source_timeout_s": 5.0,
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=[*overrides, f"session.duration_s={duration_s:g}"],
+        out=out,
+        speed="max",
+        source_timeout_s=5.0,
+    )
     return run_fast(request, lambda _: None, lambda _: None)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from bmi_app.session import readiness
 from bmi_app.session.engine import saved_decoder
+from bmi_app.session.request import SessionRequest
 
 
 class NoStreams:
@@ -15,7 +16,11 @@ class NoStreams:
 
 
 def obstacles(tmp_path: Path, *overrides: str) -> list[str]:
-    request = {"protocol": "center_out", "overrides": list(overrides), "out": str(tmp_path)}
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=overrides,
+        out=tmp_path,
+    )
     return readiness.check(request, NoStreams()).obstacles  # type: ignore[arg-type]
 
 

@@ -21,6 +21,7 @@ from bmi_app.session.engine import full_speed_loop
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.recompute import report
 from bmi_app.session.recompute.replay import verify, what_if
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.store import printing
 from protocols.load import SHIPPED_FOLDER
 
@@ -34,13 +35,13 @@ def run(tmp_path: Path) -> Callable[..., Path]:
     """Run a session as fast as the machine can; return its folder."""
 
     def run(protocol: str, *overrides: str, out: str = "sessions") -> Path:
-        request: dict[str, Any] = {
-            "protocol": protocol,
-            "overrides": [*SHORT, *overrides],
-            "out": str(tmp_path / out),
-            "speed": "max",
-            "source_timeout_s": 1.0,
-        }
+        request = SessionRequest(
+            protocol=protocol,
+            overrides=[*SHORT, *overrides],
+            out=tmp_path / out,
+            speed="max",
+            source_timeout_s=1.0,
+        )
         return Path(run_fast(request, lambda _: None, lambda _: None)["session"])
 
     return run

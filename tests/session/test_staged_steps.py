@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import UpdateCause, UpdateVerdict
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.recompute import replay
+from bmi_app.session.request import SessionRequest
 
 STAGED = (
     "learning.rule=smoothbatch",
@@ -25,13 +25,13 @@ STAGED = (
 
 
 def run(out: Path, *overrides: str, duration_s: float = 40.0) -> Path:
-    request: dict[str, Any] = {
-        "protocol": "learn_the_tool",
-        "overrides": [*overrides, f"session.duration_s={duration_s:g}"],
-        "out": str(out),
-        "speed": "max",
-        "source_timeout_s": 5.0,
-    }
+    request = SessionRequest(
+        protocol="learn_the_tool",
+        overrides=[*overrides, f"session.duration_s={duration_s:g}"],
+        out=out,
+        speed="max",
+        source_timeout_s=5.0,
+    )
     return Path(run_fast(request, lambda _: None, lambda _: None)["session"])
 
 

@@ -7,18 +7,19 @@ import pytest
 from bmi_app.record import reading
 from bmi_app.record.movements import Movements
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.store.printing import summary
 
 
 def test_throughput_of_the_grid_counts_movements_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the targets under the cursor (up to 30 bits/s in one tick) the mean was 2.16 bits/s."""
-    request = {
-        "protocol": "grid",
-        "overrides": ["session.seed=3", "session.duration_s=300"],
-        "out": str(tmp_path),
-        "speed": "max",
-        "source_timeout_s": 5.0,
-    }
+    request = SessionRequest(
+        protocol="grid",
+        overrides=["session.seed=3", "session.duration_s=300"],
+        out=tmp_path,
+        speed="max",
+        source_timeout_s=5.0,
+    )
     found = run_fast(request, lambda _: None, lambda _: None)
     movement = found["movement"]
     assert movement["under_cursor_at_onset"] == 5

@@ -13,18 +13,18 @@ from bmi_app.record import integrity, session_folder
 from bmi_app.session.engine import prepare
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.engine.rescue_folder import places
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.view import run_command
 from bmi_app.session.view.observer import ending, remedy, stop_and_wait
 from protocols.load import load
 from tests.session.test_what_is_said import USUAL
 
-REQUEST = {
-    "protocol": "center_out",
-    "overrides": ["session.duration_s=2"],
-    "out": None,
-    "speed": "max",
-    "source_timeout_s": 1.0,
-}
+REQUEST = SessionRequest(
+    protocol="center_out",
+    overrides=["session.duration_s=2"],
+    speed="max",
+    source_timeout_s=1.0,
+)
 
 
 @pytest.fixture

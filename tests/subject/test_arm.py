@@ -10,6 +10,7 @@ from bmi_app.record.reading import read
 from bmi_app.rt.records import Flag, Outcome, TaskState
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.recompute.replay import verify
+from bmi_app.session.request import SessionRequest
 
 REST = '{kind="rest",duration_s=1}'
 ARM = ("subject.kind=arm", "session.duration_s=40", "task.timeout_ms=3000")
@@ -21,13 +22,13 @@ def run(tmp_path: Path) -> Callable[..., Path]:
     """Run a session as fast as the machine can; return its folder."""
 
     def run(*overrides: str, protocol: str = "center_out") -> Path:
-        request = {
-            "protocol": protocol,
-            "overrides": [*ARM, *overrides],
-            "out": str(tmp_path),
-            "speed": "max",
-            "source_timeout_s": 1.0,
-        }
+        request = SessionRequest(
+            protocol=protocol,
+            overrides=[*ARM, *overrides],
+            out=tmp_path,
+            speed="max",
+            source_timeout_s=1.0,
+        )
         return Path(run_fast(request, lambda _: None, lambda _: None)["session"])
 
     return run

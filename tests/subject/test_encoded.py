@@ -10,6 +10,7 @@ from bmi_app.record.reading import read
 from bmi_app.rt.records import Outcome, TaskState
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.recompute.replay import verify
+from bmi_app.session.request import SessionRequest
 from bmi_app.subject import mind
 
 from .world import CALM, STEP_S, World, draw_tool
@@ -93,18 +94,18 @@ def test_a_decoder_that_is_fitted_to_it_lets_it_reach_the_targets(
     kind: str, least: float, most: float, tmp_path: Path
 ) -> None:
     # Hardly with `todorov`, of which a readout of velocity takes the springs' pull for a wish to move.
-    request = {
-        "protocol": "calibrate",
-        "overrides": [
+    request = SessionRequest(
+        protocol="calibrate",
+        overrides=[
             "subject.kind=autonomous",
             "subject.learner=lms",
             f"subject.encoding={kind}",
             "session.duration_s=200",
         ],
-        "out": str(tmp_path),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+        out=tmp_path,
+        speed="max",
+        source_timeout_s=1.0,
+    )
     folder = Path(run_fast(request, lambda _: None, lambda _: None)["session"])
     recording = read(folder)
     frames = recording.frames

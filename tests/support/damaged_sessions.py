@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from bmi_app.record.liveness import HEARTBEAT, LOCK
+from bmi_app.session.request import SessionRequest
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 BASES = ("live-commands", "live-counts-clock-lost", "kalman-rml-trial", "linear-lms-tick")
@@ -164,13 +165,13 @@ def _record(root: Path, name: str) -> None:
     """Record a session of 3 s on the simulated rig."""
     from bmi_app.session.engine.full_speed import run_fast
 
-    request = {
-        "protocol": "center_out",
-        "overrides": ["session.duration_s=3", "learning.when=tick", f"session.seed={len(name)}"],
-        "out": str(root),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=["session.duration_s=3", "learning.when=tick", f"session.seed={len(name)}"],
+        out=root,
+        speed="max",
+        source_timeout_s=1.0,
+    )
     Path(run_fast(request, lambda _: None, lambda _: None)["session"]).rename(root / name)
 
 

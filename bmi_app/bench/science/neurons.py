@@ -12,6 +12,7 @@ from bmi_app import own_python
 from bmi_app.bench.learning import run_trials
 from bmi_app.bench.science.checks import Check, near, report
 from bmi_app.bench.science.firing import Population, intervals
+from bmi_app.session.request import SessionRequest
 from protocols.load import load
 
 _SHAPES = ((0.0, 0.0, 10.0), (3.0, 0.0, 10.0), (3.0, 3.0, 15.0), (4.0, 8.0, 30.0))  # D (ms), eta0, tau (ms)
@@ -26,7 +27,8 @@ _LARGE = (
 _SESSION = """
 import resource
 from bmi_app.session.engine.full_speed import run_fast
-run_fast({request!r}, lambda _: None, lambda _: None)
+from bmi_app.session.request import SessionRequest
+run_fast(SessionRequest.of_json({request!r}), lambda _: None, lambda _: None)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 _KB_PER_MB = 1024.0  # Linux tells kilobytes
@@ -137,14 +139,9 @@ def _memory(short_min: float = 5.0, long_min: float = 60.0) -> Check:
 
 def peak_mb(minutes: float) -> float:
     """Return the most memory (resident, MB) of a process that runs and records a learning subject's session at full speed."""
-    request = {
-        "protocol": "learning_subject",
-        "overrides": [f"session.duration_s={60 * minutes:g}"],
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
     with tempfile.TemporaryDirectory() as folder:
-        program = _SESSION.format(request={**request, "out": folder})
+        request = SessionRequest(protocol="learning_subject", duration_s=60 * minutes, out=folder, speed="max")
+        program = _SESSION.format(request=request.to_json())
         done = subprocess.run(own_python.command("-c", program), check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1]) / _KB_PER_MB
 

@@ -3,7 +3,6 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 from PyQt6.QtCore import QSettings, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
@@ -22,6 +21,7 @@ from PyQt6.QtWidgets import (
 from bmi_app import plugins
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.record.session_folder import sessions_root
+from bmi_app.session.request import SessionRequest
 from protocols.load import catalogue, user_folder
 from protocols.schema import Protocol
 
@@ -94,26 +94,25 @@ class SessionForm(QWidget):
                 self.driver.addItem(f"{name} – {_DRIVERS[name]}" if name in _DRIVERS else name, name)
         self._protocol_chosen()
 
-    def request(self) -> dict[str, Any]:
+    def request(self) -> SessionRequest:
         """Return what `bmi_app.session.view.launch.launch` takes."""
-        values: dict[str, Any] = {}
-        if self.driver.currentData():
-            values["driver.kind"] = self.driver.currentData()
+        values: dict[str, str] = {}
         if self.driver.currentData() == "replay":
             values["driver.settings.path"] = json.dumps(self.recording.text())
         if self.source is not None and self.driver.currentData() in ("", "lsl"):
             values[f"driver.{self.source[0]}"] = json.dumps(self.source[1])
-        for key, box in (("duration_s", self.duration_s), ("trials", self.trials), ("seed", self.seed)):
-            if box.value() > box.minimum():
-                values[f"session.{key}"] = f"{box.value():g}" if key == "duration_s" else box.value()
-        return {
-            "protocol": self.protocol.currentData() or "",
-            "overrides": [f"{key}={value}" for key, value in values.items()],
-            "out": self.folder.text().strip() or str(sessions_root()),
-            "speed": "real",
-            "source_timeout_s": _SOURCE_TIMEOUT_S,
-            "labels": {"subject": self.subject.text().strip(), "session": self.session.text().strip()},
-        }
+        return SessionRequest(
+            protocol=self.protocol.currentData() or "",
+            overrides=[f"{key}={value}" for key, value in values.items()],
+            driver=self.driver.currentData() or None,
+            duration_s=self.duration_s.value() if self.duration_s.value() > self.duration_s.minimum() else None,
+            trials=self.trials.value() if self.trials.value() > self.trials.minimum() else None,
+            seed=self.seed.value() if self.seed.value() > self.seed.minimum() else None,
+            out=self.folder.text().strip() or str(sessions_root()),
+            source_timeout_s=_SOURCE_TIMEOUT_S,
+            subject=self.subject.text().strip(),
+            session_name=self.session.text().strip(),
+        )
 
     def remember(self, settings: QSettings) -> None:
         """Keep the choices, but neither the session's name nor the seed, which belong to one session."""
@@ -152,7 +151,7 @@ class SessionForm(QWidget):
 
     def show_free(self, free_bytes: int | None) -> None:
         """Say how much more can be written."""
-        is_new = not Path(self.request()["out"]).expanduser().exists()
+        is_new = not Path(str(self.request().out)).expanduser().exists()
         made = " · the folder will be made" if is_new else ""
         self.free.setText("" if free_bytes is None else f"{free_bytes / 1e9:,.1f} GB free{made}")
 

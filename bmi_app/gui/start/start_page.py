@@ -25,6 +25,7 @@ from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.start.session_form import SessionForm
 from bmi_app.gui.start.streams_table import StreamsTable
 from bmi_app.session.readiness import Readiness
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.store.standing import Outcome, last_of, outcome_of
 
 _CHECK_MS = 1000  # streams come and go
@@ -40,10 +41,10 @@ _CHOOSE = "Double click on a stream to take it as the source of the session."
 class StartPage(QWidget):
     """Show the choices, what can be connected to, and Start.
 
-    Signals: `start_asked(dict)`, a request; `attach_asked(Path)`, a running session.
+    Signals: `start_asked(SessionRequest)`; `attach_asked(Path)`, a running session.
     """
 
-    start_asked = pyqtSignal(dict)
+    start_asked = pyqtSignal(object)
     attach_asked = pyqtSignal(Path)
 
     def __init__(self, checks: Worker, verifies: Worker, parent: QWidget | None = None) -> None:
@@ -53,7 +54,7 @@ class StartPage(QWidget):
         self._is_checking = False
         self._is_starting = False
         self._is_good: bool | None = None  # what stands at the bottom
-        self._checked: dict[str, Any] = {}  # the request that was found ready
+        self._checked: SessionRequest | None = None  # the request that was found ready
         self._closed = False
         self.form = SessionForm()
         self.streams = StreamsTable()
@@ -94,7 +95,7 @@ class StartPage(QWidget):
         def check() -> tuple[Readiness, list[Path]]:
             from bmi_app.record import session_folder
 
-            roots = {Path(request["out"]).expanduser(), session_folder.sessions_root()}
+            roots = {Path(str(request.out)).expanduser(), session_folder.sessions_root()}
             # Told at once: the first check of a protocol may have to compile plugins.
             outcome = outcome_of(card) if card is not None else last_of(roots)
             self._checks.post(lambda: self._show_outcome(outcome))
@@ -124,7 +125,7 @@ class StartPage(QWidget):
     def show_started(self, failure: list[str]) -> None:
         """Take choices again; where the engine could not start, say why until something is changed."""
         self._is_starting = False
-        self._checked = {}
+        self._checked = None
         self.form.setEnabled(True)
         self.start.setText("&Start session")
         if failure:
@@ -185,7 +186,7 @@ class StartPage(QWidget):
         if outcome is not None and self.result.folder in (None, outcome.folder):  # else another was shown meanwhile
             self.result.show_outcome(outcome)
 
-    def _show(self, request: dict[str, Any], found: Readiness, running: list[Path]) -> None:
+    def _show(self, request: SessionRequest, found: Readiness, running: list[Path]) -> None:
         self._is_checking = False
         if self._closed:
             return
@@ -209,7 +210,7 @@ class StartPage(QWidget):
             self._later.start(_CHECK_MS if request == self.form.request() else 0)
         if self._is_starting or request != self.form.request():
             return
-        self._checked = request if not found.obstacles else {}
+        self._checked = request if not found.obstacles else None
         self.start.setEnabled(not found.obstacles)
         if found.obstacles:
             more = len(found.obstacles) - _MOST_REASONS

@@ -21,18 +21,19 @@ from bmi_app.session.engine.decoder_watch import DecoderWatch
 from bmi_app.session.engine.operator import event_now
 from bmi_app.session.engine.prepare import Prepared, PrepareError, prepare
 from bmi_app.session.engine.staged_fits import Staged
+from bmi_app.session.request import SessionRequest
 from drivers.contract import SourceError
 
 
 def run_fast(
-    request: dict[str, Any], say: Callable[[str], object], on_progress: Callable[[int], object]
+    request: SessionRequest, say: Callable[[str], object], on_progress: Callable[[int], object]
 ) -> dict[str, Any]:
     """Run the session that a request asks for, and return its summary.
 
     Parameters
     ----------
-    request : dict
-        As `bmi_app.session.engine.prepare.prepare` takes it, with speed "max".
+    request : SessionRequest
+        With speed "max".
     say : callable
         Told what takes a while.
     on_progress : callable

@@ -23,9 +23,9 @@ from bmi_app.session import priority
 from bmi_app.session.engine import compilation, kept_inputs, provenance
 from bmi_app.session.engine.build import BuildError, Core, build
 from bmi_app.session.engine.output_thread import Wired
+from bmi_app.session.request import SessionRequest
 from drivers.contract import SourceError, SourceInfo
 from protocols.cautions import cautions
-from protocols.load import load
 from protocols.problems import ProtocolError
 from protocols.schema import Protocol
 
@@ -79,14 +79,13 @@ class Prepared:
             hold.close()
 
 
-def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
+def prepare(request: SessionRequest, say: Callable[[str], object]) -> Prepared:
     """Prepare the session that a request asks for.
 
     Parameters
     ----------
-    request : dict
-        `protocol` (name or path), `overrides` (list of `key=value`), `out` (folder of the session folders, or None),
-        `speed` ("real" or "max"), `source_timeout_s`, and where the operator gave names, `labels` (`subject`, `session`).
+    request : SessionRequest
+        What was asked for.
     say : callable
         Told what takes a while.
 
@@ -95,10 +94,10 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
     PrepareError
         With every mistake; nothing was left behind.
     """
-    real = request["speed"] == "real"
+    real = request.speed == "real"
     try:
         is_cold = compilation.is_due()
-        protocol = load(request["protocol"], request["overrides"])
+        protocol = request.resolved()
     except ProtocolError as error:
         raise PrepareError([str(problem) for problem in error.problems]) from error
     for warning in cautions(protocol):
@@ -111,7 +110,7 @@ def prepare(request: dict[str, Any], say: Callable[[str], object]) -> Prepared:
         if real:
             priority.raise_thread(priority.ACQUISITION)  # the driver's own threads inherit it
         say(f"opening the source: {protocol.driver.kind}")
-        source = driver.open(float(request["source_timeout_s"]))
+        source = driver.open(float(request.source_timeout_s))
     except SourceError as error:
         raise PrepareError([str(error)]) from error
     finally:
@@ -159,7 +158,7 @@ def _refuse_at_full_speed(protocol: Protocol, driver_module: Any) -> None:
 
 
 def _make(
-    request: dict[str, Any], protocol: Protocol, driver: Any, poll: Any, source: SourceInfo, real: bool
+    request: SessionRequest, protocol: Protocol, driver: Any, poll: Any, source: SourceInfo, real: bool
 ) -> Prepared:
     root = _root(request)
     # After a kill the file waits for its recovery, and the process number may come again meanwhile.
@@ -190,8 +189,8 @@ def _make(
     return Prepared(core, driver, poll, source, folder, session, live_path, holds[0], outputs)
 
 
-def _root(request: dict[str, Any]) -> Path:
-    return Path(request["out"]).expanduser() if request["out"] else session_folder.sessions_root()
+def _root(request: SessionRequest) -> Path:
+    return Path(request.out).expanduser() if request.out else session_folder.sessions_root()
 
 
 def _output(kind: str, settings: dict[str, Any]) -> Any:
@@ -223,9 +222,9 @@ def _describe(protocol: Protocol, source: SourceInfo, live_path: Path, real: boo
     }
 
 
-def _labelled(request: dict[str, Any]) -> dict[str, Any]:
+def _labelled(request: SessionRequest) -> dict[str, Any]:
     """Return what the operator calls the subject and the session, for `session.toml`."""
-    labels = {key: str(label) for key, label in request.get("labels", {}).items() if label}
+    labels = request.labels()
     return {"labels": labels} if labels else {}
 
 

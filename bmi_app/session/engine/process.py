@@ -1,6 +1,6 @@
 """Be the engine process: say what takes a while, run one session, leave nothing behind.
 
-The request is the first argument, as JSON (`bmi_app.session.engine.prepare.prepare`). Until the session runs, messages go to
+The request is the first argument, as JSON (`bmi_app.session.request.SessionRequest`). Until the session runs, messages go to
 standard output as JSON lines: {"progress": text}, {"error": [lines]}, {"ready": folder}; afterwards to `engine.log`. If
 the launcher dies before that, so does the engine, and nothing was made; afterwards the session goes on without it.
 """
@@ -20,6 +20,7 @@ from typing import Any
 
 from bmi_app import permissions
 from bmi_app.session.engine.launcher_watch import LauncherWatch
+from bmi_app.session.request import RequestError, SessionRequest
 
 _GIVEN_UP = 130
 
@@ -57,7 +58,7 @@ def main() -> int:
         signals = _Signals()
         watch = LauncherWatch(1, _GIVEN_UP)
         permissions.apply()
-        request = json.loads(sys.argv[1])
+        request = SessionRequest.of_json(sys.argv[1])
         _announce_compilation()
         from bmi_app.session.engine.prepare import PrepareError, prepare
 
@@ -70,7 +71,7 @@ def main() -> int:
             _say(error=[f"the session cannot start: {error}"])
             return 2
         return _run(prepared, signals, watch)
-    except permissions.PermissionsError as error:
+    except (permissions.PermissionsError, RequestError) as error:
         _say(error=[str(error)])
         return 2
     except _GivenUp:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bmi_app import own_python
+from bmi_app.session.request import SessionRequest
 
 
 class LaunchError(Exception):
@@ -18,7 +19,7 @@ class LaunchError(Exception):
         self.exit_code = exit_code
 
 
-def launch(request: dict[str, Any], on_progress: Callable[[str], object]) -> tuple["subprocess.Popen[bytes]", Path]:
+def launch(request: SessionRequest, on_progress: Callable[[str], object]) -> tuple["subprocess.Popen[bytes]", Path]:
     """Start an engine; return its process and the session's folder as soon as the session runs.
 
     The engine stays when this process dies. Its caller polls the process, so that it does not remain as a zombie.
@@ -39,9 +40,9 @@ def launch(request: dict[str, Any], on_progress: Callable[[str], object]) -> tup
         raise
 
 
-def _start(request: dict[str, Any]) -> "subprocess.Popen[bytes]":
+def _start(request: SessionRequest) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        own_python.command("-m", "bmi_app.session.engine.process", json.dumps(request)),
+        own_python.command("-m", "bmi_app.session.engine.process", request.to_json()),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from bmi_app.plain_text import plain
 from bmi_app.record.session_folder import call_it, read_summary
 from bmi_app.session.engine.rescue_folder import now_in
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.view.attachment import AttachError, Attachment, why_not
 from bmi_app.session.view.launch import LaunchError, launch
 
@@ -29,7 +30,7 @@ class RunError(Exception):
         self.exit_code = exit_code
 
 
-def run(request: dict[str, Any], view: View, show_window: ShowWindow, *, verify: bool) -> dict[str, Any]:
+def run(request: SessionRequest, view: View, show_window: ShowWindow, *, verify: bool) -> dict[str, Any]:
     """Run the session that a request asks for, and return its summary, with `replay` where it was verified.
 
     Raises
@@ -38,7 +39,7 @@ def run(request: dict[str, Any], view: View, show_window: ShowWindow, *, verify:
         If it did not start, or its engine died.
     """
     with _terminated_as_interrupted():
-        summary = _run_fast(request) if request["speed"] == "max" else _run_live(request, view, show_window)
+        summary = _run_fast(request) if request.speed == "max" else _run_live(request, view, show_window)
     if verify:
         from bmi_app.session.recompute import report
 
@@ -79,7 +80,7 @@ def watch(folder: Path) -> None:
         attachment.close()
 
 
-def _run_fast(request: dict[str, Any]) -> dict[str, Any]:
+def _run_fast(request: SessionRequest) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -95,7 +96,7 @@ def _run_fast(request: dict[str, Any]) -> dict[str, Any]:
         raise RunError(error.lines) from error
 
 
-def _run_live(request: dict[str, Any], view: View, show_window: ShowWindow) -> dict[str, Any]:
+def _run_live(request: SessionRequest, view: View, show_window: ShowWindow) -> dict[str, Any]:
     try:
         process, folder = launch(request, _tell)
     except LaunchError as error:

@@ -14,6 +14,7 @@ import pytest
 
 from bmi_app.record.reading import Recording, read
 from bmi_app.rt import livefile
+from bmi_app.session.request import SessionRequest, Speed
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.launch import launch
 
@@ -90,16 +91,16 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def request(
-    *overrides: str, protocol: str = "center_out", speed: str = "real", out: Path | None = None
-) -> dict[str, Any]:
+    *overrides: str, protocol: str = "center_out", speed: Speed = "real", out: Path | None = None
+) -> SessionRequest:
     """Return what asks an engine for a short session."""
-    return {
-        "protocol": protocol,
-        "overrides": [*SHORT, *overrides],
-        "out": str(out or os.environ["BMI_SESSIONS"]),
-        "speed": speed,
-        "source_timeout_s": PATIENCE_S,
-    }
+    return SessionRequest(
+        protocol=protocol,
+        overrides=[*SHORT, *overrides],
+        out=out or os.environ["BMI_SESSIONS"],
+        speed=speed,
+        source_timeout_s=PATIENCE_S,
+    )
 
 
 def bmi(*arguments: str, timeout_s: float = PATIENCE_S) -> "subprocess.CompletedProcess[str]":

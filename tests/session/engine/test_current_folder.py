@@ -12,6 +12,7 @@ import pytest
 from bmi_app import own_python
 from bmi_app.bench.child import Child
 from bmi_app.rt import liblsl
+from bmi_app.session.request import SessionRequest
 
 from .conftest import PATIENCE_S, SHORT
 
@@ -69,14 +70,17 @@ def test_an_empty_entry_of_the_python_path_is_not_the_current_folder_to_an_engin
     monkeypatch.setenv("PYTHONPATH", f"{os.pathsep}/nowhere{os.pathsep}.")
     program = (
         "import sys; sys.path[:] = [entry for entry in sys.path if entry not in ('', '.', sys.argv[1])]\n"
-        "import os, json\nfrom bmi_app.session.view.launch import launch\n"
-        "process, folder = launch(json.loads(sys.argv[2]), lambda text: None)\n"
+        "import os\nfrom bmi_app.session.request import SessionRequest\nfrom bmi_app.session.view.launch import launch\n"
+        "process, folder = launch(SessionRequest.of_json(sys.argv[2]), lambda text: None)\n"
         "print(process.wait())"
     )
-    request = {"protocol": "center_out", "overrides": [*SHORT, "session.duration_s=0.3"], "out": str(tmp_path / "out")}
-    asked = json.dumps({**request, "speed": "real", "source_timeout_s": 5.0})
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=[*SHORT, "session.duration_s=0.3"],
+        out=tmp_path / "out",
+    )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program, str(trapped), asked],
+        [sys.executable, "-I", "-c", program, str(trapped), request.to_json()],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

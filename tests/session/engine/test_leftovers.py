@@ -1,6 +1,5 @@
 """Engines that are killed in their first moments: what they leave is seen, and cleaned up; what lives is left alone."""
 
-import json
 import os
 import shutil
 import signal
@@ -44,7 +43,7 @@ def old(monkeypatch: pytest.MonkeyPatch) -> None:
 def die_at(place: str) -> int:
     """Start an engine that is killed at a place of its preparation; return its process number."""
     with subprocess.Popen(
-        [sys.executable, "-c", DYING, json.dumps(request()), place], stdout=subprocess.DEVNULL
+        [sys.executable, "-c", DYING, request().to_json(), place], stdout=subprocess.DEVNULL
     ) as engine:
         assert engine.wait(PATIENCE_S) == -signal.SIGKILL
     return engine.pid

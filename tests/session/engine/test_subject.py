@@ -42,7 +42,7 @@ def test_a_learning_subject_leaves_its_log_in_a_live_session(engine: Callable[..
 
 def test_live_and_at_full_speed_one_seed_is_one_session(engine: Callable[..., Live], tmp_path: Path) -> None:
     overrides = ("subject.learner=regression", "session.duration_s=8")
-    again = {**request(*overrides, protocol="learning_subject", speed="max", out=tmp_path), "source_timeout_s": 1.0}
+    again = request(*overrides, protocol="learning_subject", speed="max", out=tmp_path)
     fast = read(Path(run_fast(again, lambda _: None, lambda _: None)["session"]))
     n_same = 0
     for _ in range(MOST_SESSIONS):

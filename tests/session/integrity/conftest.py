@@ -8,12 +8,13 @@ import pytest
 from bmi_app.record import session_folder
 from bmi_app.session.engine import full_speed_loop
 from bmi_app.session.engine.full_speed import run_fast
+from bmi_app.session.request import SessionRequest
 
 
 def record(root: Path, seed: int, duration_s: float = 12.0) -> Path:
-    request = {
-        "protocol": "center_out",
-        "overrides": [
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=[
             'blocks=[{kind="rest",duration_s=2},{kind="closed_loop"}]',
             'learning.rule="smoothbatch"',
             'learning.when="seconds"',
@@ -22,10 +23,10 @@ def record(root: Path, seed: int, duration_s: float = 12.0) -> Path:
             f"session.duration_s={duration_s}",
             f"session.seed={seed}",
         ],
-        "out": str(root),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+        out=root,
+        speed="max",
+        source_timeout_s=1.0,
+    )
     return Path(run_fast(request, lambda _: None, lambda _: None)["session"])
 
 

@@ -18,6 +18,7 @@ from bmi_app.record.formats import RecordingError, open_recording
 from bmi_app.record.reading import read
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.recompute import replay
+from bmi_app.session.request import SessionRequest
 from bmi_app.session.store import catalogue
 from tests.support.command_line import PRAISE, bmi
 from tests.support.damage import HOWS, Harm, damaged_copy, every_harm, files
@@ -305,13 +306,13 @@ def test_a_session_of_format_1_is_bound_by_row_counts_only(tmp_path: Path) -> No
 def test_a_kept_input_of_another_session_is_refused(tmp_path: Path) -> None:
     weights = tmp_path / "weights.npz"
     np.savez(weights, M2=np.ones((2, 96)))
-    request: dict[str, Any] = {
-        "protocol": "center_out",
-        "overrides": ['decoder.kind="linear"', f'decoder.settings.file="{weights}"', "session.duration_s=2"],
-        "out": str(tmp_path / "out"),
-        "speed": "max",
-        "source_timeout_s": 1.0,
-    }
+    request = SessionRequest(
+        protocol="center_out",
+        overrides=['decoder.kind="linear"', f'decoder.settings.file="{weights}"', "session.duration_s=2"],
+        out=tmp_path / "out",
+        speed="max",
+        source_timeout_s=1.0,
+    )
     folder = Path(run_fast(request, lambda _: None, lambda _: None)["session"])
     kept = next((folder / "inputs").iterdir())
     assert integrity.full(folder).is_intact
