@@ -36,8 +36,8 @@ def test_a_request_survives_its_way_to_the_engine(request: SessionRequest) -> No
 
 
 def test_a_field_that_nobody_reads_is_an_error() -> None:
-    """A test of the window passed `seeds` of its own for months, and nobody read them."""
-    with pytest.raises(RequestError, match="'seeds': there is no such field; allowed: protocol, .*seed"):
+    """A test of the window passed a `seed` that nobody read."""
+    with pytest.raises(RequestError, match=r"'seeds': there is no such field; allowed: protocol, .*seed"):
         SessionRequest.of(protocol="center_out", seeds=3)
     with pytest.raises(TypeError):
         SessionRequest(protocol="center_out", seeds=3)  # type: ignore[call-arg]
