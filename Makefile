@@ -38,7 +38,7 @@ test:
 matrix:
 	@sh tools/setup.sh tests
 	$(BIN)/python tools/compile_kernels.py
-	BMI_CLOCK_MATRIX=whole $(BIN)/python -m pytest -v -rs tests/session/test_clock_matrix.py
+	BMI_CLOCK_MATRIX=whole $(BIN)/python -m pytest -v -rs tests/session/sources/test_clock_matrix.py
 
 check: setup
 	$(BIN)/ruff format --check .

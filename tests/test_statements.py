@@ -3,19 +3,19 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.places import DOCS, ROOT
+
 ROWS = re.findall(
     r"^\| `([^`]+)` \| (\S+) \| (tests/\S+)::(test_\w+) \|$",
-    (ROOT / "docs" / "statements.md").read_text(),
+    (DOCS / "statements.md").read_text(),
     re.MULTILINE,
 )
 STATE_NOTHING = re.findall(
     r"^\| `([^`]+)` \| (\S+) \| (?!tests/)(\w[^|]+) \|$",
-    (ROOT / "docs" / "statements.md").read_text(),
+    (DOCS / "statements.md").read_text(),
     re.MULTILINE,
 )
 # Words that promise something of a session, or blame somebody. They are looked for in whole texts, not in names of one word.
@@ -82,7 +82,7 @@ def promising_texts() -> Iterator[tuple[str, str]]:
 
 
 def test_every_row_is_read() -> None:
-    lines = [line for line in (ROOT / "docs" / "statements.md").read_text().splitlines() if line.startswith("| `")]
+    lines = [line for line in (DOCS / "statements.md").read_text().splitlines() if line.startswith("| `")]
     assert len(ROWS) + len(STATE_NOTHING) == len(lines)
     assert len(ROWS) >= 170
 

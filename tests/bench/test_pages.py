@@ -12,9 +12,9 @@ from bmi_app.bench import markdown, pages
 from bmi_app.bench.science import coadaptation, movement
 from bmi_app.bench.science import markdown as science_markdown
 from bmi_app.cli.app import app
+from tests.support.places import DOCS
 
 PAGE = "# Title\n\nbefore\n\n<!-- table: movement -->\nold | old\n<!-- end -->\n\nafter\n<!-- table: other -->\n<!-- end -->\n"
-DOCS = Path(__file__).parents[2] / "docs"
 _SIZE = {"time_s": 1.234, "error_s": 0.05, "success": 0.99, "trials": 100}
 _LAW = {"coefficients": [0.5, 1.25], "r_squared": 0.75, "left_out_s": 0.125}
 MOVEMENT = {

@@ -12,6 +12,7 @@ from bmi_app.bench.commands import bench_app
 from bmi_app.bench.science import coadaptation, movement, pictures, tables, yardstick
 from bmi_app.record.formats import golub
 from protocols.load import load
+from tests.support.places import DOCS
 
 
 def sizes() -> tuple[np.ndarray, np.ndarray]:
@@ -31,7 +32,7 @@ def test_a_law_that_made_the_times_fits_them_and_another_does_not() -> None:
 
 
 def test_in_the_table_of_the_documents_the_third_power_fits_better_than_the_second() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "subject.md").read_text()
+    page = (DOCS / "subject.md").read_text()
     table = re.search(r"\| D \(cm\) .*\n.*\n((?:\| \d .*\n)+)", page)
     assert table is not None
     time_s = np.array([[float(cell.split()[0]) for cell in row.split("|")[2:-1]] for row in table[1].splitlines()])

@@ -1,6 +1,5 @@
 """Every array that comes from a file is checked for shape, kind and finite numbers before it drives a cursor."""
 
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from bmi_app.record.damage import JournalError
 from bmi_app.session.engine import saved_decoder
 from bmi_app.session.engine.build import BuildError, check_decoder
 from protocols.load import load
+from tests.support.places import unpacked
 
 N_UNITS, N_AXES = 6, 2
 GOOD = {"M1": np.zeros((N_AXES, N_AXES)), "M2": np.ones((N_AXES, N_UNITS)), "m0": np.zeros(N_AXES)}
@@ -90,10 +90,7 @@ def test_a_blob_that_was_made_to_look_whole_is_checked_as_well(tmp_path: Path) -
 
 
 def test_blobs_recorded_before_still_read(tmp_path: Path) -> None:
-    fixture = Path(__file__).parents[1] / "fixtures" / "format_1" / "live-commands.tar.xz"
-    with tarfile.open(fixture) as archive:
-        archive.extractall(tmp_path, filter="data")
-    folder = tmp_path / "live-commands"
+    folder = unpacked("live-commands", tmp_path)
     assert blobs.ids(folder)
     for blob_id in blobs.ids(folder):
         assert "blob" in blobs.read(folder, blob_id)

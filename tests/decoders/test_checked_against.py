@@ -8,9 +8,9 @@ import pytest
 import scipy.io
 
 from tests.decoders.called_decoder import Decoder
+from tests.support.places import DOCS, ROOT
 
-ROOT = Path(__file__).parents[2]
-TABLE = ROOT / "docs" / "checked.md"
+TABLE = DOCS / "checked.md"
 
 
 @pytest.mark.parametrize("block", [0, 1])

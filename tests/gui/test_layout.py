@@ -20,6 +20,7 @@ from bmi_app.gui.shell.shortcuts import ShortcutsDialog
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.request import SessionRequest
 from tests.gui.layout_faults import layout_faults
+from tests.support.places import ROOT
 
 WIDTH, HEIGHT = (int(size) for size in os.environ.get("BMI_LAYOUT_SIZE", "1280x720").split("x"))
 NAME = f"{WIDTH}x{HEIGHT}"
@@ -130,6 +131,6 @@ def test_all_of_it_at_4k_scaling(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stdout[-4000:]

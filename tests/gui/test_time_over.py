@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.places import ROOT
+
 CONFTEST = """
 import pytest
 from tests.gui.time_over import loops_ended_in_time

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from bmi_app.record.reading import read
+from tests.support.places import ROOT
 
 pytestmark = pytest.mark.realtime
 
-_ROOT = Path(__file__).resolve().parents[2]
 _ENTRY_POINTS = """\
 [bmi_app.drivers]
 metronome = example_lab.metronome
@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: example-lab\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(_ENTRY_POINTS)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(target), str(_ROOT)])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(target), str(ROOT)])}
 
     def begin(driver: str, *overrides: str) -> "subprocess.Popen[str]":
         given = [part for override in overrides for part in ("--set", override)]

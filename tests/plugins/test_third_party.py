@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-_ROOT = Path(__file__).resolve().parents[2]
+from tests.support.places import ROOT
+
 _ENTRY_POINTS = """\
 [bmi_app.decoders]
 leaky = example_lab.leaky
@@ -31,7 +32,7 @@ def installed(tmp_path: Path) -> dict[str, str]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: example-lab\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(_ENTRY_POINTS)
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(target), str(_ROOT)])}
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(target), str(ROOT)])}
 
 
 def bmi(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -70,7 +71,7 @@ def test_a_mistake_in_its_settings_is_told_as_of_any_plugin(installed: dict[str,
 def test_the_conformance_suite_finds_and_tests_it(installed: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "tests/conformance"]
     command += ["-k", "leaky or sign_lms or metronome"]
-    result = subprocess.run(command, env=installed, cwd=_ROOT, capture_output=True, text=True, check=False, timeout=110)
+    result = subprocess.run(command, env=installed, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
     assert result.returncode == 0, result.stdout[-3000:]
     # Three kernels; the decoder at five sizes, and once more; the rule at five sizes with three numbers of samples.
     assert result.stdout.count(" PASSED") >= 3 + 6 + 15

@@ -1,9 +1,8 @@
-from pathlib import Path
-
 from protocols.reference import generate
 from protocols.schema import Protocol
+from tests.support.places import DOCS
 
-COMMITTED = Path(__file__).parents[2] / "docs" / "protocol_reference.md"
+COMMITTED = DOCS / "protocol_reference.md"
 
 
 def test_the_committed_reference_is_current():

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,16 +10,14 @@ import pytest
 
 from bmi_app.record import nwb
 from bmi_app.record.nwb_process import export_apart
+from tests.support.places import unpacked
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "format_1" / "live-commands.tar.xz"
 ROOM_KB = (0, 100, 200, 300, 400, 500, 600, 640)  # the file takes 675 kB
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Path:
-    with tarfile.open(FIXTURE) as archive:
-        archive.extractall(tmp_path, filter="data")
-    return tmp_path / "live-commands"
+    return unpacked("live-commands", tmp_path)
 
 
 @pytest.fixture

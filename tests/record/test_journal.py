@@ -4,7 +4,6 @@ import sys
 import textwrap
 import threading
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,7 @@ from bmi_app.record.journal import Journal
 from bmi_app.record.kinds import KINDS, NAMED, file_name
 from bmi_app.record.reading import read
 from bmi_app.rt.records import RECORDS, EventKind
+from tests.support.places import ROOT
 
 fixture_ok = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -168,7 +168,7 @@ def test_a_full_disk_keeps_all_earlier_batches_whole(new_folder, content):
         input=pickle.dumps(parts),
         capture_output=True,
         check=True,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     first, second = done.stdout.decode().splitlines()
     assert ".arrows: cannot be written: File too large" in first

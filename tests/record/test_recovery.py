@@ -5,7 +5,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from bmi_app.record.process_id import process_start
 from bmi_app.record.reading import read
 from bmi_app.record.recovery import recover
 from bmi_app.rt.records import CommandKind, EventKind, StopReason
+from tests.support.places import ROOT
 
 fixture_ok = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -229,7 +229,7 @@ def test_kill_minus_nine_loses_only_what_was_not_flushed(new_folder, content):
             [sys.executable, "-c", textwrap.dedent(script), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
         )
         writer.stdin.write(parts)
         writer.stdin.close()

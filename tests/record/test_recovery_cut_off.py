@@ -14,6 +14,7 @@ from bmi_app.record import redo, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.kinds import file_name
 from bmi_app.record.recovery import recover
+from tests.support.places import ROOT
 
 from .breaking_disk import BreakingDisk, Stopped
 
@@ -258,7 +259,7 @@ def test_a_hundred_real_processes_killed_in_the_midst_of_recovery(recorded, tmp_
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 100

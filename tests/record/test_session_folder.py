@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from bmi_app.record.damage import JournalError
 from bmi_app.record.journal import Journal
 from bmi_app.record.process_id import process_start
 from bmi_app.record.reading import read_texts
+from tests.support.places import ROOT
 
 NOON = datetime(2031, 5, 6, 12, 0, 0, tzinfo=UTC)
 
@@ -110,4 +110,4 @@ def test_listing_sessions_imports_neither_arrow_nor_numba():
         "import sys, bmi_app.record.session_folder, bmi_app.record.reading, bmi_app.record.recovery\n"
         "assert not {'pyarrow', 'numba', 'tomlkit', 'platformdirs'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

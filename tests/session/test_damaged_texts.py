@@ -4,15 +4,14 @@ import json
 import os
 import re
 import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bmi_app.cli import app
+from tests.support.places import unpacked
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 COMMANDS = (
     ("sessions", "show"),
     ("sessions", "show", "--updates"),
@@ -32,9 +31,7 @@ TERMINAL = "\x1b]0;owned\x07\x1b[2J"
 @pytest.fixture
 def session(sessions_folder: Path) -> Path:
     sessions_folder.mkdir()
-    with tarfile.open(FIXTURES / "live-commands.tar.xz") as archive:
-        archive.extractall(sessions_folder, filter="data")
-    return sessions_folder / "live-commands"
+    return unpacked("live-commands", sessions_folder)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -31,8 +30,8 @@ import numpy as np
 
 from bmi_app.record.liveness import HEARTBEAT, LOCK
 from bmi_app.session.request import SessionRequest
+from tests.support.places import unpacked
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 BASES = ("live-commands", "live-counts-clock-lost", "kalman-rml-trial", "linear-lms-tick")
 MEMORY_BYTES = 1 << 30
 CPU_S, WALL_S = 10.0, 120.0  # the second for what waits instead of computing
@@ -140,8 +139,7 @@ class Cases:
         self._root, self._seed = root, seed
         self.originals = root / "originals"
         for name in BASES:
-            with tarfile.open(FIXTURES / f"{name}.tar.xz") as archive:
-                archive.extractall(self.originals, filter="data")
+            unpacked(name, self.originals)
         _record(self.originals, BOUND)
         _record(self.originals, "another")
 

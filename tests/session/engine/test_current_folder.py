@@ -13,6 +13,7 @@ from bmi_app import own_python
 from bmi_app.bench.child import Child
 from bmi_app.rt import liblsl
 from bmi_app.session.request import SessionRequest
+from tests.support.places import ROOT
 
 from .conftest import PATIENCE_S, SHORT
 
@@ -135,8 +136,7 @@ def test_the_processes_of_measurements_and_the_doctor_import_nothing_from_there(
 
 def test_every_process_is_started_without_the_current_folder() -> None:
     """A new one that is not fails here, and not in somebody's folder."""
-    root = Path(__file__).resolve().parents[3]
-    for path in [*(root / "bmi_app").rglob("*.py"), *(root / "drivers").glob("*.py")]:
+    for path in [*(ROOT / "bmi_app").rglob("*.py"), *(ROOT / "drivers").glob("*.py")]:
         if path.name != "own_python.py":
             found = re.findall(r"\[\s*sys\.executable\b[^\]]*\]", path.read_text())
             assert found == [], path

@@ -13,6 +13,7 @@ from bmi_app import doctor
 from bmi_app.record import session_folder
 from bmi_app.rt import livefile
 from bmi_app.session.store import catalogue, leftovers
+from tests.support.places import ROOT
 
 from .conftest import PATIENCE_S, Live, facts, request
 
@@ -86,7 +87,7 @@ def test_what_lives_or_is_anybody_elses_is_left_alone(engine, sessions_folder: P
         subprocess.run(
             ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", script],
             check=True,
-            cwd=Path(__file__).parents[3],
+            cwd=ROOT,
         )
     assert all((folder / "notes.txt").read_text() == "five years" for folder in mine)
     assert (sessions_folder / "20310506T120000Z_link").is_symlink()

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ from bmi_app.session.request import SessionRequest
 from bmi_app.session.store import catalogue
 from tests.support.command_line import PRAISE, bmi
 from tests.support.damage import HOWS, Harm, damaged_copy, every_harm, files
-
-FORMAT_1 = Path(__file__).parents[2] / "fixtures" / "format_1" / "live-commands.tar.xz"
+from tests.support.places import unpacked
 
 
 def test_a_whole_session_is_said_to_be_whole(copy: Path) -> None:
@@ -286,9 +284,7 @@ def test_a_folder_without_anything_of_a_session_is_not_listed(tmp_path: Path) ->
 
 
 def test_a_session_of_format_1_is_bound_by_row_counts_only(tmp_path: Path) -> None:
-    with tarfile.open(FORMAT_1) as archive:
-        archive.extractall(tmp_path, filter="data")
-    folder = tmp_path / "live-commands"
+    folder = unpacked("live-commands", tmp_path)
     found = integrity.full(folder)
     assert found.words.endswith(", bound by row counts only")
     assert not found.is_intact

@@ -9,8 +9,7 @@ import pytest
 from bmi_app.record.formats import CountsSource, golub, open_recording
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import EventKind, Flag, StopReason
-
-from .conftest import STREAM, Session
+from tests.session.conftest import STREAM, Session
 
 pytestmark = pytest.mark.realtime
 

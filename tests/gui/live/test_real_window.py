@@ -8,8 +8,7 @@ import pytest
 
 from bmi_app.rt.records import Flag
 from bmi_app.session.view.attachment import Attachment
-
-from .real_screen import MISSING, WHY_SKIPPED, Program, Screen
+from tests.gui.real_screen import MISSING, WHY_SKIPPED, Program, Screen
 
 pytestmark = [
     pytest.mark.realtime,

@@ -25,8 +25,7 @@ from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind, Flag, Stamping
 from bmi_app.session.recompute.report import verify
 from bmi_app.session.view.attachment import Attachment
-
-from .conftest import Session
+from tests.session.conftest import Session
 
 pytestmark = [pytest.mark.realtime, pytest.mark.skipif(sys.platform != "linux", reason="time namespaces are Linux's")]
 

@@ -7,8 +7,7 @@ import pylsl
 import pytest
 
 from bmi_app.rt.records import EventKind, StopReason
-
-from .conftest import PATIENCE_S, Session
+from tests.session.conftest import PATIENCE_S, Session
 
 pytestmark = pytest.mark.realtime
 

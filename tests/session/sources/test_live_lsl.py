@@ -14,8 +14,7 @@ from bmi_app.rt.records import EventKind, Flag, StopReason, TaskState
 from bmi_app.session.recompute import report
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.launch import LaunchError
-
-from .conftest import PATIENCE_S, RIG
+from tests.session.conftest import PATIENCE_S, RIG
 
 pytestmark = pytest.mark.realtime
 

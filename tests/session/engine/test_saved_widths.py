@@ -7,7 +7,7 @@ import numpy as np
 from bmi_app.learning import regression
 from bmi_app.rt.memory import named_parts
 from tests.rt.ticker import QUICK
-from tests.session.test_undo import Session
+from tests.session.engine.test_undo import Session
 
 
 def saved_by(folder: Path, *overrides: str) -> tuple[Session, dict[str, np.ndarray]]:

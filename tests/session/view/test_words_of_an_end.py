@@ -17,7 +17,7 @@ from bmi_app.session.request import SessionRequest
 from bmi_app.session.view import run_command
 from bmi_app.session.view.observer import ending, remedy, stop_and_wait
 from protocols.load import load
-from tests.session.test_what_is_said import USUAL
+from tests.session.store.test_what_is_said import USUAL
 
 REQUEST = SessionRequest(
     protocol="center_out",

@@ -15,8 +15,7 @@ from bmi_app.record.reading import Recording, read
 from bmi_app.rt.records import CommandKind, StopReason, TaskState
 from bmi_app.session.recompute.replay import verify
 from bmi_app.session.view.attachment import Attachment
-
-from .real_screen import PATIENCE_S, Program
+from tests.gui.real_screen import PATIENCE_S, Program
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(600)]
 

@@ -11,8 +11,8 @@ import pytest
 from bmi_app.rt.records import EventKind, Flag, Stamping
 from bmi_app.session.recompute.report import verify
 from bmi_app.session.view.attachment import Attachment
+from tests.session.conftest import Session
 
-from .conftest import Session
 from .test_clock_matrix import LOST, N_UNITS, RATE_HZ, Account, Sender, spikes_of, why_not
 
 pytestmark = [pytest.mark.realtime, pytest.mark.skipif(sys.platform != "linux", reason="time namespaces are Linux's")]

@@ -16,8 +16,9 @@ from bmi_app.session.engine import saved_decoder
 from bmi_app.session.engine.build import BuildError, build
 from protocols.load import load, parse
 from protocols.problems import ProtocolError
+from tests.support.places import ROOT
 
-SHIPPED = (Path(__file__).parents[2] / "protocols" / "center_out.toml").read_text()
+SHIPPED = (ROOT / "protocols" / "center_out.toml").read_text()
 MOST_BYTES = 64 << 20
 
 

@@ -1,7 +1,6 @@
 """Sessions and saved decoders of before a filter's position had a constant: its absence is a constant of 0."""
 
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +12,22 @@ from bmi_app.rt.records import CommandKind
 from bmi_app.session.engine.build import build
 from bmi_app.session.recompute.replay import verify
 from protocols.load import load
-
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "no_drift"
+from tests.support.places import NO_DRIFT, unpacked
 
 
 @pytest.mark.parametrize("gain", ["running", "steady"])
 def test_a_session_whose_blob_lacks_the_constant_is_recomputed_to_the_last_bit(gain: str, tmp_path: Path) -> None:
     name = f"kalman-position_velocity-{gain}"
-    with tarfile.open(FIXTURES / f"{name}.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    recording = reading.read(tmp_path / name)
+    folder = unpacked(name, tmp_path, NO_DRIFT)
+    recording = reading.read(folder)
     assert (recording.commands["kind"] == CommandKind.ADOPT).sum() == 1
-    found = verify(tmp_path / name)
+    found = verify(folder)
     assert found.is_exact, found.difference
     assert found.ticks == 4000
 
 
 def test_a_saved_decoder_that_lacks_the_constant_begins_with_0() -> None:
-    file = FIXTURES / "saved.npz"
+    file = NO_DRIFT / "saved.npz"
     with np.load(file) as archive:
         assert "memory_drift" not in archive.files
         transition = archive["memory_transition"]
@@ -48,7 +45,7 @@ def test_a_saved_decoder_that_lacks_the_constant_begins_with_0() -> None:
 
 
 def test_a_part_that_is_not_known_to_be_new_is_still_missed(tmp_path: Path) -> None:
-    with np.load(FIXTURES / "saved.npz") as archive:
+    with np.load(NO_DRIFT / "saved.npz") as archive:
         content = dict(archive)
     del content["memory_process"]
     np.savez(tmp_path / "lacking.npz", **content)

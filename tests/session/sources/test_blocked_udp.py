@@ -18,8 +18,7 @@ import pytest
 from bmi_app.record.reading import read
 from bmi_app.rt.records import Stamping
 from bmi_app.session.recompute.report import verify
-
-from .conftest import PATIENCE_S
+from tests.session.conftest import PATIENCE_S
 
 pytestmark = [pytest.mark.realtime, pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")]
 

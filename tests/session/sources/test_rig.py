@@ -19,8 +19,7 @@ from bmi_app.session.sources.rig import RigError, RigRun, _Sight, rig
 from drivers import rig_loop
 from protocols.load import load
 from protocols.schema import Protocol
-
-from .conftest import PATIENCE_S, RIG
+from tests.session.conftest import PATIENCE_S, RIG
 
 pytestmark = pytest.mark.realtime
 

@@ -15,7 +15,7 @@ from bmi_app.session.engine.staged_fits import Refitter
 from bmi_app.session.recompute import fit, fit_samples
 from bmi_app.session.recompute.fit_samples import Training
 from tests.rt.ticker import QUICK
-from tests.session.test_undo import Session
+from tests.session.engine.test_undo import Session
 
 WATCHING = 'blocks=[{kind="rest",duration_s=5},{kind="observation",duration_s=120}]'
 RAW = "decoder.smoothing=none"

@@ -22,8 +22,9 @@ from bmi_app.record import session_folder
 from bmi_app.session.store.standing import Outcome
 from bmi_app.session.streams import Stream
 from bmi_app.session.view.observer import Phase
+from tests.support.places import ROOT
 
-SOURCES = sorted((Path(__file__).parents[2] / "bmi_app" / "gui").rglob("*.py"))
+SOURCES = sorted((ROOT / "bmi_app" / "gui").rglob("*.py"))
 HOSTILE = ("<b>x</b>", "<img src='file:///etc/hostname'>", "&lt;b>x", "<table><tr><td>1", "a < b & c")
 
 

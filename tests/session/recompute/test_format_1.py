@@ -1,6 +1,5 @@
 """Sessions recorded before format 2 still read, and are recomputed to the last bit."""
 
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,9 @@ from bmi_app.rt.records import CommandKind, Flag
 from bmi_app.session.recompute.replay import verify
 from protocols.schema import Protocol
 from protocols.tool import unit_population
+from tests.support.places import FORMAT_1, unpacked
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
-NAMES = sorted(path.name.removesuffix(".tar.xz") for path in FIXTURES.glob("*.tar.xz"))
-
-
-def unpacked(name: str, into: Path) -> Path:
-    with tarfile.open(FIXTURES / f"{name}.tar.xz") as archive:
-        archive.extractall(into, filter="data")
-    return into / name
+NAMES = sorted(path.name.removesuffix(".tar.xz") for path in FORMAT_1.glob("*.tar.xz"))
 
 
 @pytest.mark.parametrize("name", NAMES)

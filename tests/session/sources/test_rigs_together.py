@@ -11,8 +11,7 @@ import pylsl
 import pytest
 
 from bmi_app.rt.records import Flag
-
-from .conftest import PATIENCE_S, Session
+from tests.session.conftest import PATIENCE_S, Session
 
 pytestmark = pytest.mark.realtime
 
