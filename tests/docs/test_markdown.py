@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))
 
 from wrap_markdown import WIDTH, too_long, wrapped  # noqa: E402  (the folder above must be known first)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "docs" / "decisions"
 FILES = sorted(RECORDS.glob("[0-9]*.md"))
 HEADING = re.compile(
