@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bmi_app.decoders import kalman_filter, kalman_fit
 from bmi_app.decoders.contract import Fitted, Samples
+from bmi_app.decoders.kalman_filter import ESTIMATED_POSITION, LAYOUT
 from bmi_app.decoders.kalman_fit import flip
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
@@ -56,9 +57,11 @@ def _form(settings: Settings) -> kalman_fit.Form:
     )
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the decoder's memory; see `kalman_filter.layout`."""
-    return kalman_filter.layout(n_units, n_axes, settings.model == "position_velocity", False)
+def _sizes(settings: Settings, n_units: int, n_axes: int) -> dict[str, int]:
+    return {"position": ESTIMATED_POSITION if settings.model == "position_velocity" else 0}
+
+
+layout = LAYOUT.sized_by(_sizes)
 
 
 def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from bmi_app.decoders.contract import FitError, Fitted, Samples
-from bmi_app.decoders.kalman_filter import COUPLED, DRIFT, ESTIMATED_POSITION, FULL, KNOWN_POSITION, POSITION, STEADY
+from bmi_app.decoders.kalman_filter import DRIFT, ESTIMATED_POSITION, KNOWN_POSITION, LAYOUT
 
 _START_GAIN = 0.1  # share of the surprise that an unfitted filter takes over at each tick: it smooths over ten
 _LEAST_VARIANCE = 1e-6  # of the median variance: a unit that the model explains wholly would outweigh all others
@@ -30,11 +30,16 @@ class Form:
 
     def flags(self, mask: np.ndarray) -> np.ndarray:
         """Return the words of `kalman_filter` that stand for this form, f8[flag]."""
-        flags = np.zeros(4)
-        flags[STEADY], flags[FULL], flags[COUPLED] = self.is_steady, self.is_full, _is_coupled(mask)
+        position = 0
         if self.has_position:
-            flags[POSITION] = KNOWN_POSITION if self.is_position_known else ESTIMATED_POSITION
-        return flags
+            position = KNOWN_POSITION if self.is_position_known else ESTIMATED_POSITION
+        return LAYOUT.array(
+            "flags",
+            is_steady=self.is_steady,
+            is_full=self.is_full,
+            is_coupled=_is_coupled(mask),
+            position=position,
+        )
 
     @property
     def estimates_position(self) -> bool:

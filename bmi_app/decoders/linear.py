@@ -16,7 +16,8 @@ from bmi_app.decoders.contract import FitError, Fitted, Samples
 from bmi_app.decoders.ridge import ridge_readout
 from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
-from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTABLE = frozenset({"readout"})
 NEEDS_MAP = False
@@ -57,9 +58,7 @@ def _is_file(named: str) -> bool:
         return False
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the decoder's memory."""
-    return {"m1": (n_axes, n_axes), "previous": (n_axes,), "next": (n_axes,)}
+layout = MemoryLayout({"m1": ("axes", "axes"), "previous": ("axes",), "next": ("axes",)})
 
 
 def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -124,27 +123,16 @@ def fit(settings: Settings, samples: Samples, mask: np.ndarray) -> Fitted:
     return Fitted(weights, bias, {"m1": np.zeros((n_axes, n_axes))})
 
 
-@part
-def _parts(memory, n_axes):
-    """Name the parts of the memory, in the order of `layout`."""
-    square = n_axes * n_axes
-    return (
-        memory[:square].reshape(n_axes, n_axes),
-        memory[square : square + n_axes],
-        memory[square + n_axes : square + 2 * n_axes],
-    )
-
-
 @kernel(decode_signature)
 def DECODE(weights, bias, memory, features, velocity_out):
     """Advance the velocity by one bin."""
     n_axes = weights.shape[0]
-    m1, previous, following = _parts(memory, n_axes)
+    m = layout.named(memory, axes=n_axes)
     for a in range(n_axes):
         total = bias[a] + dot(weights[a], features)
         for b in range(n_axes):
-            total += m1[a, b] * previous[b]
-        following[a] = total
+            total += m.m1[a, b] * m.previous[b]
+        m.next[a] = total
     for a in range(n_axes):
-        previous[a] = following[a]
-        velocity_out[a] = following[a]
+        m.previous[a] = m.next[a]
+        velocity_out[a] = m.next[a]

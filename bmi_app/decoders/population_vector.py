@@ -17,6 +17,7 @@ from bmi_app.decoders.contract import FitError, Fitted, Samples
 from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTABLE = frozenset({"readout"})
 NEEDS_MAP = False
@@ -38,9 +39,7 @@ class Settings(BaseModel):
     )
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the decoder's memory: none."""
-    return {}
+layout = MemoryLayout({})
 
 
 def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.decoders.contract import FitError, Fitted, Samples
 from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
-from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTABLE: frozenset[str] = frozenset()
 NEEDS_MAP = False
@@ -33,23 +34,21 @@ class Settings(BaseModel):
     ridge: float = Field(default=1e-3, ge=0, description="strength of the regularisation, in mean feature power")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the decoder's memory.
-
-    `past_weights` f8[lag, axis, unit]; `history` f8[tick, unit]: a ring of the latest features, its head in `now`.
-    """
-    return {
-        "lags": (1,),
-        "spacing": (1,),
-        "now": (1,),
-        "past_weights": (settings.lags, n_axes, n_units),
-        "history": (settings.lags * settings.spacing + 1, n_units),
+# `history` is a ring of the latest features f8[tick, unit], its head in `now`.
+layout = MemoryLayout(
+    {
+        "lags": (),
+        "spacing": (),
+        "now": (),
+        "past_weights": ("lags", "axes", "units"),
+        "history": ("lags * spacing + 1", "units"),
     }
+)
 
 
 def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights f8[axis, unit] and bias f8[axis] to start from: the map's signs, and 0."""
-    memory["lags"][0], memory["spacing"][0] = settings.lags, settings.spacing
+    layout.fill(memory, lags=settings.lags, spacing=settings.spacing)
     return axis_map.copy(), np.zeros(axis_map.shape[0])
 
 
@@ -117,24 +116,13 @@ def ridge_regression(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.nda
     return weights, mean - float(centre @ weights)
 
 
-@part
-def _parts(memory, n_axes, n_units):
-    """Name the large parts of the memory, in the order of `layout`."""
-    lags, spacing = int(memory[0]), int(memory[1])
-    history_at = 3 + lags * n_axes * n_units
-    n_rows = lags * spacing + 1
-    return (
-        memory[3:history_at].reshape(lags, n_axes, n_units),
-        memory[history_at : history_at + n_rows * n_units].reshape(n_rows, n_units),
-    )
-
-
 @kernel(decode_signature)
 def DECODE(weights, bias, memory, features, velocity_out):
     """Sum the weighted features of now and of the past, and remember those of now."""
     n_axes, n_units = weights.shape
-    past_weights, history = _parts(memory, n_axes, n_units)
-    now, spacing = int(memory[2]), int(memory[1])
+    m = layout.named(memory, axes=n_axes, units=n_units)
+    past_weights, history = m.past_weights, m.history
+    now, spacing = int(m.now), int(m.spacing)
     for u in range(n_units):
         history[now, u] = features[u]
     for a in range(n_axes):
@@ -143,4 +131,4 @@ def DECODE(weights, bias, memory, features, velocity_out):
         row = (now - (k + 1) * spacing) % history.shape[0]
         for a in range(n_axes):
             velocity_out[a] += dot(past_weights[k, a], history[row])
-    memory[2] = (now + 1) % history.shape[0]
+    m.now = (now + 1) % history.shape[0]

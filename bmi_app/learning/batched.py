@@ -17,14 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.memory import MemoryLayout, words
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.02
 AT_REST = True  # called without samples all through rest blocks
-
-# Words at the head of the memory; then gradient[axis, unit], filled[trial], features[trial, sample, unit], intent.
-_EPSILON, _NORMALISED, _REPLAYS, _REPLAYS_AWAKE, _TRIALS, _SAMPLES, _STORED, _NEXT_REPLAY = range(8)
-_HEAD = 8
 
 
 class Settings(BaseModel):
@@ -42,52 +39,36 @@ class Settings(BaseModel):
     epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory."""
-    return {
-        "head": (_HEAD,),
-        "gradient": (n_axes, n_units),
-        "filled": (settings.trials,),
-        "features": (settings.trials, settings.samples, n_units),
-        "intent": (settings.trials, settings.samples, n_axes),
+layout = MemoryLayout(
+    {
+        "head": words(
+            "epsilon", "normalised", "replays", "replays_awake", "trials", "samples", "stored", "next_replay"
+        ),
+        "gradient": ("axes", "units"),
+        "filled": ("trials",),
+        "features": ("trials", "samples", "units"),
+        "intent": ("trials", "samples", "axes"),
     }
+)
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory; nothing is stored yet."""
-    head = memory["head"]
-    head[_EPSILON], head[_NORMALISED] = settings.epsilon, settings.normalised
-    head[_REPLAYS], head[_REPLAYS_AWAKE] = settings.replays, settings.replays_awake
-    head[_TRIALS], head[_SAMPLES] = settings.trials, settings.samples
+    layout.fill(memory, **settings.model_dump())
 
 
 @part
-def _parts(memory, n_axes, n_units):
-    """Name the parts of the memory, in the order of `layout`."""
-    n_trials, n_samples = int(memory[_TRIALS]), int(memory[_SAMPLES])
-    filled_at = _HEAD + n_axes * n_units
-    features_at = filled_at + n_trials
-    intent_at = features_at + n_trials * n_samples * n_units
-    end = intent_at + n_trials * n_samples * n_axes
-    return (
-        memory[_HEAD:filled_at].reshape(n_axes, n_units),
-        memory[filled_at:features_at],
-        memory[features_at:intent_at].reshape(n_trials, n_samples, n_units),
-        memory[intent_at:end].reshape(n_trials, n_samples, n_axes),
-    )
-
-
-@part
-def _store(memory, filled, stored_x, stored_intent, features, intent):
+def _store(m, features, intent):
     """Store the samples as a trial over the oldest; a single one goes on filling the newest."""
+    filled, stored_x, stored_intent = m.filled, m.features, m.intent
     n_given, n_kept = features.shape[0], min(features.shape[0], stored_x.shape[1])
-    newest = (int(memory[_STORED]) - 1) % filled.shape[0]
+    newest = (int(m.stored) - 1) % filled.shape[0]
     row = 0
-    if n_given == 1 and memory[_STORED] > 0.0 and filled[newest] < stored_x.shape[1]:
+    if n_given == 1 and m.stored > 0.0 and filled[newest] < stored_x.shape[1]:
         row = int(filled[newest])
     else:
-        newest = int(memory[_STORED]) % filled.shape[0]
-        memory[_STORED] += 1.0
+        newest = int(m.stored) % filled.shape[0]
+        m.stored += 1.0
     for i in range(n_kept):
         t = i * n_given // n_kept
         for u in range(features.shape[1]):
@@ -122,19 +103,17 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     """Store what is given, and replay what is stored; units outside the mask stay as they are."""
     if rate == 0.0:
         return NOTHING
-    gradient, filled, stored_x, stored_intent = _parts(memory, weights.shape[0], weights.shape[1])
-    replays = int(memory[_REPLAYS])
+    m = layout.named(memory, axes=weights.shape[0], units=weights.shape[1])
+    replays = int(m.replays)
     if features.shape[0] > 0:
-        _store(memory, filled, stored_x, stored_intent, features, intent)
-        replays = int(memory[_REPLAYS_AWAKE])
-    n_trials = min(int(memory[_STORED]), filled.shape[0])
+        _store(m, features, intent)
+        replays = int(m.replays_awake)
+    n_trials = min(int(m.stored), m.filled.shape[0])
     if replays == 0 or n_trials == 0:
         return NOTHING
     for _ in range(replays):
-        k = int(memory[_NEXT_REPLAY]) % n_trials
-        memory[_NEXT_REPLAY] = k + 1
-        n = int(filled[k])
-        _replay(
-            weights, bias, mask, gradient, stored_x[k], stored_intent[k], n, rate, memory[_EPSILON], memory[_NORMALISED]
-        )
+        k = int(m.next_replay) % n_trials
+        m.next_replay = k + 1
+        n = int(m.filled[k])
+        _replay(weights, bias, mask, m.gradient, m.features[k], m.intent[k], n, rate, m.epsilon, m.normalised)
     return CHANGED

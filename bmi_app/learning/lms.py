@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.002
@@ -30,15 +31,12 @@ class Settings(BaseModel):
     epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory."""
-    return {"epsilon": (1,), "normalised": (1,)}
+layout = MemoryLayout({"epsilon": (), "normalised": ()})
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory."""
-    memory["epsilon"][0] = settings.epsilon
-    memory["normalised"][0] = settings.normalised
+    layout.fill(memory, epsilon=settings.epsilon, normalised=settings.normalised)
 
 
 @kernel(learn_signature)
@@ -46,8 +44,9 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     """Pull the weights by every sample in turn; units outside the mask stay as they are."""
     if features.shape[0] == 0 or rate == 0.0:
         return NOTHING
+    m = layout.named(memory)
     for t in range(features.shape[0]):
-        power = divisor(features[t], memory[0], memory[1])
+        power = divisor(features[t], m.epsilon, m.normalised)
         for a in range(weights.shape[0]):
             predicted = bias[a]
             for u in range(weights.shape[1]):

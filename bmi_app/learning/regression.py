@@ -29,15 +29,12 @@ from bmi_app.decoders.sums import dot
 from bmi_app.learning import serial
 from bmi_app.rt.contracts import CHANGED, NOTHING, REFUSED, learn_signature
 from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTS = "readout"
 DEFAULT_RATE = 1.0
 IN_ORDER = True  # samples may come a few at a time
 COST = "quadratic"  # of a sample, in units
-
-# Words at the head of the memory; the rest stands in the order of `layout`.
-_FORGETTING, _RIDGE, _SHARED = range(3)
-_HEAD = 3
 
 
 class Settings(BaseModel):
@@ -55,33 +52,29 @@ class Settings(BaseModel):
     shared: bool = Field(default=False, description="one covariance for all axes; for decoders without populations")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory.
-
-    `samples`, `squares` f8[axis]: number of samples and their residual sum of squares. `left` f8[axis, unit]: the weights
-    as the rule left them, NaN outside the mask. `fading`, `seen`, `spread` f8[unit]: f, F x and g. `covariance` f8[axis or 1, unit, unit]: P,
-    on and below its diagonal; it is symmetric, and at many units the time goes into memory.
-    """
-    return {
-        "forgetting": (1,),
-        "ridge": (1,),
-        "shared": (1,),
-        "samples": (n_axes,),
-        "squares": (n_axes,),
-        "left": (n_axes, n_units),
-        "fading": (n_units,),
-        "seen": (n_units,),
-        "spread": (n_units,),
-        "covariance": (1 if settings.shared else n_axes, n_units, n_units),
-        **serial.layout(n_units, n_axes),
+# `samples`, `squares`: number of samples and their residual sum of squares. `left`: the weights as the rule left them, NaN outside
+# the mask. `fading`, `seen`, `spread`: f, F x and g. `covariance`: P, on and below its diagonal; it is symmetric, and at many units
+# the time goes into memory.
+layout = MemoryLayout(
+    {
+        "forgetting": (),
+        "ridge": (),
+        "shared": (),
+        "samples": ("axes",),
+        "squares": ("axes",),
+        "left": ("axes", "units"),
+        "fading": ("units",),
+        "seen": ("units",),
+        "spread": ("units",),
+        "covariance": ("1 if shared else axes", "units", "units"),
+        **serial.PARTS,
     }
+)
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory; a unit gets its prior when its first sample comes."""
-    memory["forgetting"][0] = settings.forgetting
-    memory["ridge"][0] = settings.ridge
-    memory["shared"][0] = settings.shared
+    layout.fill(memory, **settings.model_dump())
     memory["left"][:] = np.nan
 
 
@@ -118,37 +111,6 @@ def confidence(memory: dict[str, np.ndarray], level: float = 0.95, independent: 
 
 
 @part
-def _parts(memory, n_axes, n_units):
-    """Name the parts of the memory, in the order of `layout`."""
-    squares_at = _HEAD + n_axes
-    left_at = squares_at + n_axes
-    fading_at = left_at + n_axes * n_units
-    seen_at = fading_at + n_units
-    spread_at = seen_at + n_units
-    first = spread_at + n_units
-    n_covariances = 1 if memory[_SHARED] != 0.0 else n_axes
-    end = first + n_covariances * n_units * n_units
-    known_at = end + n_axes
-    batches_at = known_at + n_axes * n_units
-    sums_at = batches_at + n_axes * serial.LEVELS
-    scores_at = sums_at + n_axes * serial.LEVELS * n_units
-    return (
-        memory[_HEAD:squares_at],
-        memory[squares_at:left_at],
-        memory[left_at:fading_at].reshape(n_axes, n_units),
-        memory[fading_at:seen_at],
-        memory[seen_at:spread_at],
-        memory[spread_at:first],
-        memory[first:end].reshape(n_covariances, n_units, n_units),
-        memory[end:known_at],
-        memory[known_at:batches_at].reshape(n_axes, n_units),
-        memory[batches_at:sums_at].reshape(n_axes, serial.LEVELS),
-        memory[sums_at:scores_at].reshape(n_axes, serial.LEVELS, n_units),
-        memory[scores_at : scores_at + n_axes * serial.LEVELS * n_units].reshape(n_axes, serial.LEVELS, n_units),
-    )
-
-
-@part
 def _forget(covariance, unit):
     """Forget what is known of a unit and its relation to others."""
     for v in range(unit + 1):
@@ -158,11 +120,11 @@ def _forget(covariance, unit):
 
 
 @part
-def _follow_outside_changes(weights, mask, left, covariance, ridge, known_for, sums, scores):
+def _follow_outside_changes(weights, mask, m):
     """Begin anew with the units whose weights are not as the rule left them, or that joined or left an axis."""
-    last = covariance.shape[0] - 1
+    left, last = m.left, m.covariance.shape[0] - 1
     for a in range(weights.shape[0]):
-        own = covariance[min(a, last)]
+        own = m.covariance[min(a, last)]
         for u in range(weights.shape[1]):
             active = mask[a, u] != 0.0
             known = not math.isnan(left[a, u])
@@ -170,8 +132,8 @@ def _follow_outside_changes(weights, mask, left, covariance, ridge, known_for, s
             if known and (changed or not active):
                 _forget(own, u)
             if active and (changed or not known):
-                own[u, u] = 1.0 / ridge
-                serial.forget(known_for[a], sums[a], scores[a], u)
+                own[u, u] = 1.0 / m.ridge
+                serial.forget(m, a, u)
 
 
 @part
@@ -250,20 +212,19 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     if features.shape[0] == 0 or rate == 0.0:
         return NOTHING
     n_axes, n_units = weights.shape
-    forgetting, ridge, shared = memory[_FORGETTING], memory[_RIDGE], memory[_SHARED] != 0.0
-    parts = _parts(memory, n_axes, n_units)
-    samples, squares, left, fading, seen, spread, covariance, noted, known_for, batches, sums, scores = parts
+    m = layout.named(memory, axes=n_axes, units=n_units)
+    forgetting, shared, fading, spread = m.forgetting, m.shared != 0.0, m.fading, m.spread
     if shared and not _same_masks(mask):
         return REFUSED
-    _follow_outside_changes(weights, mask, left, covariance, ridge, known_for, sums, scores)
+    _follow_outside_changes(weights, mask, m)
     result = NOTHING
     total = 0.0
     for t in range(features.shape[0]):
         for a in range(n_axes):
-            own = covariance[0 if shared else a]
+            own = m.covariance[0 if shared else a]
             if a == 0 or not shared:
-                _fade(own, forgetting, ridge, fading)
-                total = _spread(own, mask[a], features[t], fading, seen, spread)
+                _fade(own, forgetting, m.ridge, fading)
+                total = _spread(own, mask[a], features[t], fading, m.seen, spread)
             if not (total > 0.0 and math.isfinite(total)):  # silence says nothing, and nothing fades
                 continue
             divisor = 1.0 + total
@@ -272,12 +233,12 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
                 error -= weights[a, u] * features[t, u]
             for u in range(n_units):
                 weights[a, u] += rate * error / divisor * spread[u] * mask[a, u]
-            samples[a] = forgetting * samples[a] + 1.0
-            squares[a] = forgetting * squares[a] + error * error / divisor
+            m.samples[a] = forgetting * m.samples[a] + 1.0
+            m.squares[a] = forgetting * m.squares[a] + error * error / divisor
             influence = error / (divisor * math.sqrt(divisor))
-            serial.note(noted[a : a + 1], known_for[a], batches[a], sums[a], scores[a], spread, influence, forgetting)
+            serial.note(m, a, influence)
             if not shared or a == n_axes - 1:
                 _narrow(own, mask[a], spread, divisor, fading, forgetting != 1.0)
             result = CHANGED
-    _remember_weights(weights, mask, left)
+    _remember_weights(weights, mask, m.left)
     return result

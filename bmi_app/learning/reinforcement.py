@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.1
@@ -53,20 +54,23 @@ class Settings(BaseModel):
     )
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory."""
-    words = ("epsilon", "discount", "keep", "expected", "normalised", "keep_length", "max_turn")
-    return {**dict.fromkeys(words, (1,)), "before": (n_axes, n_units)}
+layout = MemoryLayout(
+    {
+        "epsilon": (),
+        "discount": (),
+        "keep": (),
+        "expected": (),
+        "normalised": (),
+        "keep_length": (),
+        "max_turn": (),
+        "before": ("axes", "units"),
+    }
+)
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory; the expected reward starts at 0."""
-    memory["epsilon"][0] = settings.epsilon
-    memory["discount"][0] = settings.discount
-    memory["keep"][0] = settings.keep
-    memory["normalised"][0] = settings.normalised
-    memory["keep_length"][0] = settings.keep_length
-    memory["max_turn"][0] = settings.max_turn
+    layout.fill(memory, **settings.model_dump())
 
 
 @part
@@ -99,28 +103,27 @@ def _turn(row, before, max_turn):
 @kernel(learn_signature)
 def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     """Reinforce, or weaken, what the exploration of this trial did."""
-    epsilon, discount, keep, expected = memory[0], memory[1], memory[2], memory[3]
-    normalised, keep_length, max_turn = memory[4], memory[5], memory[6]
     n_units = weights.shape[1]
+    m = layout.named(memory, axes=weights.shape[0], units=n_units)
     obtained = 1.0 if reward > 0.0 else 0.0
-    surprise = obtained - expected
-    memory[3] = keep * expected + (1.0 - keep) * obtained
+    surprise = obtained - m.expected
+    m.expected = m.keep * m.expected + (1.0 - m.keep) * obtained
     if features.shape[0] == 0 or rate == 0.0 or surprise == 0.0:
         return NOTHING
-    before = memory[7:]
+    before = m.before
     for a in range(weights.shape[0]):
         for u in range(n_units):  # one by one: a slice that is assigned allocates, in case both overlap
-            before[a * n_units + u] = weights[a, u]
+            before[a, u] = weights[a, u]
     weight = 1.0
     for back in range(features.shape[0]):
         t = features.shape[0] - 1 - back
-        power = divisor(features[t], epsilon, normalised)
+        power = divisor(features[t], m.epsilon, m.normalised)
         for a in range(weights.shape[0]):
             step = rate * surprise * weight * noise[t, a] / power
             for u in range(n_units):
                 weights[a, u] += step * features[t, u] * mask[a, u]
-        weight *= discount
-    if keep_length != 0.0:
+        weight *= m.discount
+    if m.keep_length != 0.0:
         for a in range(weights.shape[0]):
-            _turn(weights[a], before[a * n_units : (a + 1) * n_units], max_turn)
+            _turn(weights[a], before[a], m.max_turn)
     return CHANGED

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.002
@@ -28,15 +29,12 @@ class Settings(BaseModel):
     epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory."""
-    return {"epsilon": (1,), "normalised": (1,), "gradient": (n_axes, n_units)}
+layout = MemoryLayout({"epsilon": (), "normalised": (), "gradient": ("axes", "units")})
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory."""
-    memory["epsilon"][0] = settings.epsilon
-    memory["normalised"][0] = settings.normalised
+    layout.fill(memory, epsilon=settings.epsilon, normalised=settings.normalised)
 
 
 @kernel(learn_signature)
@@ -45,10 +43,11 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     if reward <= 0.0 or features.shape[0] == 0 or rate == 0.0:
         return NOTHING
     n_axes, n_units = weights.shape
-    gradient = memory[2 : 2 + n_axes * n_units].reshape(n_axes, n_units)
+    m = layout.named(memory, axes=n_axes, units=n_units)
+    gradient = m.gradient
     gradient[:] = 0.0
     for t in range(features.shape[0]):
-        power = divisor(features[t], memory[0], memory[1])
+        power = divisor(features[t], m.epsilon, m.normalised)
         for a in range(n_axes):
             predicted = bias[a]
             for u in range(n_units):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTS = "model"
 IN_ORDER = True
@@ -35,51 +36,34 @@ class Settings(BaseModel):
     warm_up_s: float = Field(default=10.0, ge=0.1, description="time of samples before the first change (s)")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory.
-
-    A session fills `sample_s`, the spacing of the samples, before `start`; and `position_tuning`, C_p of the decoder, with
-    `has_position`, where the decoder has it.
-    """
-    k = n_axes + 1
-    return {
-        "keep": (1,),
-        "warm_up": (1,),
-        "prior": (1,),
-        "seen": (1,),
-        "n": (1,),
-        "sample_s": (1,),
-        "has_position": (1,),
-        "square": (k, k),
-        "inverse": (k, k),
-        "cross": (k, n_units),
-        "power": (n_units,),
-        "position_tuning": (n_axes, n_units),
-        "cleaned": (n_units,),
-    }
+# A session fills `sample_s`, the spacing of the samples, before `start`; and `position_tuning`, C_p of the decoder, with
+# `has_position`, where the decoder has it. `warm_up`: samples, 0 when it is over; `seen`, `n`: samples, and those that are not forgotten.
+layout = MemoryLayout(
+    {
+        "keep": (),
+        "warm_up": (),
+        "prior": (),
+        "seen": (),
+        "n": (),
+        "sample_s": (),
+        "has_position": (),
+        "square": ("k", "k"),
+        "inverse": ("k", "k"),
+        "cross": ("k", "units"),
+        "power": ("units",),
+        "position_tuning": ("axes", "units"),
+        "cleaned": ("units",),
+    },
+    where={"k": "axes + 1"},
+)
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
     """Fill the rule's memory."""
-    sample_s = memory["sample_s"][0] or _USUAL_SAMPLE_S
+    sample_s = layout.number(memory, "sample_s") or _USUAL_SAMPLE_S
     half_life = settings.half_life_s / sample_s
-    memory["keep"][0] = 0.5 ** (1.0 / half_life)
-    memory["warm_up"][0] = max(round(settings.warm_up_s / sample_s), 1)
-    memory["prior"][0] = half_life
-
-
-@part
-def _parts(memory, k, n_units):
-    """Name the parts of the memory behind its seven single words."""
-    at = 7
-    square = memory[at : at + k * k].reshape(k, k)
-    inverse = memory[at + k * k : at + 2 * k * k].reshape(k, k)
-    at += 2 * k * k
-    cross = memory[at : at + k * n_units].reshape(k, n_units)
-    at += k * n_units
-    power, tuning_at = memory[at : at + n_units], at + n_units
-    tuning = memory[tuning_at : tuning_at + (k - 1) * n_units].reshape(k - 1, n_units)
-    return square, inverse, cross, power, tuning, memory[tuning_at + (k - 1) * n_units :]
+    warm_up = max(round(settings.warm_up_s / sample_s), 1)
+    layout.fill(memory, keep=0.5 ** (1.0 / half_life), warm_up=warm_up, prior=half_life)
 
 
 @part
@@ -106,22 +90,22 @@ def _invert(square, inverse):
 
 
 @part
-def _add_prior(model, memory, square, cross, power, k):
+def _add_prior(model, m):
     """Add what stands, as if it had been seen as often as `prior` says, with the intentions of the warm-up."""
-    share = memory[2] / memory[4]
+    share, k = m.prior / m.n, m.square.shape[0]
     for u in range(model.shape[1]):
         explained = 0.0
         for i in range(k):
             total = 0.0
             for j in range(k):
-                total += square[i, j] * model[j, u]
-            cross[i, u] += share * total
+                total += m.square[i, j] * model[j, u]
+            m.cross[i, u] += share * total
             explained += share * total * model[i, u]
-        power[u] += explained + share * memory[4] * model[k, u]
+        m.power[u] += explained + share * m.n * model[k, u]
     for i in range(k):
         for j in range(k):
-            square[i, j] *= 1.0 + share
-    memory[4] *= 1.0 + share
+            m.square[i, j] *= 1.0 + share
+    m.n *= 1.0 + share
 
 
 @kernel(learn_signature)
@@ -131,14 +115,15 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     k = n_axes + 1
     if features.shape[0] == 0 or rate == 0.0 or weights.shape[0] != k + 1:
         return NOTHING
-    square, inverse, cross, power, tuning, y = _parts(memory, k, n_units)
-    keep = memory[0]
+    m = layout.named(memory, axes=n_axes, units=n_units)
+    square, inverse, cross, power, y = m.square, m.inverse, m.cross, m.power, m.cleaned
+    keep = m.keep
     for t in range(features.shape[0]):
         for u in range(n_units):
             y[u] = features[t, u]
-        for a in range(n_axes if memory[6] != 0.0 else 0):
+        for a in range(n_axes if m.has_position != 0.0 else 0):
             for u in range(n_units):
-                y[u] -= tuning[a, u] * noise[t, a]
+                y[u] -= m.position_tuning[a, u] * noise[t, a]
         for i in range(k):
             z = intent[t, i] if i < n_axes else 1.0
             for j in range(k):
@@ -147,12 +132,12 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
                 cross[i, u] = keep * cross[i, u] + z * y[u]
         for u in range(n_units):
             power[u] = keep * power[u] + y[u] * y[u]
-        memory[4] = keep * memory[4] + 1.0
-        memory[3] += 1.0
-        if memory[3] >= memory[1] > 0.0:
-            _add_prior(weights, memory, square, cross, power, k)
-            memory[1] = 0.0
-    if memory[1] > 0.0 or not _invert(square, inverse):
+        m.n = keep * m.n + 1.0
+        m.seen += 1.0
+        if m.seen >= m.warm_up > 0.0:
+            _add_prior(weights, m)
+            m.warm_up = 0.0
+    if m.warm_up > 0.0 or not _invert(square, inverse):
         return NOTHING
     for u in range(n_units):
         explained = 0.0
@@ -162,5 +147,5 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
                 total += inverse[i, j] * cross[j, u]
             weights[i, u] = total
             explained += total * cross[i, u]
-        weights[k, u] = max((power[u] - explained) / memory[4], _LEAST_VARIANCE)
+        weights[k, u] = max((power[u] - explained) / m.n, _LEAST_VARIANCE)
     return CHANGED

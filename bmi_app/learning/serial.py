@@ -14,21 +14,20 @@ samples fade as those of the regression do.
 import numpy as np
 
 from bmi_app.rt.jit import part
-from bmi_app.rt.memory import Layout
+from bmi_app.rt.memory import Shape
 
 LEVELS = 14  # batches of 1 to 8192 samples
 _ENOUGH = 16  # batches of the longest length that is used
 
 
-def layout(n_units: int, n_axes: int) -> Layout:
-    """Return the named parts: samples of each axis and, faded, of each unit, number of batches, sums of those unfinished, sums of squares."""
-    return {
-        "noted": (n_axes,),
-        "known_for": (n_axes, n_units),
-        "batches": (n_axes, LEVELS),
-        "batch_sums": (n_axes, LEVELS, n_units),
-        "batch_squares": (n_axes, LEVELS, n_units),
-    }
+# Samples of each axis and, faded, of each unit; number of batches; sums of those that are unfinished; sums of squares.
+PARTS: dict[str, Shape] = {
+    "noted": ("axes",),
+    "known_for": ("axes", "units"),
+    "batches": ("axes", LEVELS),
+    "batch_sums": ("axes", LEVELS, "units"),
+    "batch_squares": ("axes", LEVELS, "units"),
+}
 
 
 def inflation(memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +36,7 @@ def inflation(memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     memory
-        The parts of `layout`, by name.
+        The parts of `PARTS`, by name.
     """
     n_axes = len(memory["batches"])
     found, freedom = np.ones(n_axes), np.zeros(n_axes)
@@ -56,31 +55,33 @@ def inflation(memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @part
-def forget(known_for, sums, scores, unit):
+def forget(m, axis, unit):
     """Begin anew with a unit."""
-    known_for[unit] = 0.0
-    for level in range(sums.shape[0]):
-        sums[level, unit] = 0.0
-        scores[level, unit] = 0.0
+    m.known_for[axis, unit] = 0.0
+    for level in range(LEVELS):
+        m.batch_sums[axis, level, unit] = 0.0
+        m.batch_squares[axis, level, unit] = 0.0
 
 
 @part
-def note(count, known_for, batches, sums, scores, spread, influence, forgetting):
+def note(m, axis, influence):
     """Add a sample: of unit u the influence known_for[u] spread[u] influence.
 
     Parameters
     ----------
-    count, known_for, batches, sums, scores
-        The parts of one axis.
-    spread : float64[unit]
+    m
+        The regression's memory: beside `PARTS` it has `spread` f8[unit] and `forgetting`.
+    axis : int
     influence : float
     """
-    n, last = spread.shape[0], sums.shape[0] - 1
+    known_for, batches, spread, forgetting = m.known_for[axis], m.batches[axis], m.spread, m.forgetting
+    sums, scores = m.batch_sums[axis], m.batch_squares[axis]
+    n, last = spread.shape[0], LEVELS - 1
     for u in range(n):
         known_for[u] = forgetting * known_for[u] + 1.0
         sums[0, u] = known_for[u] * spread[u] * influence
-    count[0] += 1.0
-    nth, keep = int(count[0]), forgetting
+    m.noted[axis] += 1.0
+    nth, keep = int(m.noted[axis]), forgetting
     for level in range(last + 1):
         batches[level] = keep * batches[level] + 1.0
         for u in range(n):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.decoders.contract import FitError, Fitted, Refit
 from bmi_app.decoders.ridge import ridge_readout
 from bmi_app.rt.contracts import NO_LEARN
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTS = frozenset({"readout", "model"})
 STAGED = True
@@ -35,9 +36,7 @@ class Settings(BaseModel):
     least_samples: int = Field(default=200, ge=1, description="a batch of fewer samples teaches nothing")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory: none."""
-    return {}
+layout = MemoryLayout({})
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:

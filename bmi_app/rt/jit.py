@@ -16,6 +16,7 @@ from typing import Any
 
 import platformdirs
 
+from bmi_app.rt import memory_views  # noqa: F401 - kernels name the parts of memories
 from bmi_app.rt.parts import Part
 from bmi_app.rt.plain_numba import numba, types
 

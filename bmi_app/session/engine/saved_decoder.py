@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app import small_files
+from bmi_app import plugins, small_files
 from bmi_app.record import new_file
+from bmi_app.rt.memory import MemoryLayout
 from protocols.schema import Protocol
 
 _ADDED = {"memory_drift"}  # parts that files of before lack: 0 says the same
@@ -104,6 +105,8 @@ def load_into(path: str, protocol: Protocol, arrays: dict[str, np.ndarray], memo
     if saved_kind != kind:
         raise ValueError(f"decoder.start_from: {path}: holds a {saved_kind!r} decoder; decoder.kind is {kind!r}")
     _refuse_other_features(path, content, MadeFor.of(protocol))
+    layout = plugins.load("decoders", kind).layout
+    sizing = layout.sizing(memory) if isinstance(layout, MemoryLayout) else {}
     wanted = {name: arrays[name] for name in MODEL} | {f"memory_{name}": part for name, part in memory.items()}
     for name, into in wanted.items():
         if name in _ADDED and name not in content:
@@ -114,6 +117,11 @@ def load_into(path: str, protocol: Protocol, arrays: dict[str, np.ndarray], memo
         if content[name].dtype.kind not in "biuf" or not np.isfinite(content[name]).all():
             raise ValueError(f"decoder.start_from: {path}: {name} must hold finite numbers only")
         into[:] = content[name]
+    for name, needed in sizing.items():
+        if (found := layout.number(memory, name)) != needed:
+            raise ValueError(
+                f"decoder.start_from: {path}: its memory says {name} = {found:g}; this protocol needs {needed:g}"
+            )
     arrays["weights"][arrays["mask"] == 0.0] = 0.0
 
 

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTABLE = frozenset({"readout"})
 NEEDS_MAP = True
@@ -18,24 +19,22 @@ class Settings(BaseModel):
     keep: float = Field(default=0.8, ge=0, lt=1, description="share of the velocity kept from tick to tick")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the decoder's memory."""
-    return {"keep": (1,), "velocity": (n_axes,)}
+layout = MemoryLayout({"keep": (), "velocity": ("axes",)})
 
 
 def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights and bias to start from: the map's signs, and 0."""
-    memory["keep"][0] = settings.keep
+    layout.fill(memory, keep=settings.keep)
     return axis_map.copy(), np.zeros(len(axis_map))
 
 
 @kernel(decode_signature)
 def DECODE(weights, bias, memory, features, velocity_out):
     """Sum the weighted features, and let them fade in."""
-    keep = memory[0]
+    m = layout.named(memory, axes=weights.shape[0])
     for a in range(weights.shape[0]):
         total = bias[a]
         for u in range(weights.shape[1]):
             total += weights[a, u] * features[u]
-        memory[1 + a] = keep * memory[1 + a] + (1.0 - keep) * total
-        velocity_out[a] = memory[1 + a]
+        m.velocity[a] = m.keep * m.velocity[a] + (1.0 - m.keep) * total
+        velocity_out[a] = m.velocity[a]

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout
 
 ADAPTS = "readout"
 DEFAULT_RATE = 0.05
@@ -16,9 +17,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the rule's memory: none."""
-    return {}
+layout = MemoryLayout({})
 
 
 def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
