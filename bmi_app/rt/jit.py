@@ -16,7 +16,7 @@ from typing import Any
 
 import platformdirs
 
-from bmi_app.rt import memory_views  # noqa: F401 - kernels name the parts of memories
+from bmi_app.rt import imported, memory_views  # noqa: F401 - with views, kernels name the parts of memories
 from bmi_app.rt.parts import Part
 from bmi_app.rt.plain_numba import numba, types
 
@@ -35,14 +35,14 @@ def cache_folder(homes: tuple[str, ...] = (_CORE, *_PLUGIN_HOMES), others: Path 
         Folders of this program; their sub-folders count too.
     others : Path, optional
         A package elsewhere (a plugin that was installed, a benchmark) whose sources count as well; or a module, with
-        those beside it.
+        those beside it; and what they import beyond this program (`imported`).
     """
     digest = hashlib.sha256()
     for word in (version("numba"), version("llvmlite"), version("numpy"), platform.python_version()):
         digest.update(word.encode())
-    for home in (*(_ROOT / home for home in homes), *([others] if others else [])):
-        for path in sorted(home.rglob("*.py") if home.is_dir() else home.parent.glob("*.py")):
-            digest.update(path.read_bytes())
+    paths = [path for home in homes for path in sorted((_ROOT / home).rglob("*.py"))]
+    for path in paths + (imported.sources_of(others) if others else []):
+        digest.update(path.read_bytes())
     return Path(platformdirs.user_cache_dir("bmi_app")) / "kernels" / digest.hexdigest()[:16]
 
 

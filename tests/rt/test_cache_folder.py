@@ -1,5 +1,6 @@
 """A kernel is compiled anew when anything that it may depend on was edited."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -34,7 +35,7 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 from importlib import import_module
 act = import_module(sys.argv[2]).act
-values = np.zeros(1)
+values = np.arange(3.0)
 act(values)
 print(values[0], int(act.stats.cache_hits.total()))
 """
@@ -70,6 +71,98 @@ def test_a_part_beside_the_plugin_of_somebody_else_is_noticed(package: str, tmp_
         helper.write_text(_PART.format(value=value))
         assert act(tmp_path, module) == [str(value), "0"]
         assert act(tmp_path, module) == [str(value), "1"]
+
+
+_SECOND_LAB = """
+from bmi_app.rt.jit import part
+from {package} import GAIN
+
+@part
+def changed(values):
+    values[0] = GAIN * 2.0
+"""
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_a_helper_in_another_package_and_what_that_imports_are_noticed(installed: bool, tmp_path: Path) -> None:
+    """A lab's plugins may share a package of parts, and that one a package of constants; only their own was looked at."""
+    place = tmp_path / "site-packages" if installed else tmp_path
+    for package in ("lab", "parts_of_lab", "numbers_of_lab"):
+        (place / package).mkdir(parents=True)
+        (place / package / "__init__.py").touch()
+    (place / "lab" / "plugin.py").write_text(_KERNEL.format(helper="parts_of_lab.inner.helper"))
+    (place / "parts_of_lab" / "inner").mkdir()
+    (place / "parts_of_lab" / "inner" / "helper.py").write_text(_SECOND_LAB.format(package="numbers_of_lab.values"))
+    values = place / "numbers_of_lab" / "values.py"
+    for gain in (1.0, 2.0):
+        values.write_text(f"GAIN = {gain}\n")
+        assert act(place, "lab.plugin") == [str(2.0 * gain), "0"]
+        assert act(place, "lab.plugin") == [str(2.0 * gain), "1"]
+
+
+_LAID_OUT = """
+from bmi_app.rt.jit import f8_1, kernel, void
+from bmi_app.rt.memory import MemoryLayout
+from helper import PARTS
+
+layout = MemoryLayout(PARTS)
+
+@kernel(void(f8_1))
+def act(values):
+    m = layout.named(values)
+    values[0] = m.last
+"""
+_LAYOUTS = """
+PARTS = {parts!r}
+"""
+
+
+def test_a_layout_is_found_compiled_in_a_second_process_and_anew_when_it_was_edited(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(_LAID_OUT)
+    for parts, at in (({"first": (2,), "last": ()}, 2.0), ({"last": ()}, 0.0)):
+        (tmp_path / "helper.py").write_text(_LAYOUTS.format(parts=parts))
+        assert act(tmp_path, "plugin") == [str(at), "0"]
+        assert act(tmp_path, "plugin") == [str(at), "1"]
+
+
+def names_that_kernels_import() -> list[tuple[str, str, str]]:
+    """Return each module that a kernel or a part takes a name from, with the file and the name."""
+    found = []
+    for home in HOMES:
+        for path in sorted((ROOT / home).rglob("*.py")):
+            tree = ast.parse(path.read_text())
+            imported = {
+                alias.asname or alias.name: (f"{node.module}.{alias.name}", node.module)
+                for node in tree.body
+                if isinstance(node, ast.ImportFrom) and node.module
+                for alias in node.names
+            }
+            constants = [node for node in tree.body if isinstance(node, ast.Assign)]
+            kernels = [node for node in tree.body if isinstance(node, ast.FunctionDef) and _is_compiled(node)]
+            for node in (*kernels, *constants):
+                used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+                found += [
+                    (str(path.relative_to(ROOT)), name, imported[name][1]) for name in sorted(used & set(imported))
+                ]
+    return found
+
+
+def _is_compiled(function: ast.FunctionDef) -> bool:
+    names = {each.id for made_by in function.decorator_list for each in ast.walk(made_by) if isinstance(each, ast.Name)}
+    return bool(names & {"kernel", "part"})
+
+
+def test_all_that_kernels_take_from_elsewhere_stands_in_their_homes() -> None:
+    """What a kernel is compiled with counts for its cache: of the core the core alone, of plugins all homes."""
+    packages = {home: home.replace("/", ".") for home in HOMES}
+    names = names_that_kernels_import()
+    assert len(names) > 300
+    for file, name, module in names:
+        ours = module.split(".")[0] in ("bmi_app", "drivers", "protocols")
+        if not ours:
+            continue
+        allowed = [packages["bmi_app/rt"]] if file.startswith("bmi_app/rt/") else list(packages.values())
+        assert any(module == home or module.startswith(f"{home}.") for home in allowed), (file, name, module)
 
 
 @pytest.mark.parametrize("home", HOMES)
