@@ -11,6 +11,7 @@ from bmi_app.analysis.trials import Trials
 from bmi_app.analysis.unit_statistics import CORRELATION_S
 from bmi_app.analysis.weight_changes import WeightChanges
 from bmi_app.rt.records import CommandKind, EventKind
+from bmi_app.rt.stored import named_row
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Playback:
         self.session = session
         self.folder, self.protocol = session.folder, session.protocol
         self.at = -1
-        self.trials, self.changes = Trials(session.dt_s), WeightChanges(0)
+        self.trials, self.changes = Trials(session.dt_s), WeightChanges(0, 0)
         self._trial_ticks = np.array([trial.end_tick for trial in session.trials], np.int64)
         self._change_ticks = np.array([change.tick for change in session.changes], np.int64)
         self.changes.parents = session.change_parents
@@ -64,17 +65,16 @@ class Playback:
     @property
     def unit_population(self) -> np.ndarray:
         """Return the index of each unit's population, i8[unit]; -1 for none."""
-        return self._row()[-self.session.protocol.units.count :].astype(np.int64)
+        return self._parts()["population"].astype(np.int64)
 
     def model(self) -> Model:
         """Return the decoder as it was stored last: at a trial's end, a reward, an adoption."""
-        session, frame = self.session, self.session.frames[max(self.at, 0)]
-        n_axes, n_units = session.protocol.n_axes, session.protocol.units.count
-        row = self._row()
+        frame = self.session.frames[max(self.at, 0)]
+        parts = self._parts()
         learning, assist = self._last(CommandKind.LEARNING), self._last(CommandKind.ASSIST)
         return Model(
-            weights=row[: n_axes * n_units].reshape(n_axes, n_units),
-            gain=row[n_axes * (n_units + 1) : n_axes * (n_units + 2)],
+            weights=parts["weights"],
+            gain=parts["gain"],
             learning_on=learning is None or bool(learning["index"]),
             learning_rate=float(frame["learning_rate"]),
             assist=float(frame["assist"]),
@@ -98,11 +98,11 @@ class Playback:
             elapsed_s=(at + 1) * self.session.dt_s,
         )
 
-    def _row(self) -> np.ndarray:
-        """Return the row of weights that stands at the playhead."""
+    def _parts(self) -> dict[str, np.ndarray]:
+        """Return the parts of the row of weights that stands at the playhead."""
         stored = int(np.searchsorted(self.session.weights["tick"], self._tick, side="right"))
-        row: np.ndarray = self.session.weights_rows[max(stored - 1, 0)]
-        return row
+        row = self.session.weights_rows[max(stored - 1, 0)]
+        return named_row(row, self.session.protocol.units.count, self.session.protocol.n_axes)
 
     @property
     def _tick(self) -> int:

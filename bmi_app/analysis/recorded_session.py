@@ -110,7 +110,7 @@ def read_session(folder: Path) -> RecordedSession:
     health = np.zeros(len(frames), HEALTH)
     health[: len(recording.health)] = recording.health[: len(frames)]
     ends = events[(events["kind"] == EventKind.TRIAL_END) & (events["code"] != Outcome.BLOCK_ENDED)]
-    trials, changes = Trials(dt_s), WeightChanges(recording.n_axes * recording.n_units)
+    trials, changes = Trials(dt_s), WeightChanges(recording.n_units, recording.n_axes)
     session = RecordedSession(
         folder=folder,
         protocol=protocol,

@@ -69,7 +69,7 @@ class LiveSource:
         self._feed = Feed(attachment)
         self.folder, self.protocol = attachment.folder, attachment.protocol
         self.trials = Trials(self.protocol.tick.period_ms / 1e3)
-        self.changes = WeightChanges(self._arrays["weights"].size)
+        self.changes = WeightChanges(*self._arrays["weights"].shape[::-1])
 
     @property
     def unit_population(self) -> np.ndarray:

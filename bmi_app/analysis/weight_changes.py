@@ -9,6 +9,7 @@ from bmi_app.analysis.feed import Fresh
 from bmi_app.record.audit import cause_words
 from bmi_app.record.lineage import Lineage, undone
 from bmi_app.rt.records import EventKind, UpdateCause, UpdateVerdict
+from bmi_app.rt.stored import named_row
 
 _REFUSALS = (
     UpdateVerdict.REFUSED,
@@ -58,8 +59,8 @@ class WeightChanges:
     all that the ticks since the last entry changed.
     """
 
-    def __init__(self, n_weights: int) -> None:
-        self._n_weights = n_weights
+    def __init__(self, n_units: int, n_axes: int) -> None:
+        self._n_units, self._n_axes = n_units, n_axes
         self._weights: np.ndarray | None = None
         self._rewarded: set[int] = set()  # ticks
         self._lineage = Lineage()
@@ -77,7 +78,7 @@ class WeightChanges:
         found, self._waiting = self._waiting, []
         n_old = len(found)
         for entry, row in zip(fresh.weights_log, fresh.weights_rows, strict=True):
-            weights = row[: self._n_weights]
+            weights = named_row(row, self._n_units, self._n_axes)["weights"]
             norm = 0.0 if self._weights is None else float(np.linalg.norm(weights - self._weights))
             self._weights = weights
             back_to = self._lineage.add(row, int(entry["cause"]))

@@ -25,6 +25,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from bmi_app.rt import stored
+from bmi_app.rt.memory import length
 from bmi_app.rt.records import RECORDS, CommandKind, EventKind, Flag, Outcome, TaskState, UpdateCause, UpdateVerdict
 
 # In the order in which they are written: frames come last, so that what is on disk for every other kind reaches at
@@ -89,9 +91,8 @@ class Layout:
         if kind == "frames":
             return {"counts": self.n_units}
         if kind == "weights":
-            model = {"model": self.model_rows * self.n_units} if self.model_rows else {}
-            readout = {"weights": self.n_axes * self.n_units, "bias": self.n_axes, "gain": self.n_axes}
-            return readout | model | {"population": self.n_units}
+            shapes = stored.ROW.shapes(units=self.n_units, axes=self.n_axes, model_rows=self.model_rows)
+            return {name: math.prod(shape) for name, shape in shapes.items() if name != "model" or self.model_rows}
         if kind == "subject":
             return {"model": self.n_axes * (self.n_units + 1)}
         return {}
@@ -99,7 +100,7 @@ class Layout:
     @property
     def readout_words(self) -> int:
         """Return how many numbers weights, bias and gain are, with which every adoption begins."""
-        return self.n_axes * self.n_units + 2 * self.n_axes
+        return length(stored.READOUT.shapes(units=self.n_units, axes=self.n_axes))
 
     def row_shape(self, kind: Kind, n_records: int) -> tuple[int, int]:
         """Return the shape of the rows that belong to `n_records` records."""

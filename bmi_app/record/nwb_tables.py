@@ -19,6 +19,7 @@ from bmi_app.rt.records import (
     UpdateCause,
     UpdateVerdict,
 )
+from bmi_app.rt.stored import named_row
 from protocols.schema import Protocol
 
 _CODES: dict[EventKind, type[IntEnum]] = {
@@ -104,17 +105,14 @@ def add_commands(file: Any, recording: Recording, clock: Clock) -> None:
 
 def add_weights(file: Any, recording: Recording, protocol: Protocol, clock: Clock) -> None:
     """Add the readout, each time it was stored."""
-    weights, rows = recording.weights, recording.weight_rows
+    weights = recording.weights
     n_axes, n_units, names = recording.n_axes, recording.n_units, list(protocol.population_indices())
-    at = n_axes * n_units
     columns = {}
-    rows = populations.completed(recording, protocol)
-    model_words = rows.shape[1] - at - 2 * n_axes - n_units
-    if model_words:
-        model = rows[:, at + 2 * n_axes : -n_units].reshape(len(rows), -1, n_units)
+    parts = named_row(populations.completed(recording, protocol), n_units, n_axes)
+    if parts["model"].size:
         columns["model"] = (
             "row by unit; of a Kalman filter: C of each axis, C of the constant, the variances Q",
-            model,
+            parts["model"],
         )
     _add_table(
         file,
@@ -125,12 +123,12 @@ def add_weights(file: Any, recording: Recording, protocol: Protocol, clock: Cloc
             "cause": ("why it was stored", [_word(UpdateCause, cause) for cause in weights["cause"].tolist()]),
             "tick": ("it acts from the tick after this one", weights["tick"]),
             "trial": ("counts from 0; -1 before the first", weights["trial"]),
-            "weights": ("axis by unit, (cm/s)/feature before the gain", rows[:, :at].reshape(-1, n_axes, n_units)),
-            "bias": ("of each axis (cm/s)", rows[:, at : at + n_axes]),
-            "gain": ("multiplier of each axis", rows[:, at + n_axes : at + 2 * n_axes]),
+            "weights": ("axis by unit, (cm/s)/feature before the gain", parts["weights"]),
+            "bias": ("of each axis (cm/s)", parts["bias"]),
+            "gain": ("multiplier of each axis", parts["gain"]),
             "population": (
                 f"of each unit, as {', '.join(f'{i} {name}' for i, name in enumerate(names)) or 'no index'}; -1: in none",
-                rows[:, -n_units:].astype(np.int64),
+                parts["population"].astype(np.int64),
             ),
         }
         | columns,

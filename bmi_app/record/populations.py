@@ -4,6 +4,7 @@ import numpy as np
 
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import CommandKind, UpdateCause
+from bmi_app.rt.stored import named_row
 from protocols.schema import FIRST_MODEL_VERSION, Protocol
 from protocols.tool import population_axis, unit_population
 
@@ -15,7 +16,7 @@ def completed(recording: Recording, protocol: Protocol) -> np.ndarray:
     """
     rows = recording.weight_rows
     n_units = recording.n_units
-    if not len(rows) or not np.isnan(rows[:, -n_units:]).any():
+    if not len(rows) or not np.isnan(named_row(rows, n_units, recording.n_axes)["population"]).any():
         return rows
     rows = rows.copy()
     moves = iter(recording.commands[recording.commands["kind"] == CommandKind.MOVE_UNIT])
@@ -23,7 +24,7 @@ def completed(recording: Recording, protocol: Protocol) -> np.ndarray:
     for row, cause in zip(rows, recording.weights["cause"].tolist(), strict=True):
         if cause == UpdateCause.UNIT_MOVED and (move := next(moves, None)) is not None:
             population[int(move["index"])] = int(move["aux"])
-        row[-n_units:] = population
+        named_row(row, n_units, recording.n_axes)["population"][:] = population
     return rows
 
 

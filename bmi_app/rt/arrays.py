@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bmi_app.rt import cells, records, state
+from bmi_app.rt import cells, records, state, stored
+from bmi_app.rt.memory import Layout, length
 
 # Bins that a spike may lie ahead of the tick in which it arrives, before its stamp counts as one from the future.
 FUTURE_TICKS = 64
@@ -40,31 +41,31 @@ class Sizes:
     update_slots: int = 1 << 9
 
     @property
-    def weight_words(self) -> int:
-        """Return the length of weights, bias and gain."""
-        return self.n_axes * self.n_units + 2 * self.n_axes
+    def row(self) -> Layout:
+        """Return the shapes of the parts of a stored row of weights."""
+        return stored.ROW.shapes(units=self.n_units, axes=self.n_axes, model_rows=self.model_rows)
 
     @property
-    def row_words(self) -> int:
-        """Return the length of a stored weights row: weights, bias, gain, the decoder's model where rules adapt that, populations."""
-        return self.weight_words + self.model_rows * self.n_units + self.n_units
+    def model(self) -> Layout:
+        """Return the shapes of the model in the decoder's memory, where rules adapt it, and of what follows from it there."""
+        return stored.MODEL.shapes(units=self.n_units, model_rows=self.model_rows, decoder_words=self.decoder_words)
 
     @property
-    def adapted_words(self) -> int:
-        """Return the length of what a rule may change: readout or model, and bias."""
-        return (self.model_rows or self.n_axes) * self.n_units + self.n_axes
+    def adapted(self) -> Layout:
+        """Return the shapes of what a rule may change."""
+        return stored.ADAPTED.shapes(units=self.n_units, axes=self.n_axes, rows=self.model_rows or self.n_axes)
 
     @property
-    def good_words(self) -> int:
-        """Return the length of what the guard may come back to; a model with all that is derived from it."""
-        if not self.model_rows:
-            return self.adapted_words
-        return self.adapted_words + self.n_axes * self.n_units + self.decoder_words - self.model_rows * self.n_units
+    def good(self) -> Layout:
+        """Return the shapes of what the guard may come back to."""
+        return stored.GOOD.shapes(
+            units=self.n_units, axes=self.n_axes, model_rows=self.model_rows, decoder_words=self.decoder_words
+        )
 
     @property
-    def blob_words(self) -> int:
-        """Return the length of a staged blob: weights, bias, gain, feature offset and scale, decoder memory, populations."""
-        return self.weight_words + 2 * self.n_units + self.decoder_words + self.n_units
+    def blob(self) -> Layout:
+        """Return the shapes of the parts of a blob."""
+        return stored.BLOB.shapes(units=self.n_units, axes=self.n_axes, decoder_words=self.decoder_words)
 
 
 def power_of_two(at_least: float) -> int:
@@ -76,7 +77,7 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
     """Return every array of a session as name -> (dtype, shape)."""
     f8, f4, i8 = np.dtype("<f8"), np.dtype("<f4"), np.dtype("<i8")
     units, axes = sizes.n_units, sizes.n_axes
-    frames, blob = sizes.frame_slots, sizes.blob_words
+    frames, blob = sizes.frame_slots, length(sizes.blob)
     return {
         "ctl": (i8, (cells.N_WORDS,)),
         "config": (state.CONFIG, (1,)),
@@ -102,9 +103,9 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "trial_intent": (f8, (sizes.sample_rows, axes)),
         "trial_noise": (f8, (sizes.sample_rows, axes)),
         "trial_place": (records.PLACE, (sizes.sample_rows,)),
-        "backup": (f8, (sizes.adapted_words,)),
-        "episode_start": (f8, (sizes.adapted_words,)),
-        "good": (f8, (sizes.good_words,)),
+        "backup": (f8, (length(sizes.adapted),)),
+        "episode_start": (f8, (length(sizes.adapted),)),
+        "good": (f8, (length(sizes.good),)),
         "rule_memory": (f8, (max(sizes.rule_words, 1),)),
         "vectors": (f8, (4, axes)),  # decoded, velocity, intent, noise of this tick
         # task
@@ -120,7 +121,7 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "events": (records.EVENT, (sizes.event_slots,)),
         "commands_done": (records.COMMAND, (sizes.command_slots,)),
         "weights_log": (records.WEIGHTS, (sizes.weight_slots,)),
-        "weights_rows": (f8, (sizes.weight_slots, sizes.row_words)),
+        "weights_rows": (f8, (sizes.weight_slots, length(sizes.row))),
         "updates": (records.UPDATE, (sizes.update_slots,)),
         "words": (records.WORDS, (N_WORDS_SLOTS,)),
         "queue": (records.COMMAND, (sizes.command_slots,)),

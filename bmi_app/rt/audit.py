@@ -9,7 +9,7 @@ import math
 from bmi_app.rt import cells
 from bmi_app.rt.contracts import CHANGED, NOTHING
 from bmi_app.rt.jit import part
-from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, put_back, store_weights
+from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, put_back, shorten, store_weights
 from bmi_app.rt.records import EventKind, UpdateCause, UpdateVerdict
 from bmi_app.rt.ring import store
 from bmi_app.rt.samples import JUDGED_ON, error_on
@@ -59,19 +59,6 @@ def judge(config, adapted, bias, mask):
                 if not (least <= value <= most):
                     verdict = _OUTSIDE
     return verdict
-
-
-@part
-def shorten(adapted, bias, before, share):
-    """Keep a share of a change."""
-    rows, n_units = adapted.shape
-    for a in range(rows):
-        for u in range(n_units):
-            was = before[a * n_units + u]
-            adapted[a, u] = was + share * (adapted[a, u] - was)
-    for a in range(bias.shape[0]):
-        was = before[rows * n_units + a]
-        bias[a] = was + share * (bias[a] - was)
 
 
 @part

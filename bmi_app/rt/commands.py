@@ -8,14 +8,15 @@ import math
 import numpy as np
 
 from bmi_app.rt import cells
-from bmi_app.rt.audit import shorten, size_now, write_update
+from bmi_app.rt.audit import size_now, write_update
 from bmi_app.rt.guard import trust
 from bmi_app.rt.jit import part
-from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, store_weights
+from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, shorten, store_weights
 from bmi_app.rt.records import CommandKind, EventKind, Flag, TaskState, UpdateCause, UpdateVerdict
 from bmi_app.rt.ring import load, store
 from bmi_app.rt.samples import JUDGED_ON, error_on
 from bmi_app.rt.state import LearnWhen
+from bmi_app.rt.stored import BLOB, MODEL
 
 _PAUSE, _RESUME = int(CommandKind.PAUSE), int(CommandKind.RESUME)
 _STOP = int(CommandKind.STOP)
@@ -46,11 +47,11 @@ _AT_LIMIT, _STALE = (
 
 
 @part
-def _take(blob, start, into):
+def _take(part_of_blob, into):
     """Copy a part of a blob, keeping what stands where it says NaN."""
     for i in range(into.shape[0]):
-        if not np.isnan(blob[start + i]):
-            into[i] = blob[start + i]
+        if not np.isnan(part_of_blob[i]):
+            into[i] = part_of_blob[i]
 
 
 @part
@@ -86,19 +87,24 @@ def _move_unit(core, model, trial, logs, unit, population):
 
 
 @part
-def _step_of(model, blob):
+def _parts_of(config, blob):
+    """Name the parts of a blob."""
+    return BLOB.named(blob, axes=config.n_axes, units=config.n_units, decoder_words=config.decoder_words)
+
+
+@part
+def _step_of(model, staged):
     """Return how far a blob would move the decoder's model and the bias."""
-    n_axes, n_units = model[0].shape
-    bias, adapted = model[1], model[7]
-    at = n_axes * n_units
-    first = at + 2 * n_axes + 2 * n_units  # of the decoder's memory, which begins with its model
+    bias, adapted, memory = model[1], model[7], staged.decoder_memory
+    rows, n_units = adapted.shape
+    own = MODEL.named(memory, model_rows=rows, units=n_units, decoder_words=memory.shape[0])
     total = 0.0
-    for a in range(n_axes):
-        if not np.isnan(blob[at + a]):
-            total += (blob[at + a] - bias[a]) ** 2
-    for row in range(adapted.shape[0]):
+    for a in range(bias.shape[0]):
+        if not np.isnan(staged.bias[a]):
+            total += (staged.bias[a] - bias[a]) ** 2
+    for row in range(rows):
         for u in range(n_units):
-            new = blob[first + row * n_units + u]
+            new = own.model[row, u]
             if not np.isnan(new):
                 total += (new - adapted[row, u]) ** 2
     return math.sqrt(total)
@@ -118,12 +124,13 @@ def _may_adopt(core, model, blob, longest):
     for i in range(blob.shape[0]):
         if np.isinf(blob[i]):
             return _NOT_FINITE
+    staged = _parts_of(config, blob)
     for a in range(n_axes):
         for u in range(n_units):
-            new = blob[a * n_units + u]
+            new = staged.weights[a, u]
             if mask[a, u] != 0.0 and not np.isnan(new) and not (config.weight_min <= new <= config.weight_max):
                 return _OUTSIDE
-    if model[7].shape[0] != n_axes and longest > 0.0 and _step_of(model, blob) > (1.0 + _STALE) * longest:
+    if model[7].shape[0] != n_axes and longest > 0.0 and _step_of(model, staged) > (1.0 + _STALE) * longest:
         return _REFUSED
     return _ACCEPTED
 
@@ -139,27 +146,26 @@ def _swap_in(core, model, features, rule_memory, blob):
     weights, bias, gain, mask, memory = model[0], model[1], model[2], model[3], model[4]
     offset, scale = features[3], features[4]
     n_axes, n_units = weights.shape
-    populations = blob.shape[0] - n_units
+    staged = _parts_of(config, blob)
     for u in range(n_units):
-        new = blob[populations + u]
+        new = staged.population[u]
         if -1.0 <= new < model[6].shape[0] and int(new) != model[5][u]:  # false for NaN
             _place_unit(config, model, u, int(new))
     for a in range(n_axes):
         for u in range(n_units):
-            new = blob[a * n_units + u]
+            new = staged.weights[a, u]
             if not np.isnan(new):
                 weights[a, u] = new if mask[a, u] != 0.0 else 0.0
-    at = n_axes * n_units
-    _take(blob, at, bias)
-    _take(blob, at + n_axes, gain)
-    _take(blob, at + 2 * n_axes, offset)
+    _take(staged.bias, bias)
+    _take(staged.gain, gain)
+    _take(staged.feature_offset, offset)
     for u in range(n_units):
-        new = blob[at + 2 * n_axes + n_units + u]
+        new = staged.feature_scale[u]
         if not np.isnan(new) and new != scale[u]:
             state.scales_known = 1
-    _take(blob, at + 2 * n_axes + n_units, scale)
-    if populations > at + 2 * n_axes + 2 * n_units:
-        _take(blob, at + 2 * n_axes + 2 * n_units, memory)
+    _take(staged.feature_scale, scale)
+    if staged.decoder_memory.shape[0] > 0:
+        _take(staged.decoder_memory, memory)
         for i in range(n_axes * n_units if config.tuning_word >= 0 else 0):
             rule_memory[config.rule_tuning_word + i] = memory[config.tuning_word + i]
 

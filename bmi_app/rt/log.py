@@ -7,6 +7,7 @@ import numpy as np
 from bmi_app.rt import cells
 from bmi_app.rt.jit import part
 from bmi_app.rt.ring import bits_of, store
+from bmi_app.rt.stored import ADAPTED, GOOD, MODEL, ROW
 
 
 @part
@@ -70,54 +71,81 @@ def store_weights(core, model, logs, cause, blob):
     entry.id = blob
     entry.hash = state.weights_hash
     n_axes, n_units = weights.shape
+    stands = ROW.named(row, axes=n_axes, units=n_units, model_rows=core[1][0].model_rows)
     for a in range(n_axes):
         for u in range(n_units):
-            row[a * n_units + u] = weights[a, u]
-        row[n_axes * n_units + a] = bias[a]
-        row[n_axes * n_units + n_axes + a] = gain[a]
+            stands.weights[a, u] = weights[a, u]
+        stands.bias[a] = bias[a]
+        stands.gain[a] = gain[a]
     state.weights_dirty = 0
-    at = n_axes * n_units + 2 * n_axes
-    n_model = row.shape[0] - at - n_units
-    for i in range(n_model):  # the decoder's model, where rules adapt that
-        row[at + i] = model[7][i // n_units, i % n_units]
+    for i in range(stands.model.shape[0]):
+        for u in range(n_units):
+            stands.model[i, u] = model[7][i, u]
     for u in range(n_units):
-        row[at + n_model + u] = model[5][u]
+        stands.population[u] = model[5][u]
     store(ctl, cells.WEIGHTS_HEAD, head + 1)
+
+
+@part
+def _adapted_in(before, adapted, bias):
+    """Name what `keep_copy` has copied."""
+    return ADAPTED.named(before, rows=adapted.shape[0], units=adapted.shape[1], axes=bias.shape[0])
 
 
 @part
 def norm_of_change(adapted, bias, before):
     """Return the Frobenius norm of what changed since `before` (weights or model, then bias, flat)."""
-    rows, n_units = adapted.shape
+    was = _adapted_in(before, adapted, bias)
     total = 0.0
-    for a in range(rows):
-        for u in range(n_units):
-            total += (adapted[a, u] - before[a * n_units + u]) ** 2
+    for a in range(adapted.shape[0]):
+        for u in range(adapted.shape[1]):
+            total += (adapted[a, u] - was.adapted[a, u]) ** 2
     for a in range(bias.shape[0]):
-        total += (bias[a] - before[rows * n_units + a]) ** 2
+        total += (bias[a] - was.bias[a]) ** 2
     return math.sqrt(total)
 
 
 @part
 def keep_copy(adapted, bias, before):
     """Copy weights or model, and bias, flat, into `before`."""
-    rows, n_units = adapted.shape
-    for a in range(rows):
-        for u in range(n_units):
-            before[a * n_units + u] = adapted[a, u]
+    copy = _adapted_in(before, adapted, bias)
+    for a in range(adapted.shape[0]):
+        for u in range(adapted.shape[1]):
+            copy.adapted[a, u] = adapted[a, u]
     for a in range(bias.shape[0]):
-        before[rows * n_units + a] = bias[a]
+        copy.bias[a] = bias[a]
 
 
 @part
 def put_back(adapted, bias, before):
     """Undo a change: copy weights or model, and bias, back from `before`."""
-    rows, n_units = adapted.shape
-    for a in range(rows):
-        for u in range(n_units):
-            adapted[a, u] = before[a * n_units + u]
+    was = _adapted_in(before, adapted, bias)
+    for a in range(adapted.shape[0]):
+        for u in range(adapted.shape[1]):
+            adapted[a, u] = was.adapted[a, u]
     for a in range(bias.shape[0]):
-        bias[a] = before[rows * n_units + a]
+        bias[a] = was.bias[a]
+
+
+@part
+def shorten(adapted, bias, before, share):
+    """Keep a share of a change."""
+    was = _adapted_in(before, adapted, bias)
+    for a in range(adapted.shape[0]):
+        for u in range(adapted.shape[1]):
+            adapted[a, u] = was.adapted[a, u] + share * (adapted[a, u] - was.adapted[a, u])
+    for a in range(bias.shape[0]):
+        bias[a] = was.bias[a] + share * (bias[a] - was.bias[a])
+
+
+@part
+def _good_parts(model, trial):
+    """Name the parts of what the guard comes back to, and of the decoder's memory where rules adapt its model."""
+    memory, adapted, (n_axes, n_units) = model[4], model[7], model[0].shape
+    start, good = trial[7], trial[8]
+    n_rows = adapted.shape[0] if good.shape[0] > start.shape[0] else 0
+    kept = GOOD.named(good, axes=n_axes, units=n_units, model_rows=n_rows, decoder_words=memory.shape[0])
+    return kept, MODEL.named(memory, model_rows=n_rows, units=n_units, decoder_words=memory.shape[0])
 
 
 @part
@@ -127,34 +155,28 @@ def keep_good(model, trial, before_update):
     Where rules adapt the decoder's model, weights and the rest of the memory are copied with it: what is derived from the
     model (a steady gain) has to come back with it.
     """
-    weights, bias, memory, adapted = model[0], model[1], model[4], model[7]
-    start, good = trial[7], trial[8]
-    n_adapted = adapted.shape[0] * adapted.shape[1] + bias.shape[0]
+    weights, start, good = model[0], trial[7], trial[8]
     if before_update:
-        for i in range(n_adapted):
+        for i in range(start.shape[0]):
             good[i] = start[i]
     else:
-        keep_copy(adapted, bias, good)
-    if good.shape[0] > n_adapted:
-        rest = good[n_adapted:]
-        n_weights, first = weights.shape[0] * weights.shape[1], adapted.shape[0] * adapted.shape[1]
-        for i in range(n_weights):
-            rest[i] = weights[i // weights.shape[1], i % weights.shape[1]]
-        for i in range(first, memory.shape[0]):  # the model comes first in it
-            rest[n_weights + i - first] = memory[i]
+        keep_copy(model[7], model[1], good)
+    kept, own = _good_parts(model, trial)
+    for a in range(kept.weights.shape[0]):
+        for u in range(kept.weights.shape[1]):
+            kept.weights[a, u] = weights[a, u]
+    for i in range(kept.derived.shape[0]):
+        kept.derived[i] = own.derived[i]
 
 
 @part
 def put_back_good(model, trial):
     """Come back to what `keep_good` has copied."""
-    weights, bias, memory, adapted = model[0], model[1], model[4], model[7]
-    good = trial[8]
-    put_back(adapted, bias, good)
-    n_adapted = adapted.shape[0] * adapted.shape[1] + bias.shape[0]
-    if good.shape[0] > n_adapted:
-        rest = good[n_adapted:]
-        n_weights, first = weights.shape[0] * weights.shape[1], adapted.shape[0] * adapted.shape[1]
-        for i in range(n_weights):
-            weights[i // weights.shape[1], i % weights.shape[1]] = rest[i]
-        for i in range(first, memory.shape[0]):
-            memory[i] = rest[n_weights + i - first]
+    weights = model[0]
+    put_back(model[7], model[1], trial[8])
+    kept, own = _good_parts(model, trial)
+    for a in range(kept.weights.shape[0]):
+        for u in range(kept.weights.shape[1]):
+            weights[a, u] = kept.weights[a, u]
+    for i in range(kept.derived.shape[0]):
+        own.derived[i] = kept.derived[i]

@@ -29,11 +29,14 @@ def length(layout: Layout) -> int:
 
 
 def named_parts(memory: np.ndarray, layout: Layout) -> dict[str, np.ndarray]:
-    """Return views of `memory` by name, one after the other in the order of the layout."""
+    """Return views of `memory` by name, one after the other in the order of the layout.
+
+    Of an array of more than one axis the last one is cut: of many rows at once each part has many rows.
+    """
     parts, at = {}, 0
     for name, shape in layout.items():
         size = math.prod(shape)
-        parts[name] = memory[at : at + size].reshape(shape)
+        parts[name] = memory[..., at : at + size].reshape(*memory.shape[:-1], *shape)
         at += size
     return parts
 

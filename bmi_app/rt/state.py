@@ -64,6 +64,8 @@ CONFIG = np.dtype(
     [
         ("n_units", "<i8"),
         ("n_axes", "<i8"),
+        ("model_rows", "<i8"),  # of the decoder's model where rules adapt that, else 0
+        ("decoder_words", "<i8"),  # length of the decoder's memory
         ("model_version", "<i8"),  # of the task's rules and the commands', as the protocol says
         ("tick_s", "<f8"),
         ("start_s", "<f8"),  # local clock at the beginning of bin 0

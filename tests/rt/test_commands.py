@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import CommandKind, EventKind, Flag, Outcome, StopReason, TaskState, UpdateCause
 from tests.rt.ticker import QUICK, Ticker, ticker
 
@@ -160,13 +161,14 @@ def test_a_staged_decoder_is_adopted_but_for_what_it_leaves_open() -> None:
     made = started('decoder.kind="linear"')
     arrays, slot = made.arrays, 2
     n = 96
-    blob = np.full(made.core.sizes.blob_words, np.nan)
-    blob[: 2 * n] = np.arange(2 * n) / 100.0
-    blob[5] = np.nan
-    blob[2 * n : 2 * n + 2] = 0.5, np.nan  # bias
-    blob[2 * n + 2 + 1] = 0.3  # gain of y
-    blob[2 * n + 4 : 3 * n + 4] = 7.0  # feature offset
-    blob[-n - 1] = 0.25  # the last word of the decoder's memory
+    blob = np.full(length(made.core.sizes.blob), np.nan)
+    parts = named_parts(blob, made.core.sizes.blob)
+    parts["weights"][:] = np.arange(2 * n).reshape(2, n) / 100.0
+    parts["weights"][0, 5] = np.nan
+    parts["bias"][:] = 0.5, np.nan
+    parts["gain"][1] = 0.3
+    parts["feature_offset"][:] = 7.0
+    parts["decoder_memory"][-1] = 0.25
     kept = {name: arrays[name].copy() for name in ("feature_scale", "mask")}
     before = arrays["weights"].copy()
     arrays["staging"][slot] = blob

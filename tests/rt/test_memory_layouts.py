@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bmi_app import plugins
 from bmi_app.bench import machine_code
+from bmi_app.rt import stored
 from bmi_app.rt.jit import f8_1, f8_2, i8, void
 from bmi_app.rt.memory import MemoryLayout, Together, length, named_parts, words
 
@@ -30,6 +31,9 @@ SHIPPED = [
     for kind in ("decoders", "learning", "subjects")
     for name in plugins.names(kind)
     if isinstance(plugins.load(kind, name).layout, MemoryLayout)
+]
+STORED = [
+    pytest.param(getattr(stored, name), id=name) for name in ("READOUT", "ROW", "BLOB", "ADAPTED", "MODEL", "GOOD")
 ]
 
 
@@ -85,12 +89,14 @@ def test_a_kernel_names_the_same_words_as_python(places, lags: int, shared: int,
     check(LAYOUT, places, {"lags": lags, "shared": shared, "axes": axes, "units": units})
 
 
-@pytest.mark.parametrize("layout", SHIPPED)
-def test_so_it_is_with_every_plugin_that_declares_its_memory(layout: MemoryLayout) -> None:
+@pytest.mark.parametrize("layout", SHIPPED + STORED)
+def test_so_it_is_with_every_memory_of_a_plugin_and_with_stored_weights(layout: MemoryLayout) -> None:
     kernel = places_of(layout)
     generator = np.random.default_rng(0)
     for _ in range(10):
-        symbols = {name: int(generator.integers(1, 3)) for name in (*layout.given, *layout.read)}
+        symbols = {name: int(generator.integers(0, 4)) for name in (*layout.given, *layout.read)}
+        if "decoder_words" in symbols:
+            symbols["decoder_words"] += 9  # a model is no longer than the memory that begins with it
         check(layout, kernel, symbols)
 
 
@@ -135,3 +141,16 @@ def test_a_declaration_that_makes_no_sense_is_refused_in_words(parts, where, sai
 def test_in_python_a_view_says_what_to_take_instead() -> None:
     with pytest.raises(TypeError, match="named_parts"):
         LAYOUT.named(np.zeros(9), axes=1, units=1)
+
+
+def test_parts_of_many_rows_are_those_of_each() -> None:
+    generator = np.random.default_rng(3)
+    for model_rows in (0, 4):
+        rows = generator.normal(0, 1, (5, length(stored.ROW.shapes(units=7, axes=2, model_rows=model_rows))))
+        many = stored.named_row(rows, 7, 2)
+        for i, row in enumerate(rows):
+            for name, part in stored.named_row(row, 7, 2).items():
+                np.testing.assert_array_equal(many[name][i], part)
+        assert many["model"].shape == (5, model_rows, 7)
+        np.testing.assert_array_equal(many["population"], rows[:, -7:])
+    assert stored.named_row(np.zeros((0, 0)), 0, 0)["weights"].size == 0

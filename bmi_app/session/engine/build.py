@@ -102,7 +102,7 @@ def build(
     _fill_rule(protocol, arrays, rule, rule_settings, rule_layout, decoder_layout if adapts_model else {})
     adapted = named_parts(arrays["decoder_memory"], decoder_layout)["model"] if model_rows else arrays["weights"]
     arrays["adapted"] = adapted
-    arrays["good"][:] = _first_good(arrays, model_rows)
+    _fill_good(arrays, sizes)
     session = bundle(arrays)
     arrays["state"]["weights_hash"] = hash_weights(session[1])
     core = Core(protocol, sizes, arrays, session, decoder.DECODE, rule.LEARN, decoder_layout)
@@ -209,6 +209,8 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
     values: dict[str, float] = {
         "n_units": protocol.units.count,
         "n_axes": protocol.n_axes,
+        "model_rows": sizes.model_rows,
+        "decoder_words": sizes.decoder_words,
         "model_version": protocol.model_version,
         "tick_s": tick_s,
         "grace_s": tick.grace_ms / 1e3,
@@ -372,12 +374,13 @@ def _scrambled(protocol: Protocol, mask: np.ndarray) -> np.ndarray:
     return flips
 
 
-def _first_good(arrays: dict[str, np.ndarray], model_rows: int) -> np.ndarray:
-    """Return what the guard comes back to before any trial has succeeded, as `keep_good` orders it."""
-    parts = [arrays["adapted"].ravel(), arrays["bias"]]
-    if model_rows:
-        parts += [arrays["weights"].ravel(), arrays["decoder_memory"][arrays["adapted"].size :]]
-    return np.concatenate(parts)
+def _fill_good(arrays: dict[str, np.ndarray], sizes: Sizes) -> None:
+    """Write what the guard comes back to before any trial has succeeded."""
+    parts = named_parts(arrays["good"], sizes.good)
+    parts["adapted"][:], parts["bias"][:] = arrays["adapted"], arrays["bias"]
+    if sizes.model_rows:
+        parts["weights"][:] = arrays["weights"]
+        parts["derived"][:] = named_parts(arrays["decoder_memory"], sizes.model)["derived"]
 
 
 def _store_first_weights(core: Core) -> None:
@@ -386,7 +389,8 @@ def _store_first_weights(core: Core) -> None:
     log = arrays["weights_log"][0]
     log["tick"] = log["trial"] = log["id"] = -1
     log["cause"], log["hash"] = UpdateCause.START, core.state[0]["weights_hash"]
-    stored = [arrays["weights"], arrays["bias"], arrays["gain"]] + [arrays["adapted"]] * bool(core.sizes.model_rows)
-    stored += [arrays["unit_population"]]
-    arrays["weights_rows"][0] = np.concatenate([part.ravel() for part in stored])
+    names = {"model": "adapted", "population": "unit_population"}
+    for name, part in named_parts(arrays["weights_rows"][0], core.sizes.row).items():
+        if part.size:
+            part[...] = arrays[names.get(name, name)]
     arrays["ctl"][cells.WEIGHTS_HEAD] = 1

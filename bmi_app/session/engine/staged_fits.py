@@ -10,7 +10,7 @@ import numpy as np
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError, Fitted, Refit, Samples
-from bmi_app.rt.memory import named_parts
+from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import BlockKind, UpdateCause
 from bmi_app.rt.state import Intent
 from bmi_app.session.engine.build import Core
@@ -196,15 +196,14 @@ class Refitter:
 
     def _blob(self, fitted: Fitted, offset: np.ndarray | None = None, scale: np.ndarray | None = None) -> np.ndarray:
         """Lay a fit out as a blob; what it does not name keeps what stands."""
-        sizes = self._core.sizes
-        blob = np.full(sizes.blob_words, np.nan)
-        at = sizes.n_axes * sizes.n_units
-        blob[:at] = np.where(self._core.arrays["mask"] != 0, fitted.weights, 0.0).ravel()
-        blob[at : at + sizes.n_axes] = fitted.bias
+        shapes = self._core.sizes.blob
+        blob = np.full(length(shapes), np.nan)
+        parts = named_parts(blob, shapes)
+        parts["weights"][:] = np.where(self._core.arrays["mask"] != 0, fitted.weights, 0.0)
+        parts["bias"][:] = fitted.bias
         if offset is not None and scale is not None:
-            at += 2 * sizes.n_axes
-            blob[at : at + 2 * sizes.n_units] = np.concatenate([offset, scale])
-        memory = named_parts(blob[sizes.weight_words + 2 * sizes.n_units :], self._core.decoder_layout)
+            parts["feature_offset"][:], parts["feature_scale"][:] = offset, scale
+        memory = named_parts(parts["decoder_memory"], self._core.decoder_layout)
         for name, part in fitted.parts.items():
             memory[name][...] = part
         return blob

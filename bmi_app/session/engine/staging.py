@@ -7,6 +7,7 @@ what stood then (`before`), so that it can be undone.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from bmi_app.decoders.kalman_filter import DRIFT
 from bmi_app.rt import cells
 from bmi_app.rt.arrays import N_STAGING_SLOTS
-from bmi_app.rt.memory import named_parts
+from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import COMMAND, CommandKind, UpdateCause
 from bmi_app.session.engine import saved_decoder
 from bmi_app.session.engine.build import Core
@@ -36,21 +37,20 @@ def undo_blob(core: Core, row: np.ndarray, undone: Iterable[Mapping[str, np.ndar
     CommandError
         If an adoption is not of this session's length.
     """
-    sizes = core.sizes
-    blob = np.full(sizes.blob_words, np.nan)
+    sizes, n_words = core.sizes, length(core.sizes.blob)
+    blob = np.full(n_words, np.nan)
     for adopted in undone:
-        if len(adopted["blob"]) != sizes.blob_words:
+        if len(adopted["blob"]) != n_words:
             raise CommandError(
-                f"undo: an adoption holds {len(adopted['blob'])} numbers where this session's have {sizes.blob_words}: its file was exchanged"
+                f"undo: an adoption holds {len(adopted['blob'])} numbers where this session's have {n_words}: its file was exchanged"
             )
         if "before" in adopted:
             changed = ~np.isnan(adopted["blob"])
             blob[changed] = adopted["before"][changed]
-    blob[: sizes.weight_words] = row[: sizes.weight_words]
-    model, populations = np.split(row[sizes.weight_words :], [sizes.model_rows * sizes.n_units])
-    at = sizes.weight_words + 2 * sizes.n_units  # of the decoder's memory, which begins with its model
-    blob[at : at + len(model)] = model
-    blob[-sizes.n_units :] = populations
+    parts = named_parts(blob, sizes.blob)
+    parts |= named_parts(parts["decoder_memory"], sizes.model)
+    for name, part in named_parts(row, sizes.row).items():
+        parts[name][...] = part
     return blob
 
 
@@ -58,12 +58,11 @@ def widened(core: Core, blob: np.ndarray) -> np.ndarray:
     """Return a recorded blob as blobs are laid out now: a filter that estimates the position had no drift, which is a drift of 0."""
     sizes = core.sizes
     drift = math.prod(core.decoder_layout.get(DRIFT, (0,)))
-    end = (
-        sizes.weight_words + 2 * sizes.n_units + sizes.decoder_words
-    )  # of the decoder's memory, in which it stands last
-    if drift and len(blob) == sizes.blob_words - drift:
-        return np.insert(blob, end - drift, np.zeros(drift))
-    return blob
+    if not drift or len(blob) != length(sizes.blob) - drift:
+        return blob
+    parts = named_parts(blob, replace(sizes, decoder_words=sizes.decoder_words - drift).blob)
+    parts["decoder_memory"] = np.append(parts["decoder_memory"], np.zeros(drift))  # in which the drift stands last
+    return np.concatenate([part.ravel() for part in parts.values()])
 
 
 def of_format_1(core: Core, blob: np.ndarray) -> np.ndarray:
@@ -73,10 +72,10 @@ def of_format_1(core: Core, blob: np.ndarray) -> np.ndarray:
 
 def holding(core: Core, blob: np.ndarray, units: Sequence[int], *, keep_map: bool = False) -> np.ndarray:
     """Return a blob that changes neither weights nor population of some units, and with `keep_map` nobody's population."""
-    held, sizes = blob.copy(), core.sizes
-    n_weights = sizes.n_axes * sizes.n_units
-    held[:n_weights].reshape(sizes.n_axes, sizes.n_units)[:, list(units)] = np.nan
-    held[-sizes.n_units :][slice(None) if keep_map else list(units)] = np.nan
+    held = blob.copy()
+    parts = named_parts(held, core.sizes.blob)
+    parts["weights"][:, list(units)] = np.nan
+    parts["population"][slice(None) if keep_map else list(units)] = np.nan
     return held
 
 
@@ -86,9 +85,10 @@ def standing(core: Core) -> np.ndarray:
 
 
 def _in_order(core: Core, arrays: Mapping[str, np.ndarray], populations: np.ndarray) -> np.ndarray:
-    order = ("weights", "bias", "gain", "feature_offset", "feature_scale", "decoder_memory")
-    parts = np.concatenate([arrays[name].ravel() for name in order])
-    return np.append(parts[: core.sizes.blob_words - core.sizes.n_units], populations)
+    blob = np.empty(length(core.sizes.blob))
+    for name, part in named_parts(blob, core.sizes.blob).items():
+        part[...] = populations if name == "population" else arrays[name][: len(part)]
+    return blob
 
 
 def decoder_blob(core: Core, path: Path) -> np.ndarray:

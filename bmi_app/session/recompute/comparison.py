@@ -9,6 +9,7 @@ from bmi_app.record import populations
 from bmi_app.record.kinds import Kind, file_name
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
+from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.session.engine.build import Core
 
@@ -125,8 +126,9 @@ class Logs:
             return Difference(int(ticks[bad[0]]), "weights row", str(recorded[bad[0]]), str(made[bad[0]]))
         if not is_whole:
             return None
-        n_units, tick = core.sizes.n_units, int(recording.frames["tick"][-1])
-        population, stands = recorded[-1, -n_units:], core.arrays["unit_population"]
+        tick = int(recording.frames["tick"][-1])
+        population = named_parts(recorded[-1], core.sizes.row)["population"]
+        stands = core.arrays["unit_population"]
         if not np.array_equal(population, stands):
             return Difference(tick, "final population of the units", str(population), str(stands))
         mask = populations.mask_of(core.protocol, population.astype(int))

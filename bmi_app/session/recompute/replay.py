@@ -12,6 +12,7 @@ from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import Recording
 from bmi_app.rt import cells
 from bmi_app.rt.loop import run_recorded
+from bmi_app.rt.memory import length
 from bmi_app.rt.records import CommandKind, TaskState
 from bmi_app.session.engine import kept_inputs, provenance, staging
 from bmi_app.session.engine.build import BuildError, Core, build
@@ -281,8 +282,8 @@ def _chunks(
                 if int(recording.session.get("format", 1)) < 2:
                     blob = staging.of_format_1(core, blob)
                 blob = staging.widened(core, blob)
-                if len(blob) != core.sizes.blob_words:
-                    raise _unfit(recording, blob_id, len(blob), core.sizes.blob_words, other_shape=other_shape)
+                if len(blob) != length(core.sizes.blob):
+                    raise _unfit(recording, blob_id, len(blob), length(core.sizes.blob), other_shape=other_shape)
                 blob = staging.holding(core, blob, held_units, keep_map=keep_map)
                 core.arrays["staging"][int(commands[sent]["index"])] = blob
             head = int(ctl[cells.QUEUE_HEAD])

@@ -46,21 +46,20 @@ def test_what_acts_after_a_shortened_step_follows_from_its_model(module, tmp_pat
     assert (updates["verdict"] == UpdateVerdict.SHORTENED).all()
     rows = recording.weight_rows
     core, _ = replay.features_of(recording)
-    n_readout, n_model = core.sizes.weight_words, core.sizes.model_rows * core.sizes.n_units
-    n_bias = len(core.arrays["bias"])
-    stood = np.hstack([rows[:, n_readout : n_readout + n_model], rows[:, core.arrays["mask"].size :][:, :n_bias]])
+    stored = named_parts(rows, core.sizes.row)
+    stood = np.hstack([stored["model"].reshape(len(rows), -1), stored["bias"]])
     sizes, steps = np.linalg.norm(stood, axis=1), np.linalg.norm(np.diff(stood, axis=0), axis=1)
     staged = np.flatnonzero(recording.weights["cause"] == UpdateCause.STAGED)
     np.testing.assert_allclose(steps[staged - 1], 0.02 * sizes[staged - 1], rtol=1e-6)
     np.testing.assert_allclose(updates["norm"], steps[staged - 1], rtol=1e-6)
     for blob_id, row in zip(recording.blob_ids(), staged, strict=True):
         blob = recording.blob(blob_id)["blob"]
-        parts = named_parts(blob[n_readout + 2 * core.sizes.n_units :].copy(), core.decoder_layout)
+        memory = named_parts(blob, core.sizes.blob)["decoder_memory"]
+        parts = named_parts(memory.copy(), core.decoder_layout)
         stands = named_parts(core.arrays["decoder_memory"].copy(), core.decoder_layout)
         whole = {name: np.where(np.isnan(part), stands[name], part) for name, part in parts.items()}
         follows = module.from_model(module.Settings(gain="steady"), whole, core.arrays["mask"], 0.01)
-        acting = rows[row][: core.arrays["mask"].size].reshape(core.arrays["mask"].shape)
-        np.testing.assert_allclose(acting, follows.weights, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(stored["weights"][row], follows.weights, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(whole["steady"], follows.parts["steady"], rtol=1e-9, atol=1e-12)
     assert {row["error_unit"] for row in audit.rows(folder)[1]} == {"hz"}
     assert replay.verify(folder).is_exact

@@ -48,7 +48,7 @@ def test_a_staged_rule_in_real_time(engine: Callable[..., Live], decoder: tuple[
         core = build(protocol, frame_slots=1 << 10, spike_slots=1 << 10)
         first = named_parts(core.arrays["decoder_memory"], core.decoder_layout)
         blob = recording.blob(int(updates["id"][updates["tick"] == undone][0]))["blob"]
-        memory = blob[core.sizes.weight_words + 2 * core.sizes.n_units :]
+        memory = named_parts(blob, core.sizes.blob)["decoder_memory"]
         back = named_parts(np.array(memory), core.decoder_layout)
         for name in ("model", "steady", "steady_bias"):
             assert back[name].tobytes() == first[name].tobytes(), name

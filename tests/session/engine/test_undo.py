@@ -11,8 +11,9 @@ from bmi_app.record.drain import Drain
 from bmi_app.record.journal import Journal
 from bmi_app.record.summary import Tally
 from bmi_app.rt import cells
-from bmi_app.rt.memory import named_parts
+from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import UpdateCause, UpdateVerdict
+from bmi_app.rt.stored import READOUT
 from bmi_app.session.engine import staging
 from bmi_app.session.engine.operator import Operator
 from bmi_app.session.engine.staged_fits import Staged
@@ -112,10 +113,11 @@ def blob_of(one: Session, seed: int, *names: str) -> np.ndarray:
     """Return a blob that changes the readout and some parts of the decoder's memory."""
     sizes = one.made.core.sizes
     generator = np.random.default_rng(seed)
-    blob = np.full(sizes.blob_words, np.nan)
-    at = sizes.n_axes * sizes.n_units
-    blob[: at + sizes.n_axes] = generator.uniform(0.1, 0.2, at + sizes.n_axes)
-    memory = named_parts(blob[sizes.weight_words + 2 * sizes.n_units :], one.made.core.decoder_layout)
+    blob = np.full(length(sizes.blob), np.nan)
+    parts = named_parts(blob, sizes.blob)
+    for name in ("weights", "bias"):
+        parts[name][...] = generator.uniform(0.1, 0.2, parts[name].shape)
+    memory = named_parts(parts["decoder_memory"], one.made.core.decoder_layout)
     for name in names:
         memory[name][...] = one.parts[name] * generator.uniform(0.9, 1.1)
     return blob
@@ -151,7 +153,8 @@ def test_two_adoptions_that_wait_for_one_tick_are_undone_one_by_one(session) -> 
             first = blob
     one.run(5, 2)
     one.undo()
-    memory = named_parts(first[one.made.core.sizes.weight_words + 2 * N_UNITS :], one.made.core.decoder_layout)
+    parts = named_parts(first, one.made.core.sizes.blob)
+    memory = named_parts(parts["decoder_memory"], one.made.core.decoder_layout)
     assert_same(one.standing(), {"steady": memory["steady"]})
 
 
@@ -160,7 +163,7 @@ def test_two_adoptions_that_wait_for_one_tick_are_undone_one_by_one(session) -> 
 def test_whatever_was_adopted_undo_restores_what_it_changed(data: st.DataObject, n: int) -> None:
     core = ticker(STEADY).core if not CORES else CORES[0]
     CORES[:] = [core]
-    words, readout = core.sizes.blob_words, core.sizes.weight_words
+    words, readout = length(core.sizes.blob), length(READOUT.shapes(units=core.sizes.n_units, axes=core.sizes.n_axes))
     generator = np.random.default_rng(data.draw(st.integers(0, 1000)))
     stands = [generator.normal(0, 1, words)]
     adopted = []

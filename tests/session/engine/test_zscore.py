@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmi_app.decoders.contract import Samples
+from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import CommandKind, EventKind, TaskState
 from bmi_app.session.engine.staged_fits import _rescaled
 from bmi_app.session.engine.staging import standing
@@ -54,9 +55,9 @@ def test_z_scores_of_a_fit_stay_whatever_the_next_rest_block_measures(fitted: bo
     made.run(generator.poisson(0.3, (105, 96)).astype(np.float32))
     offset, scale = made.arrays["feature_offset"], made.arrays["feature_scale"]
     blob = standing(made.core)  # an undo, say, which leaves the scores alone
-    at = made.core.sizes.weight_words
+    parts = named_parts(blob, made.core.sizes.blob)
     if fitted:
-        blob[at : at + 96], blob[at + 96 : at + 192] = 25.0, 0.125
+        parts["feature_offset"][:], parts["feature_scale"][:] = 25.0, 0.125
     made.arrays["staging"][1] = blob
     made.command(CommandKind.ADOPT, 1, 7)
     made.run(generator.poisson(0.3, (110, 96)).astype(np.float32))
