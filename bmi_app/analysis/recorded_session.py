@@ -9,6 +9,7 @@ from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.trials import Trial, Trials
 from bmi_app.analysis.weight_changes import WeightChange, WeightChanges
 from bmi_app.record import populations, reading
+from bmi_app.record.damage import Damage
 from bmi_app.rt.records import HEALTH, EventKind, Flag, Outcome
 from protocols.schema import Protocol
 
@@ -38,6 +39,8 @@ class RecordedSession:
     outcomes : i4[n_trials]
         As `Outcome`; trials that the end of a block cut off are not among them.
     rewards_s : f8[n_rewards]
+    damage : tuple of Damage
+        Where a file stops being readable; see `Recording`.
     """
 
     folder: Path
@@ -58,6 +61,7 @@ class RecordedSession:
     trial_ends_s: np.ndarray
     outcomes: np.ndarray
     rewards_s: np.ndarray
+    damage: tuple[Damage, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -130,6 +134,7 @@ def read_session(folder: Path) -> RecordedSession:
         trial_ends_s=(ends["tick"] - int(frames["tick"][0])) * dt_s,
         outcomes=ends["code"].copy(),
         rewards_s=np.flatnonzero(frames["flags"] & Flag.REWARDED) * dt_s,
+        damage=tuple(recording.damage),
     )
     for first in range(0, len(frames), _CHUNK_TICKS):
         rows = session.rows(first, min(first + _CHUNK_TICKS, len(frames)))

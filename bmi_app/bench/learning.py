@@ -10,18 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.rt import cells
-from bmi_app.rt.records import EventKind, Outcome
-from bmi_app.session.engine import full_speed_loop
-from bmi_app.session.engine.build import Core, build
-from drivers import simulated
+from bmi_app.api.simulation import run_trials
 from protocols.load import load
-from protocols.schema import Protocol
 
 PROTOCOL = "learn_the_tool"
 BIN_MIN = 2.0
-_FRAME_SLOTS, _SPIKE_SLOTS = 1 << 12, 1 << 18
-_WINDOW_TRIALS, _ENOUGH = 50, 45  # success is reached when so many of so many trials in a row succeed
 
 
 @dataclass(frozen=True)
@@ -47,74 +40,6 @@ CASES = (
         ),
     ),
 )
-
-
-@dataclass(frozen=True)
-class Trials:
-    """Hold the judged trials of a session.
-
-    Attributes
-    ----------
-    end_min : ndarray, f8[trial]
-        When each ended (minutes of session).
-    success : ndarray, bool[trial]
-    core : Core
-        The session as it ended.
-    """
-
-    end_min: np.ndarray
-    success: np.ndarray
-    core: Core
-
-    def success_between(self, begin_min: float, end_min: float) -> float:
-        """Return the share of success of the trials that ended in a span; NaN where none did."""
-        within = (self.end_min >= begin_min) & (self.end_min < end_min)
-        return float(self.success[within].mean()) if within.any() else float("nan")
-
-    def minutes_to_success(self) -> float | None:
-        """Return when 45 of the last 50 trials had succeeded for the first time; None: never."""
-        recent = np.convolve(self.success, np.ones(_WINDOW_TRIALS), "valid")
-        reached = np.flatnonzero(recent >= _ENOUGH)
-        return float(self.end_min[reached[0] + _WINDOW_TRIALS - 1]) if len(reached) else None
-
-
-def run_trials(
-    protocol: Protocol,
-    watch: Callable[[Core, simulated.Driver], object] = lambda *_: None,
-    prepare: Callable[[simulated.Driver], object] = lambda _: None,
-) -> Trials:
-    """Run a simulated session as fast as the machine can, and keep nothing but its trials.
-
-    Parameters
-    ----------
-    protocol
-        With the simulated driver.
-    watch
-        Called again and again, before the rings go round, to take from them what else is wanted.
-    prepare
-        Called once, when the subject has been built.
-    """
-    core = build(protocol, frame_slots=_FRAME_SLOTS, spike_slots=_SPIKE_SLOTS)
-    driver = simulated.Driver(protocol, simulated.Settings())
-    driver.open(0.0)
-    prepare(driver)
-    ctl, events = core.arrays["ctl"], core.arrays["events"]
-    ends: list[np.ndarray] = []
-    tail = 0
-
-    def drain() -> None:
-        nonlocal tail
-        head = int(ctl[cells.EVENTS_HEAD])
-        new = events[np.arange(tail, head) % len(events)]
-        ends.append(new[(new["kind"] == EventKind.TRIAL_END) & (new["code"] != Outcome.BLOCK_ENDED)])
-        tail = head
-        watch(core, driver)
-        ctl[cells.SPIKES_SAVED] = ctl[cells.SPIKES_DECODED]
-
-    full_speed_loop.run(core, driver, simulated.POLL, drain, lambda _: None)
-    driver.close()
-    found = np.concatenate(ends)
-    return Trials(found["time_s"] / 60.0, found["code"] == Outcome.SUCCESS, core)
 
 
 def measure(seeds: int, minutes: float, overrides: Sequence[str], say: Callable[[str], object]) -> dict[str, Any]:

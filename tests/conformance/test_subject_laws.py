@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.rt import cells
 from bmi_app.rt.memory import length, named_parts
 from bmi_app.subject import autonomous, noise, plain

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bmi_app.bench.learning import CASES, PROTOCOL, Case, run_trials
+from bmi_app.api.simulation import run_trials
+from bmi_app.bench.learning import CASES, PROTOCOL, Case
 from protocols.load import load
 
 SEEDS = (1, 2, 3)

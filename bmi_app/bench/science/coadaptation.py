@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bmi_app import plugins
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.rt import cells
 from bmi_app.rt.records import UpdateVerdict
 from drivers import simulated

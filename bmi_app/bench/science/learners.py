@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.session.engine.build import Core
 from bmi_app.subject import autonomous
 from drivers import simulated

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind, Outcome
 from drivers import simulated

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bmi_app import own_python
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.bench.science.checks import Check, near, report
 from bmi_app.bench.science.firing import Population, intervals
 from bmi_app.session.request import SessionRequest

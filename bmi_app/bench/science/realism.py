@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.bench.science import recordings, statistics
 from bmi_app.bench.science.recordings import BIN_S, BLIND, BLIND_BIN_S, Firing
 from bmi_app.rt import cells

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.bench.science.checks import Check, report
 from bmi_app.bench.science.learners import BLOCK_MIN, REST_S, modulation
 from bmi_app.rt import cells

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.learning import batched
 from bmi_app.record.formats import golub
 from bmi_app.rt import cells

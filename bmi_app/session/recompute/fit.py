@@ -70,7 +70,7 @@ def fit(
     FittingError
         If something is wrong; each line is for the user.
     """
-    module = _module(kind)
+    module = module_of(kind)
     settings = _settings(module, kind, given)
     chosen = wanted or ("refit" if kind == "refit_kalman" else "intent")
     if chosen not in fit_samples.WANTED:
@@ -78,7 +78,7 @@ def fit(
     try:
         training = _training(source, chosen)  # type: ignore[arg-type]
         fitted = module.fit(settings, training.samples, training.mask)
-        scores = _scores(module, settings, training, n_folds)
+        scored = scores(module, settings, training, n_folds)
     except (FitError, RecordingError, JournalError, BuildError) as error:
         raise FittingError(str(error)) from error
     except ProtocolError as error:
@@ -92,12 +92,19 @@ def fit(
         "samples": len(training.samples.features),
         "trials": len(np.unique(training.samples.piece)),
         "units": int(training.mask.any(axis=0).sum()),
-        **scores,
+        **scored,
         "file": None if out is None else str(out),
     }
 
 
-def _module(kind: str) -> Any:
+def module_of(kind: str) -> Any:
+    """Return the module of a decoder that can be fitted.
+
+    Raises
+    ------
+    FittingError
+        If there is none of this name, or it cannot be fitted.
+    """
     try:
         module = plugins.load("decoders", kind)
     except LookupError as error:
@@ -129,13 +136,13 @@ def _training(source: Path, wanted: Wanted) -> Training:
     return fit_samples.of_recording(source)
 
 
-def _scores(module: Any, settings: BaseModel, training: Training, n_folds: int) -> dict[str, Any]:
+def scores(module: Any, settings: BaseModel, training: Training, n_folds: int) -> dict[str, Any]:
     """Return what the cross-validation says, or why it says nothing: what is left of few samples may not suffice for a fit."""
     try:
-        scores = cross_validate(module, settings, training, n_folds)
+        found = cross_validate(module, settings, training, n_folds)
     except (FitError, np.linalg.LinAlgError) as error:
         return _no_score(training, f"the fits without a fold failed ({error}); record longer")
-    return scores
+    return found
 
 
 def _no_score(training: Training, why: str) -> dict[str, Any]:

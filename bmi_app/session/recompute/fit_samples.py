@@ -1,6 +1,7 @@
 """Make samples to fit a decoder to: of a recorded session, or of a recording with kinematics of its own."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,6 +12,7 @@ from bmi_app.record import integrity, reading
 from bmi_app.rt.records import Flag, TaskState
 from bmi_app.session.engine import saved_decoder
 from bmi_app.session.recompute import replay
+from bmi_app.session.recompute.rates import plain_features, smoothed_rates
 
 Wanted = Literal["intent", "refit", "velocity"]
 WANTED = get_args(Wanted)
@@ -93,6 +95,43 @@ def of_session(folder: Path, wanted: Wanted) -> Training:
     )
 
 
+def joined(trainings: Sequence[Training]) -> Training:
+    """Return the samples of several sessions as those of one; baselines and z-scores are those of the last.
+
+    Raises
+    ------
+    ValueError
+        If the sessions differ in what a decoder must know: units, axes, which unit may drive which, gains, features.
+    """
+    last = trainings[-1]
+    for other in trainings[:-1]:
+        if other.mask.shape != last.mask.shape or not np.array_equal(other.mask, last.mask):
+            raise ValueError(
+                f"{other.what} and {last.what}: differ in their units, or in which of them may drive which axis"
+            )
+        if not np.array_equal(other.model["gain"], last.model["gain"]):
+            raise ValueError(f"{other.what} and {last.what}: differ in the gains of their axes")
+        if other.made_from != last.made_from:
+            raise ValueError(f"{other.what} and {last.what}: differ in how counts become features")
+    if len(trainings) == 1:
+        return last
+    shifts = np.cumsum([0, *(int(other.samples.piece.max(initial=-1)) + 1 for other in trainings[:-1])])
+    samples = [other.samples for other in trainings]
+    rests = [part.from_rest if part.from_rest is not None else np.zeros(len(part.piece), bool) for part in samples]
+    return replace(
+        last,
+        samples=Samples(
+            features=np.concatenate([part.features for part in samples]),
+            velocity=np.concatenate([part.velocity for part in samples]),
+            position=np.concatenate([part.position for part in samples]),
+            piece=np.concatenate([part.piece + shift for part, shift in zip(samples, shifts, strict=True)]),
+            dt_s=last.samples.dt_s,
+            from_rest=np.concatenate(rests),
+        ),
+        what="; ".join(other.what for other in trainings),
+    )
+
+
 def _plane(frames: np.ndarray, field: str, n_axes: int) -> np.ndarray:
     """Return a field of every axis, f8[tick, axis]."""
     return np.stack([frames[field.format(letter)] for letter in "xy"], axis=1)[:, :n_axes].astype(np.float64)
@@ -134,7 +173,7 @@ def of_recording(path: Path) -> Training:
         counts = source.counts[: n_bins * step].reshape(n_bins, step, -1).sum(axis=1).astype(np.float64)
         position, velocity = (part[: n_bins * step].reshape(n_bins, step, 2) / _MM_PER_CM for part in kinematics)
         piece = np.arange(n_bins) * _SEGMENTS // max(n_bins, 1)
-        rates = _smoothed(counts / (step * source.dt_s), step * source.dt_s)
+        rates = smoothed_rates(counts, plain_features(step * source.dt_s, _SMOOTHING_S))
         return _plain(
             rates, velocity.mean(axis=1), position[:, 0], piece, step * source.dt_s, _SMOOTHING_S, source.description
         )
@@ -160,16 +199,6 @@ def of_recording(path: Path) -> Training:
     )
 
 
-def _smoothed(rates: np.ndarray, dt_s: float) -> np.ndarray:
-    """Smooth rates f8[t, unit] as `decoder.smoothing = "exponential"` does."""
-    keep = np.exp(-dt_s / _SMOOTHING_S)
-    smoothed, now = np.empty(rates.shape), np.zeros(rates.shape[1])
-    for t, fresh in enumerate(rates):
-        now = keep * now + (1.0 - keep) * fresh
-        smoothed[t] = now
-    return smoothed
-
-
 def _plain(
     rates: np.ndarray,
     velocity: np.ndarray,
@@ -181,21 +210,12 @@ def _plain(
 ) -> Training:
     """Return samples of rates, smoothed as `decoder.smoothing = "exponential"` does or not at all."""
     n_units = rates.shape[1]
-    smoothing: dict[str, Any] = {"smoothing": "none"}
-    if smoothing_s is not None:
-        smoothing = {"smoothing": "exponential", "smoothing_ms": smoothing_s * 1e3}
     offset = rates.mean(axis=0)
     features = np.ascontiguousarray(rates - offset, dtype=np.float64)
     return Training(
         samples=Samples(features, velocity, position, piece.astype(np.int64), dt_s),
         mask=np.ones((2, n_units)),
         model={"gain": np.ones(2), "feature_offset": offset.astype(np.float64), "feature_scale": np.ones(n_units)},
-        made_from={
-            "tick_ms": dt_s * 1e3,
-            "input": "rate_hz",
-            **smoothing,
-            "square_root": False,
-            "zscore": False,
-        },
+        made_from=plain_features(dt_s, smoothing_s),
         what=what,
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bmi_app import own_python
+from bmi_app.record.session_folder import call_it, read_summary
+from bmi_app.session.engine.rescue_folder import now_in
 from bmi_app.session.request import SessionRequest
 
 
@@ -38,6 +40,23 @@ def launch(request: SessionRequest, on_progress: Callable[[str], object]) -> tup
             process.terminate()
             process.wait()
         raise
+
+
+def summary_of(folder: Path, exit_code: int | None) -> dict[str, Any]:
+    """Return the summary of a session whose engine is gone, wherever its folder is now.
+
+    Raises
+    ------
+    LaunchError
+        If the engine died before it had written one.
+    """
+    folder = now_in(folder)
+    summary = read_summary(folder)
+    if summary is None:
+        code = "" if exit_code is None else f" (exit code {exit_code})"
+        remedy = f"`bmi sessions recover {call_it(folder)}` keeps what was recorded as far as it is whole"
+        raise LaunchError([f"the engine died{code}; {remedy}"], 1)
+    return summary
 
 
 def _start(request: SessionRequest) -> "subprocess.Popen[bytes]":

@@ -12,10 +12,9 @@ from typing import Any, Literal
 
 from bmi_app.plain_text import plain
 from bmi_app.record.session_folder import call_it, read_summary
-from bmi_app.session.engine.rescue_folder import now_in
 from bmi_app.session.request import SessionRequest
 from bmi_app.session.view.attachment import AttachError, Attachment, why_not
-from bmi_app.session.view.launch import LaunchError, launch
+from bmi_app.session.view.launch import LaunchError, launch, summary_of
 
 View = Literal["gui", "terminal", "headless"]
 ShowWindow = Callable[[Path], object]  # given by the command, since the window lies above this layer
@@ -112,11 +111,10 @@ def _run_live(request: SessionRequest, view: View, show_window: ShowWindow) -> d
             [f"left; {folder.name} is still stopping: `bmi sessions show {call_it(folder)}` says when it has ended"],
             130,
         ) from None
-    summary = read_summary(now_in(folder))
-    if summary is None:
-        remedy = f"`bmi sessions recover {call_it(now_in(folder))}` keeps what was recorded as far as it is whole"
-        raise RunError([f"the engine died (exit code {process.returncode}); {remedy}"], 1)
-    return summary
+    try:
+        return summary_of(folder, process.returncode)
+    except LaunchError as error:
+        raise RunError(error.lines, error.exit_code) from error
 
 
 def _show(process: "subprocess.Popen[bytes]", folder: Path, view: View, show_window: ShowWindow) -> None:
