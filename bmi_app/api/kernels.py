@@ -208,6 +208,7 @@ def decoder(
     n_units: int,
     n_axes: int = 2,
     *,
+    axis_map: np.ndarray | None = None,
     weights: np.ndarray | None = None,
     bias: np.ndarray | None = None,
     gain: Sequence[float] | float = 1.0,
@@ -220,8 +221,10 @@ def decoder(
     kind : str
         `linear`, `groupweight`, `kalman`, ..., or a plugin.
     n_units, n_axes : int
+    axis_map : f8[axis, unit], optional
+        The sign with which each unit drives each axis, 0 for not at all; without it every unit drives every axis with 1.
     weights : f8[axis, unit], optional
-        Those to begin with; 0 without them.
+        Those to begin with; without them, those with which the decoder starts for the map.
     bias : f8[axis], optional
     gain : float or f8[axis]
     **settings
@@ -236,17 +239,18 @@ def decoder(
     chosen = settings_of(module, settings)
     layout = module.layout(chosen, n_units, n_axes)
     memory = np.zeros(max(length(layout), 1))
+    shape = (n_axes, n_units)
+    signs = _shaped("axis_map", np.ones(shape) if axis_map is None else axis_map, shape)
     try:
-        first, first_bias = module.start(chosen, np.zeros((n_axes, n_units)), named_parts(memory, layout))
+        first, first_bias = module.start(chosen, signs, named_parts(memory, layout))
     except ValueError as error:
         raise in_words(error) from error
-    shape = (n_axes, n_units)
     return Decoder(
         kind,
         chosen,
         _shaped("weights", first if weights is None else weights, shape),
         _shaped("bias", first_bias if bias is None else bias, (n_axes,)),
-        np.ones(shape),
+        (signs != 0).astype(np.float64),
         np.broadcast_to(np.asarray(gain, np.float64), (n_axes,)),
         memory,
     )

@@ -250,7 +250,9 @@ def bar(what: str, total: int | None = None, *, shown: bool = True) -> Iterator[
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    is_seen = console.is_terminal or console.is_jupyter
+    with Progress(console=console, transient=True, disable=not is_seen) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
 

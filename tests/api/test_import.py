@@ -40,9 +40,7 @@ def test_every_name_is_there_and_typed() -> None:
     assert set(bmi_app.__all__) <= set(dir(bmi_app))
     tree = ast.parse((ROOT / "__init__.py").read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    seen = {
-        alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
+    seen = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert seen == bmi_app._HOMES
     assert sorted(seen) == sorted(bmi_app.__all__)
 

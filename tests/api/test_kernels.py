@@ -43,7 +43,9 @@ def test_step_by_step_a_decoder_says_what_the_tick_said(kind: str, tmp_path: Pat
     assert (frames["decoded_x_cm_s"] != 0).any()
 
 
-def samples_at(session: "bmi_app.Session", k: int, decoder: "bmi_app.Decoder") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def samples_at(
+    session: "bmi_app.Session", k: int, decoder: "bmi_app.Decoder"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the tick keeps of a frame: features, intention and exploration, the latter two divided by the gain."""
     frame = session.frames[k]
     intent = [frame[f"intent_{axis}_cm_s"] for axis in "xy"] / decoder.gain
@@ -52,7 +54,9 @@ def samples_at(session: "bmi_app.Session", k: int, decoder: "bmi_app.Decoder") -
 
 
 def test_sample_by_sample_lms_makes_the_weights_that_the_session_stored(tmp_path: Path) -> None:
-    session = recorded(tmp_path, learning__rule="lms", learning__when="tick", learning__sample_ms=10, learning__max_step=0)
+    session = recorded(
+        tmp_path, learning__rule="lms", learning__when="tick", learning__sample_ms=10, learning__max_step=0
+    )
     decoder, rule, frames = session.decoder(), session.rule(), session.frames
     stored = {int(row["tick"]): row for row in session.weights}
     compared = 0
@@ -117,7 +121,7 @@ def test_lms_finds_a_readout_offline() -> None:
     rng = np.random.default_rng(1)
     truth = rng.normal(size=(2, 6))
     x = rng.normal(size=(4000, 6))
-    decoder, rule = bmi_app.decoder("linear", 6), bmi_app.rule("lms", 6, rate=0.2)
+    decoder, rule = bmi_app.decoder("linear", 6, weights=np.zeros((2, 6))), bmi_app.rule("lms", 6, rate=0.2)
     before = decoder.copy()
     assert rule.update(decoder, x, x @ truth.T)
     np.testing.assert_allclose(decoder.weights, truth, atol=1e-3)
