@@ -12,6 +12,8 @@ BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
 # A window where there is a display: always on Windows and macOS, elsewhere where X or Wayland says so.
 VIEW := $(if $(filter Windows_NT,$(OS))$(filter Darwin,$(shell uname -s))$(DISPLAY)$(WAYLAND_DISPLAY),--gui)
+# The tests start hundreds of processes, which would each compile the program's sources anew where bytecode is not kept.
+unexport PYTHONDONTWRITEBYTECODE
 FUZZ_ARGS ?= --cases 2000 --processes 100
 RUN_ARGS ?= center_out --driver simulated --duration 60 $(VIEW)
 

@@ -1,10 +1,14 @@
-"""Import numba without a configuration from the current folder; kernels take it from here.
+"""Import numba without a configuration from the current folder, and without BLAS; kernels take it from here.
 
 numba obeys a file `.numba_config.yaml` in the folder where a process happens to start: one that switches the compiler off would make every
 tick a hundred times slower. Environment variables (NUMBA_...) remain the user's way to set something.
+
+Before it loads the first kernel numba imports scipy.linalg, to see whether a kernel could call BLAS. No kernel may, and
+the import is a seventh of the time until a session runs; so numba is told that there is none.
 """
 
 import os
+import sys
 from pathlib import Path
 
 __all__ = ["numba", "types"]
@@ -25,3 +29,17 @@ if Path(".numba_config.yaml").is_file() and hasattr(os, "fchdir"):
 
 import numba  # noqa: E402
 from numba import types  # noqa: E402
+
+
+def _look_for_no_blas() -> None:
+    name = "scipy.linalg"
+    if name in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        import numba.np.arraymath  # noqa: F401  (looks for BLAS once, while it is imported)
+    finally:
+        del sys.modules[name]
+
+
+_look_for_no_blas()
