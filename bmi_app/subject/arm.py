@@ -28,6 +28,7 @@ from bmi_app.rt.contracts import (
     act_signature,
 )
 from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.memory import MemoryLayout, words
 from bmi_app.subject import noise
 from bmi_app.subject.body import (
     ACCELERATION_X,
@@ -100,53 +101,64 @@ class Settings(BaseModel):
     max_rate_hz: float = Field(default=150.0, gt=0, description="greatest rate of a unit (Hz)")
 
 
-# Words of `constants`.
-_N_UNITS, _N_AXES, _STEP_S, _ENCODING, _LINKED, _DELAY_S, _PACE_PER_S, _SIGHT_CM, _MOTOR_NOISE, _RETURNS = range(10)
-_CM_PER_N, _AIM_PER_S, _AIM_CM_S, _MAX_HZ = range(10, 14)
-_N_CONSTANTS = 14
-
-
 def reaches(settings: Settings, x_cm: float, y_cm: float) -> bool:
     """Tell whether its hand can come to a place; a point mass comes anywhere."""
     distance_m = math.hypot(_M_PER_CM * x_cm, _M_PER_CM * y_cm - SHOULDER_Y_M)
     return settings.arm == "point" or REACH_LEAST_M <= distance_m <= REACH_MOST_M
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the subject's memory; `hand` is what the tick gets."""
-    return {
-        "constants": (_N_CONSTANTS,),
+# `hand` is what the tick gets.
+layout = MemoryLayout(
+    {
+        "constants": words(
+            "units",
+            "axes",
+            "step_s",
+            "encoding",
+            "linked",
+            "delay_s",
+            "pace_per_s",
+            "sight_cm",
+            "motor_noise",
+            "returns",
+            "cm_per_n",
+            "aim_per_s",
+            "aim_cm_s",
+            "max_hz",
+        ),
         "hand": (2,),
         "body": (N_BODY,),
         "arm": (N_ARM,),
         "motion": (N_MOTION,),
         "imagined": (2,),
-        "baseline_hz": (n_units,),
-        "depth": (n_units,),
-        "directions": (n_units, 2),
+        "baseline_hz": ("units",),
+        "depth": ("units",),
+        "directions": ("units", 2),
         "held_noise": (noise.words(4),),
     }
+)
 
 
 def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory: dict[str, np.ndarray]) -> None:
     """Fill the subject's memory; of the tool it takes only how many axes it has."""
     n_axes, n_units = tool.shape
     generator = np.random.default_rng([seed, random.SUBJECT])
-    memory["constants"][:] = (
-        n_units,
-        n_axes,
-        step_s,
-        ENCODINGS.index(settings.encoding),
-        settings.arm == "links",
-        settings.delay_ms / 1e3,
-        settings.pace_per_s,
-        settings.sight_noise_cm,
-        settings.motor_noise,
-        settings.returns,
-        settings.cm_per_n,
-        settings.aim_per_s,
-        settings.aim_cm_s,
-        settings.max_rate_hz,
+    layout.fill(
+        memory,
+        units=n_units,
+        axes=n_axes,
+        step_s=step_s,
+        encoding=ENCODINGS.index(settings.encoding),
+        linked=settings.arm == "links",
+        delay_s=settings.delay_ms / 1e3,
+        pace_per_s=settings.pace_per_s,
+        sight_cm=settings.sight_noise_cm,
+        motor_noise=settings.motor_noise,
+        returns=settings.returns,
+        cm_per_n=settings.cm_per_n,
+        aim_per_s=settings.aim_per_s,
+        aim_cm_s=settings.aim_cm_s,
+        max_hz=settings.max_rate_hz,
     )
     noise.start(memory["held_noise"], step_s)
     memory["hand"][:] = math.nan
@@ -168,7 +180,7 @@ def _slope(now, before, earlier, between_s):
 
 
 @part
-def _target(constants, held, seen):
+def _target(m, seen):
     """Return whether there is a target; where it is taken to be when the muscles act, its velocity and acceleration.
 
     In cm; what was seen, late, is led on by the visual delay and the muscles' own.
@@ -183,19 +195,20 @@ def _target(constants, held, seen):
         v_y, a_y = _slope(y, seen[1, SEEN_TARGET_Y], seen[2, SEEN_TARGET_Y], between_s)
         if not math.hypot(v_x, v_y) <= _FASTEST_TARGET_CM_S:
             v_x = v_y = a_x = a_y = 0.0
-    lead_s = constants[_DELAY_S] + _MUSCLE_TAU_S
-    x += (v_x + 0.5 * a_x * lead_s) * lead_s + constants[_SIGHT_CM] * noise.noise_of(held, 0)
-    y += (v_y + 0.5 * a_y * lead_s) * lead_s + constants[_SIGHT_CM] * noise.noise_of(held, 1)
+    lead_s = m.delay_s + _MUSCLE_TAU_S
+    x += (v_x + 0.5 * a_x * lead_s) * lead_s + m.sight_cm * noise.noise_of(m.held_noise, 0)
+    y += (v_y + 0.5 * a_y * lead_s) * lead_s + m.sight_cm * noise.noise_of(m.held_noise, 1)
     return True, x, y, v_x + a_x * lead_s, v_y + a_y * lead_s, a_x, a_y
 
 
 @part
-def _reach(constants, held, seen, body, arm, motion, hand):
+def _reach(m, seen):
     """Move the hand toward the target; note what that takes of the muscles."""
-    shown, x, y, v_x, v_y, a_x, a_y = _target(constants, held, seen)
-    if not shown and not constants[_RETURNS]:
+    body, arm, motion, hand = m.body, m.arm, m.motion, m.hand
+    shown, x, y, v_x, v_y, a_x, a_y = _target(m, seen)
+    if not shown and not m.returns:
         x, y = arm[X] / _M_PER_CM, arm[Y] / _M_PER_CM
-    p, linked = constants[_PACE_PER_S], constants[_LINKED] != 0.0
+    p, linked = m.pace_per_s, m.linked != 0.0
     x_m, y_m = within_reach(linked, _M_PER_CM * x, _M_PER_CM * y)
     a_x = _M_PER_CM * a_x + p * p * (x_m - arm[X]) + 2.0 * p * (_M_PER_CM * v_x - arm[VX])
     a_y = _M_PER_CM * a_y + p * p * (y_m - arm[Y]) + 2.0 * p * (_M_PER_CM * v_y - arm[VY])
@@ -208,64 +221,55 @@ def _reach(constants, held, seen, body, arm, motion, hand):
     motion[PLACE_X], motion[PLACE_X + 1] = arm[X], arm[Y]
     force_x += body[DAMPING] * arm[VX] + body[STIFFNESS] * arm[X]
     force_y += body[DAMPING] * arm[VY] + body[STIFFNESS] * arm[Y]
-    error_n = constants[_MOTOR_NOISE] * math.hypot(force_x, force_y)
-    force_x += error_n * noise.noise_of(held, 2)
-    force_y += error_n * noise.noise_of(held, 3)
-    move_arm(arm, body, linked, force_x, force_y, _MUSCLE_TAU_S, constants[_STEP_S])
+    error_n = m.motor_noise * math.hypot(force_x, force_y)
+    force_x += error_n * noise.noise_of(m.held_noise, 2)
+    force_y += error_n * noise.noise_of(m.held_noise, 3)
+    move_arm(arm, body, linked, force_x, force_y, _MUSCLE_TAU_S, m.step_s)
     hand[0], hand[1] = arm[X] / _M_PER_CM, arm[Y] / _M_PER_CM
 
 
 @part
-def _push(constants, held, seen, arm, motion, hand):
+def _push(m, seen):
     """Exert the force that the target asks for, the hand being held."""
-    _, x, y, _, _, _, _ = _target(constants, held, seen)
-    force_x, force_y = x / constants[_CM_PER_N], y / constants[_CM_PER_N]
-    error_n = constants[_MOTOR_NOISE] * math.hypot(force_x, force_y)
+    arm, motion, hand = m.arm, m.motion, m.hand
+    _, x, y, _, _, _, _ = _target(m, seen)
+    force_x, force_y = x / m.cm_per_n, y / m.cm_per_n
+    error_n = m.motor_noise * math.hypot(force_x, force_y)
     for word in range(motion.shape[0]):
         motion[word] = 0.0
     motion[FORCE_X], motion[FORCE_X + 1] = force_x, force_y
-    follow = 1.0 - math.exp(-constants[_STEP_S] / _MUSCLE_TAU_S)
-    arm[FX] += follow * (force_x + error_n * noise.noise_of(held, 2) - arm[FX])
-    arm[FY] += follow * (force_y + error_n * noise.noise_of(held, 3) - arm[FY])
-    hand[0], hand[1] = arm[FX] * constants[_CM_PER_N], arm[FY] * constants[_CM_PER_N]
+    follow = 1.0 - math.exp(-m.step_s / _MUSCLE_TAU_S)
+    arm[FX] += follow * (force_x + error_n * noise.noise_of(m.held_noise, 2) - arm[FX])
+    arm[FY] += follow * (force_y + error_n * noise.noise_of(m.held_noise, 3) - arm[FY])
+    hand[0], hand[1] = arm[FX] * m.cm_per_n, arm[FY] * m.cm_per_n
 
 
 @part
-def _imagine(constants, held, seen, motion, imagined, hand):
+def _imagine(m, seen):
     """Imagine that the cursor moves to the target, as fast as its distance asks for."""
-    shown, x, y, _, _, _, _ = _target(constants, held, seen)
+    shown, x, y, _, _, _, _ = _target(m, seen)
     aim_x = aim_y = 0.0
     if shown:
         aim_x, aim_y = x - seen[0, SEEN_X], y - seen[0, SEEN_Y]
         distance_cm = math.hypot(aim_x, aim_y)
-        per_s = min(constants[_AIM_PER_S], constants[_AIM_CM_S] / distance_cm) if distance_cm > 0.0 else 0.0
+        per_s = min(m.aim_per_s, m.aim_cm_s / distance_cm) if distance_cm > 0.0 else 0.0
         aim_x, aim_y = per_s * aim_x, per_s * aim_y
     place_x, place_y = (_M_PER_CM * seen[0, SEEN_X], _M_PER_CM * seen[0, SEEN_Y]) if shown else (0.0, 0.0)
-    imagine_into(motion, imagined, _M_PER_CM * aim_x, _M_PER_CM * aim_y, place_x, place_y, constants[_STEP_S])
-    hand[0] = hand[1] = math.nan
+    imagine_into(m.motion, m.imagined, _M_PER_CM * aim_x, _M_PER_CM * aim_y, place_x, place_y, m.step_s)
+    m.hand[0] = m.hand[1] = math.nan
 
 
 @kernel(act_signature)
 def ACT(memory, key, seen, rates_out):
     """Move, push or imagine; turn what that takes into firing rates (Hz)."""
-    constants = memory[:_N_CONSTANTS]
-    n_units, at = int(constants[_N_UNITS]), _N_CONSTANTS
-    hand = memory[at : at + 2]
-    body = memory[at + 2 : at + 2 + N_BODY]
-    at += 2 + N_BODY
-    arm, motion = memory[at : at + N_ARM], memory[at + N_ARM : at + N_ARM + N_MOTION]
-    at += N_ARM + N_MOTION
-    imagined, baseline_hz = memory[at : at + 2], memory[at + 2 : at + 2 + n_units]
-    at += 2 + n_units
-    depth, directions = memory[at : at + n_units], memory[at + n_units : at + 3 * n_units].reshape(n_units, 2)
-    held = memory[at + 3 * n_units :]
-    noise.renew(held, key)
+    m = layout.named(memory)
+    noise.renew(m.held_noise, key)
     if seen[0, SEEN_CONTROL] == 1.0:
-        _reach(constants, held, seen, body, arm, motion, hand)
+        _reach(m, seen)
     elif seen[0, SEEN_CONTROL] == 2.0:
-        _push(constants, held, seen, arm, motion, hand)
+        _push(m, seen)
     else:
-        _imagine(constants, held, seen, motion, imagined, hand)
-    encode_into(rates_out, int(constants[_ENCODING]), body, motion, directions, baseline_hz, depth)
-    for u in range(n_units):
-        rates_out[u] = min(rates_out[u], constants[_MAX_HZ])
+        _imagine(m, seen)
+    encode_into(rates_out, int(m.encoding), m.body, m.motion, m.directions, m.baseline_hz, m.depth)
+    for u in range(m.depth.shape[0]):
+        rates_out[u] = min(rates_out[u], m.max_hz)

@@ -18,7 +18,7 @@ import numpy as np
 
 from bmi_app.rt import random
 from bmi_app.rt.jit import part
-from bmi_app.rt.memory import Layout
+from bmi_app.rt.memory import Layout, MemoryLayout, Together, words
 
 SCALE = 1.0
 _RATE = 0.1  # of the inverse and the forward model (normalised LMS)
@@ -28,56 +28,48 @@ _FOLLOW = 0.2  # how fast a pattern's value follows its rewards
 _FLOOR = 0.05  # share of the mean value that a dull pattern keeps
 _FARTHEST = 5.0  # standard deviations at which a channel is cut
 
-_N_PATTERNS, _N_CHANNELS, _N_FEATURES, _N_SEEN = range(4)
-_N_HEAD = 4
+# `inverse`: the models of what the action was, from what was seen after it and before.
+LAYOUT = MemoryLayout(
+    {
+        "head": words("n_patterns", "n_channels", "n_features", "n_seen"),
+        "mean": ("n_channels",),
+        "variance": ("n_channels",),
+        "value": ("n_patterns",),
+        "features": ("n_features", "n_channels"),
+        "inverse": Together(
+            (2, "n_patterns", "n_features"),
+            {"inverse_after": ("n_patterns", "n_features"), "inverse_before": ("n_patterns", "n_features")},
+        ),
+        "forward": ("n_features", "n_features + n_patterns + 1"),
+        "scratch": Together(
+            ("2 * n_channels + 4 * n_features + n_patterns",),
+            {
+                "z0": ("n_channels",),
+                "z1": ("n_channels",),
+                "phi0": ("n_features",),
+                "phi1": ("n_features",),
+                "back": ("n_features",),
+                "wrong": ("n_features",),
+                "missed": ("n_patterns",),
+            },
+        ),
+    }
+)
 
 
 def layout(n_patterns: int, n_channels: int) -> Layout:
     """Return the named parts of the memory for so many patterns of action, and channels of state."""
-    n_features = n_patterns
-    return {
-        "head": (_N_HEAD,),
-        "mean": (n_channels,),
-        "variance": (n_channels,),
-        "value": (n_patterns,),
-        "features": (n_features, n_channels),
-        "inverse": (2, n_patterns, n_features),
-        "forward": (n_features, n_features + n_patterns + 1),
-        "scratch": (2 * n_channels + 4 * n_features + n_patterns,),
-    }
+    return LAYOUT.shapes(n_patterns=n_patterns, n_channels=n_channels, n_features=n_patterns)
 
 
 def start(n_patterns: int, n_channels: int, seed: int, memory: dict[str, np.ndarray]) -> None:
     """Fill the memory: small random features and inverse model, and a forward model that knows nothing."""
     generator = np.random.default_rng([seed, random.CURIOSITY])
-    memory["head"][:] = n_patterns, n_channels, n_patterns, 0
+    LAYOUT.fill(memory, n_patterns=n_patterns, n_channels=n_channels, n_features=n_patterns)
     memory["variance"][:] = 1.0
     memory["value"][:] = 1.0  # more than most rewards: each is tried
     for name in ("features", "inverse"):
         memory[name][:] = 0.3 * generator.standard_normal(memory[name].shape)
-
-
-@part
-def parts_of(memory):
-    """Cut the memory into mean, variance, value, features, inverse model after and before, forward model, scratch."""
-    k, d, p = int(memory[_N_PATTERNS]), int(memory[_N_CHANNELS]), int(memory[_N_FEATURES])
-    mean_at = _N_HEAD
-    value_at = mean_at + 2 * d
-    features_at = value_at + k
-    after_at = features_at + p * d
-    before_at = after_at + k * p
-    forward_at = before_at + k * p
-    scratch_at = forward_at + p * (p + k + 1)
-    return (
-        memory[mean_at : mean_at + d],
-        memory[mean_at + d : value_at],
-        memory[value_at:features_at],
-        memory[features_at:after_at].reshape(p, d),
-        memory[after_at:before_at].reshape(k, p),
-        memory[before_at:forward_at].reshape(k, p),
-        memory[forward_at:scratch_at].reshape(p, p + k + 1),
-        memory[scratch_at:],
-    )
 
 
 @part
@@ -107,10 +99,11 @@ def _scale_into(out, state, mean, variance):
 
 
 @part
-def _get_used_to(memory, mean, variance, state):
+def _get_used_to(m, state):
     """Follow the mean and the variance of each channel."""
-    memory[_N_SEEN] += 1.0
-    weight = max(1.0 / (memory[_N_SEEN] + 1.0), _SEEN_AT_LEAST)
+    mean, variance = m.mean, m.variance
+    m.n_seen += 1.0
+    weight = max(1.0 / (m.n_seen + 1.0), _SEEN_AT_LEAST)
     for j in range(mean.shape[0]):
         away = state[j] - mean[j]
         mean[j] += weight * away
@@ -134,18 +127,17 @@ def wonder(memory, before, after, action):
     float
         The intrinsic reward.
     """
-    mean, variance, value, features, inverse_after, inverse_before, forward, scratch = parts_of(memory)
-    k, d, p = value.shape[0], mean.shape[0], features.shape[0]
-    _get_used_to(memory, mean, variance, after)
-    z0, z1 = scratch[:d], scratch[d : 2 * d]
-    phi0, phi1 = scratch[2 * d : 2 * d + p], scratch[2 * d + p : 2 * d + 2 * p]
-    back, wrong = scratch[2 * d + 2 * p : 2 * d + 3 * p], scratch[2 * d + 3 * p : 2 * d + 4 * p]
-    missed = scratch[2 * d + 4 * p : 2 * d + 4 * p + k]
-    _scale_into(z0, before, mean, variance)
-    _scale_into(z1, after, mean, variance)
+    m = LAYOUT.named(memory)
+    value, features, back, missed = m.value, m.features, m.back, m.missed
+    z0, z1, phi0, phi1 = m.z0, m.z1, m.phi0, m.phi1
+    inverse_after, inverse_before = m.inverse_after, m.inverse_before
+    k, d, p = value.shape[0], z0.shape[0], features.shape[0]
+    _get_used_to(m, after)
+    _scale_into(z0, before, m.mean, m.variance)
+    _scale_into(z1, after, m.mean, m.variance)
     _multiply_into(phi0, features, z0)
     _multiply_into(phi1, features, z1)
-    reward = _foretell(forward, phi0, phi1, action, wrong)
+    reward = _foretell(m.forward, phi0, phi1, action, m.wrong)
     for i in range(k):
         missed[i] = action[i]
         for j in range(p):
@@ -192,7 +184,7 @@ def _foretell(forward, phi0, phi1, action, wrong):
 @part
 def draw_pattern(memory, uniform):
     """Return the pattern to babble next, drawn in proportion to the values with a number uniform in [0, 1)."""
-    value = parts_of(memory)[2]
+    value = LAYOUT.named(memory).value
     k = value.shape[0]
     total = 0.0
     for i in range(k):

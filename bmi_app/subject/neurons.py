@@ -12,7 +12,7 @@ import numpy as np
 
 from bmi_app.rt import random
 from bmi_app.rt.jit import part
-from bmi_app.rt.memory import Layout, named_parts
+from bmi_app.rt.memory import Layout, MemoryLayout, named_parts, words
 from bmi_app.subject import srm
 from bmi_app.subject.srm import LANES, MOST
 from protocols.neurons import Neurons
@@ -22,36 +22,47 @@ _DRIFT_S = 1.0  # how often the baselines drift
 _TYPICAL_HZ = 20.0  # at which srm neurons have fired before the session begins
 _NEVER = 2**62
 
-# Words of `constants`.
-_N_NEURONS, _IS_SRM, _VARIES, _N_DIMENSIONS, _SHARED_CV, _DRIFT_STEPS = range(6)
-_REFRACTORY_S, _GATHERED_STEP_S, _TOP_HZ, _KEEP, _DRIFT_HZ, _NOISE_HZ, _PER_S, _PER_HZ = range(6, 14)
-_N_CONSTANTS = 14
-# The rows of what each neuron has.
-_CHANNEL, _TUNING, _LOST, _FOUND, _NEXT_TUNING, _DRIVE, _DRIFT, _AGE, _LEFT = range(9)
-_N_ROWS = 9
+LAYOUT = MemoryLayout(
+    {
+        "constants": words(
+            "neurons",
+            "is_srm",
+            "varies",
+            "dimensions",
+            "shared_cv",
+            "drift_steps",
+            "refractory_s",
+            "gathered_step_s",
+            "top_hz",
+            "keep",
+            "drift_step_hz",
+            "noise_hz",
+            "per_s",
+            "per_hz",
+        ),
+        "channel": ("neurons",),  # where each neuron is heard
+        "tuning": ("neurons",),  # the unit whose asked rate drives it
+        "lost": ("neurons",),  # step from which it is silent
+        "found": ("neurons",),  # step from which its channel has another neuron
+        "next_tuning": ("neurons",),  # the unit whose asked rate drives that one
+        "drive_hz": ("neurons",),
+        "drift_hz": ("neurons",),
+        "age_s": ("neurons",),
+        "left": ("neurons",),
+        "noise_wait_s": ("units",),
+        "shared": ("dimensions",),
+        "loading": ("neurons", "dimensions"),
+        "gathered": (srm.N_GATHERED,),
+        "hazard": (srm.N_HAZARD,),
+        "spikes": (2, f"{MOST} * (neurons + units)"),  # of a span: time (s), channel
+    }
+)
 
 
 def layout(settings: Neurons, n_units: int) -> Layout:
-    """Return the named parts of the neurons' memory, in the order in which `parts_of` cuts it."""
+    """Return the named parts of the neurons' memory."""
     n = n_units + round(settings.multi_unit * n_units)
-    return {
-        "constants": (_N_CONSTANTS,),
-        "channel": (n,),  # where each neuron is heard
-        "tuning": (n,),  # the unit whose asked rate drives it
-        "lost": (n,),  # step from which it is silent
-        "found": (n,),  # step from which its channel has another neuron
-        "next_tuning": (n,),  # the unit whose asked rate drives that one
-        "drive_hz": (n,),
-        "drift_hz": (n,),
-        "age_s": (n,),
-        "left": (n,),
-        "noise_wait_s": (n_units,),
-        "shared": (_dimensions(settings),),
-        "loading": (n, _dimensions(settings)),
-        "gathered": (srm.N_GATHERED,),
-        "hazard": (srm.N_HAZARD,),
-        "spikes": (2, MOST * (n + n_units)),  # of a span: time (s), channel
-    }
+    return LAYOUT.shapes(neurons=n, units=n_units, dimensions=_dimensions(settings))
 
 
 def _dimensions(settings: Neurons) -> int:
@@ -95,21 +106,22 @@ def start(settings: Neurons, model: str, n_units: int, step_s: float, seed: int,
     )
     drift_steps = max(round(_DRIFT_S / step_s), 1)
     varies = n > n_units or any((settings.shared_cv, settings.drift_hz, settings.loss_per_h))
-    named["constants"][:] = (
-        n,
-        model == "srm",
-        varies,
-        len(named["shared"]),
-        settings.shared_cv,
-        drift_steps,
-        refractory_s,
-        gathered_step_s,
-        top_hz,
-        math.exp(-step_s / (settings.shared_tau_ms / 1e3)),
-        settings.drift_hz * math.sqrt(drift_steps * step_s / 3600.0),
-        settings.noise_hz,
-        1.0 / gathered_step_s,
-        (srm.N_HAZARD - 1) / top_hz,
+    LAYOUT.fill(
+        named,
+        neurons=n,
+        is_srm=model == "srm",
+        varies=varies,
+        dimensions=len(named["shared"]),
+        shared_cv=settings.shared_cv,
+        drift_steps=drift_steps,
+        refractory_s=refractory_s,
+        gathered_step_s=gathered_step_s,
+        top_hz=top_hz,
+        keep=math.exp(-step_s / (settings.shared_tau_ms / 1e3)),
+        drift_step_hz=settings.drift_hz * math.sqrt(drift_steps * step_s / 3600.0),
+        noise_hz=settings.noise_hz,
+        per_s=1.0 / gathered_step_s,
+        per_hz=(srm.N_HAZARD - 1) / top_hz,
     )
 
 
@@ -130,63 +142,45 @@ def _schedule_losses(
 
 @part
 def parts_of(memory, n_units):
-    """Cut the neurons' memory into what the functions below take, once a step."""
-    constants = memory[:_N_CONSTANTS]
-    n, n_dimensions = int(constants[_N_NEURONS]), int(constants[_N_DIMENSIONS])
-    at = _N_CONSTANTS
-    rows = memory[at : at + _N_ROWS * n].reshape(_N_ROWS, n)
-    at += _N_ROWS * n
-    noise_wait_s = memory[at : at + n_units]
-    at += n_units
-    shared = memory[at : at + n_dimensions]
-    at += n_dimensions
-    loading = memory[at : at + n * n_dimensions].reshape(n, n_dimensions)
-    at += n * n_dimensions
-    gathered = memory[at : at + srm.N_GATHERED]
-    at += srm.N_GATHERED
-    hazard = memory[at : at + srm.N_HAZARD]
-    at += srm.N_HAZARD
-    spikes = memory[at:].reshape(2, MOST * (n + n_units))
-    return constants, rows, noise_wait_s, shared, loading, gathered, hazard, spikes
+    """Name the parts of the neurons' memory for the functions below, once a step."""
+    return LAYOUT.named(memory, units=n_units)
 
 
 @part
-def _vary(parts, key, step):
+def _vary(m, key, step):
     """Let what the units share, and their baselines, go on by one step."""
-    constants, rows, shared = parts[0], parts[1], parts[3]
-    if constants[_SHARED_CV] > 0.0:
-        keep = constants[_KEEP]
+    shared, drift_hz = m.shared, m.drift_hz
+    if m.shared_cv > 0.0:
+        keep = m.keep
         fresh = math.sqrt(1.0 - keep * keep)
         for d in range(shared.shape[0]):
             shared[d] = keep * shared[d] + fresh * random.normal(key, d)
-    if constants[_DRIFT_HZ] > 0.0 and step % int(constants[_DRIFT_STEPS]) == 0:
-        drift_hz = rows[_DRIFT]
+    if m.drift_step_hz > 0.0 and step % int(m.drift_steps) == 0:
         for i in range(drift_hz.shape[0]):
-            drift_hz[i] += constants[_DRIFT_HZ] * random.normal(key, shared.shape[0] + i)
+            drift_hz[i] += m.drift_step_hz * random.normal(key, shared.shape[0] + i)
 
 
 @part
-def drive(parts, key, step, rates_hz):
+def drive(m, key, step, rates_hz):
     """Turn the rates asked of the units into the neurons' drives for this step.
 
         drive = max(0, (rate + drift) (1 + loading . shared)),   0 while there is no neuron
 
     Parameters
     ----------
-    parts
+    m
         Of `parts_of`.
     key
         Of this step's variability.
     rates_hz : float64[unit]
     """
-    constants, rows, shared, loading = parts[0], parts[1], parts[3], parts[4]
-    drive_hz, drift_hz = rows[_DRIVE], rows[_DRIFT]
-    if constants[_VARIES] == 0.0:
+    shared, loading, drive_hz, drift_hz = m.shared, m.loading, m.drive_hz, m.drift_hz
+    if m.varies == 0.0:
         for i in range(drive_hz.shape[0]):
             drive_hz[i] = rates_hz[i]
         return
-    _vary(parts, key, step)
-    tuning, lost, found, next_tuning = rows[_TUNING], rows[_LOST], rows[_FOUND], rows[_NEXT_TUNING]
+    _vary(m, key, step)
+    tuning, lost, found, next_tuning = m.tuning, m.lost, m.found, m.next_tuning
     for i in range(drive_hz.shape[0]):
         if step < lost[i]:
             unit = int(tuning[i])
@@ -196,14 +190,14 @@ def drive(parts, key, step, rates_hz):
         else:
             unit = int(next_tuning[i])
         gain = 1.0
-        if constants[_SHARED_CV] > 0.0:
+        if m.shared_cv > 0.0:
             for d in range(shared.shape[0]):
                 gain += loading[i, d] * shared[d]
         drive_hz[i] = max((rates_hz[unit] + drift_hz[i]) * gain, 0.0)
 
 
 @part
-def fire(parts, key, start_s, duration_s):
+def fire(m, key, start_s, duration_s):
     """Draw the spikes of all neurons in a span of a step, and the noise of their channels; return how many there are.
 
     They stand in `spikes_of_span`, in no order.
@@ -215,11 +209,10 @@ def fire(parts, key, start_s, duration_s):
     start_s, duration_s
         Of the span: a step, or a part of one.
     """
-    constants, rows, noise_wait_s, spikes = parts[0], parts[1], parts[2], parts[7]
-    drive_hz, channel = rows[_DRIVE], rows[_CHANNEL]
-    times_s, channels = spikes[0], spikes[1]
-    if constants[_IS_SRM]:
-        n = _fire_srm(parts, key, start_s, duration_s)
+    drive_hz, channel, noise_wait_s = m.drive_hz, m.channel, m.noise_wait_s
+    times_s, channels = m.spikes[0], m.spikes[1]
+    if m.is_srm != 0.0:
+        n = _fire_srm(m, key, start_s, duration_s)
     else:
         n = 0
         for neuron in range(drive_hz.shape[0]):
@@ -228,20 +221,19 @@ def fire(parts, key, start_s, duration_s):
             for nth in range(n - before):
                 times_s[before + nth] = time_of(key, neuron, nth, start_s, duration_s)
                 channels[before + nth] = channel[neuron]
-    if constants[_NOISE_HZ] > 0.0:
+    if m.noise_hz > 0.0:
         for unit in range(noise_wait_s.shape[0]):
-            n = _add_noise(noise_wait_s, unit, n, constants[_NOISE_HZ], key, start_s, duration_s, times_s, channels)
+            n = _add_noise(noise_wait_s, unit, n, m.noise_hz, key, start_s, duration_s, times_s, channels)
     return n
 
 
 @part
-def _fire_srm(parts, key, start_s, duration_s):
+def _fire_srm(m, key, start_s, duration_s):
     """Do what `fire` does, for neurons that are refractory; without the noise."""
-    constants, rows, gathered, hazard, spikes = parts[0], parts[1], parts[5], parts[6], parts[7]
-    drive_hz, ages, left, channel = rows[_DRIVE], rows[_AGE], rows[_LEFT], rows[_CHANNEL]
-    top_hz, per_hz, refractory_s = constants[_TOP_HZ], constants[_PER_HZ], constants[_REFRACTORY_S]
-    step_s, per_s = constants[_GATHERED_STEP_S], constants[_PER_S]
-    times_s, channels = spikes[0], spikes[1]
+    drive_hz, ages, left, channel = m.drive_hz, m.age_s, m.left, m.channel
+    gathered, hazard, top_hz, per_hz = m.gathered, m.hazard, m.top_hz, m.per_hz
+    refractory_s, step_s, per_s = m.refractory_s, m.gathered_step_s, m.per_s
+    times_s, channels = m.spikes[0], m.spikes[1]
     n = 0
     for neuron in range(drive_hz.shape[0]):
         rho = srm.hazard_of(hazard, top_hz, per_hz, drive_hz[neuron])
@@ -269,15 +261,15 @@ def _add_noise(noise_wait_s, unit, n, noise_hz, key, start_s, duration_s, times_
 
 
 @part
-def spikes_of_span(parts):
+def spikes_of_span(m):
     """Return the spikes that `fire` has drawn, f8[2, spike]: time (s), channel; those behind its count are older."""
-    return parts[7]
+    return m.spikes
 
 
 @part
-def drives_of(parts):
+def drives_of(m):
     """Return the drive of each neuron (Hz), as `drive` has left it."""
-    return parts[1][_DRIVE]
+    return m.drive_hz
 
 
 @part

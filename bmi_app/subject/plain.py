@@ -24,6 +24,7 @@ from bmi_app.rt.contracts import (
     act_signature,
 )
 from bmi_app.rt.jit import kernel, part
+from bmi_app.rt.memory import MemoryLayout, words
 from bmi_app.subject import noise
 from bmi_app.subject.manifold import preferring_inverse
 
@@ -78,24 +79,26 @@ class Settings(BaseModel):
     max_rate_hz: float = Field(default=100.0, gt=0, description="greatest rate of a unit (Hz)")
 
 
-# Words of `constants`, and of `shown`, which follows the target that is seen.
-_N_UNITS, _N_AXES, _GAIN_PER_S, _SPEED_CM_S, _SIGHT_CM, _MOTOR_CM_S, _MOTOR_KEEP, _MAX_HZ, _REACTION_STEPS = range(9)
-_N_CONSTANTS = 9
-_STEPS, _TARGET_X, _TARGET_Y = range(3)
-_N_SHOWN = 3
-_N_HELD = noise.words(2)
-
-
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the subject's memory."""
-    return {
-        "constants": (_N_CONSTANTS,),
-        "shown": (_N_SHOWN,),
+layout = MemoryLayout(
+    {
+        "constants": words(
+            "units",
+            "axes",
+            "gain_per_s",
+            "speed_cm_s",
+            "sight_cm",
+            "motor_cm_s",
+            "motor_keep",
+            "max_hz",
+            "reaction_steps",
+        ),
+        "shown": words("steps", "target_x", "target_y"),  # the target that is seen, and for how long
         "motor_noise": (2,),
-        "held_noise": (_N_HELD,),
-        "baseline_hz": (n_units,),
-        "inverse": (n_units, n_axes),
+        "held_noise": (noise.words(2),),
+        "baseline_hz": ("units",),
+        "inverse": ("units", "axes"),
     }
+)
 
 
 def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory: dict[str, np.ndarray]) -> None:
@@ -111,16 +114,17 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
     n_axes, n_units = tool.shape
     generator = np.random.default_rng([seed, random.SUBJECT])
     motor_keep = math.exp(-step_s / 0.3)  # motor noise forgets within 0.3 s: slower than feedback can follow
-    memory["constants"][:] = (
-        n_units,
-        n_axes,
-        settings.gain_per_s,
-        settings.speed_cm_s,
-        settings.sight_noise_cm,
-        settings.motor_noise_cm_s,
-        motor_keep,
-        settings.max_rate_hz,
-        round(settings.reaction_ms / 1e3 / step_s),
+    layout.fill(
+        memory,
+        units=n_units,
+        axes=n_axes,
+        gain_per_s=settings.gain_per_s,
+        speed_cm_s=settings.speed_cm_s,
+        sight_cm=settings.sight_noise_cm,
+        motor_cm_s=settings.motor_noise_cm_s,
+        motor_keep=motor_keep,
+        max_hz=settings.max_rate_hz,
+        reaction_steps=round(settings.reaction_ms / 1e3 / step_s),
     )
     noise.start(memory["held_noise"], step_s)
     spread = settings.baseline_spread
@@ -131,41 +135,37 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
 
 
 @part
-def _aims(constants, shown, seen):
+def _aims(m, seen):
     """Tell whether a target is shown, and has been for the time to react."""
     x, y = seen[0, SEEN_TARGET_X], seen[0, SEEN_TARGET_Y]
     if seen[0, SEEN_RADIUS] <= 0.0:
-        shown[_STEPS] = 0.0
+        m.steps = 0.0
         return False
-    if x != shown[_TARGET_X] or y != shown[_TARGET_Y]:
-        shown[_STEPS] = 0.0
-    shown[_STEPS] += 1.0
-    shown[_TARGET_X], shown[_TARGET_Y] = x, y
-    return shown[_STEPS] > constants[_REACTION_STEPS]
+    if x != m.target_x or y != m.target_y:
+        m.steps = 0.0
+    m.steps += 1.0
+    m.target_x, m.target_y = x, y
+    return m.steps > m.reaction_steps
 
 
 @kernel(act_signature)
 def ACT(memory, key, seen, rates_out):
     """Turn what is seen now into firing rates (Hz)."""
-    constants, at = memory[:_N_CONSTANTS], _N_CONSTANTS
-    shown, motor_noise = memory[at : at + _N_SHOWN], memory[at + _N_SHOWN : at + _N_SHOWN + 2]
-    at += _N_SHOWN + 2
-    n_units, n_axes = int(constants[_N_UNITS]), int(constants[_N_AXES])
-    held, baseline_hz = memory[at : at + _N_HELD], memory[at + _N_HELD : at + _N_HELD + n_units]
-    at += _N_HELD + n_units
-    inverse = memory[at : at + n_units * n_axes].reshape(n_units, n_axes)
+    m = layout.named(memory)
+    held, motor_noise, baseline_hz, inverse = m.held_noise, m.motor_noise, m.baseline_hz, m.inverse
+    n_units, n_axes = inverse.shape
     noise.renew(held, key)
     aim_x = aim_y = 0.0
-    if _aims(constants, shown, seen):
-        aim_x = seen[0, SEEN_TARGET_X] - seen[0, SEEN_X] + constants[_SIGHT_CM] * noise.noise_of(held, 0)
-        aim_y = seen[0, SEEN_TARGET_Y] - seen[0, SEEN_Y] + constants[_SIGHT_CM] * noise.noise_of(held, 1)
+    if _aims(m, seen):
+        aim_x = seen[0, SEEN_TARGET_X] - seen[0, SEEN_X] + m.sight_cm * noise.noise_of(held, 0)
+        aim_y = seen[0, SEEN_TARGET_Y] - seen[0, SEEN_Y] + m.sight_cm * noise.noise_of(held, 1)
         distance_cm = math.hypot(aim_x, aim_y)
-        scale = min(constants[_GAIN_PER_S], constants[_SPEED_CM_S] / distance_cm) if distance_cm > 0.0 else 0.0
+        scale = min(m.gain_per_s, m.speed_cm_s / distance_cm) if distance_cm > 0.0 else 0.0
         aim_x *= scale
         aim_y *= scale
-        keep = constants[_MOTOR_KEEP]
+        keep = m.motor_keep
         for a in range(2):
-            fresh = math.sqrt(1.0 - keep * keep) * constants[_MOTOR_CM_S] * random.normal(key, 2 + a)
+            fresh = math.sqrt(1.0 - keep * keep) * m.motor_cm_s * random.normal(key, 2 + a)
             motor_noise[a] = keep * motor_noise[a] + fresh
         aim_x += motor_noise[0]
         aim_y += motor_noise[1]
@@ -173,4 +173,4 @@ def ACT(memory, key, seen, rates_out):
         rate_hz = baseline_hz[u] + inverse[u, 0] * aim_x
         if n_axes > 1:
             rate_hz += inverse[u, 1] * aim_y
-        rates_out[u] = min(max(rate_hz, 0.0), constants[_MAX_HZ])
+        rates_out[u] = min(max(rate_hz, 0.0), m.max_hz)

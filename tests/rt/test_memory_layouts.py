@@ -1,5 +1,7 @@
 """One declaration of a memory gives Python and kernels the same parts, at no cost, and kernels are still found on disk."""
 
+import ast
+
 import numba
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from bmi_app.bench import machine_code
 from bmi_app.rt import stored
 from bmi_app.rt.jit import f8_1, f8_2, i8, void
 from bmi_app.rt.memory import MemoryLayout, Together, length, named_parts, words
+from tests.support.places import ROOT
 
 LAYOUT = MemoryLayout(
     {
@@ -154,3 +157,27 @@ def test_parts_of_many_rows_are_those_of_each() -> None:
         assert many["model"].shape == (5, model_rows, 7)
         np.testing.assert_array_equal(many["population"], rows[:, -7:])
     assert stored.named_row(np.zeros((0, 0)), 0, 0)["weights"].size == 0
+
+
+# The table of offsets of the autonomous subject, and the head of a simulation, which holds integers.
+_COUNTS_PLACES = {("bmi_app/subject/mind.py", "vector"), ("bmi_app/subject/simulate.py", "parts")}
+
+
+def test_no_kernel_of_a_plugin_counts_places_in_its_memory() -> None:
+    """40 places did, beside six functions that cut a memory by hand."""
+    found = set()
+    for home in ("bmi_app/decoders", "bmi_app/learning", "bmi_app/subject", "tests/plugins/example_lab"):
+        for path in sorted((ROOT / home).rglob("*.py")):
+            for function in ast.walk(ast.parse(path.read_text())):
+                is_compiled = isinstance(function, ast.FunctionDef) and {"kernel", "part"} & _decorators(function)
+                if is_compiled and any(_cuts_memory(node) for node in ast.walk(function)):
+                    found.add((str(path.relative_to(ROOT)), function.name))
+    assert found == _COUNTS_PLACES
+
+
+def _decorators(function: ast.FunctionDef) -> set[str]:
+    return {node.id for by in function.decorator_list for node in ast.walk(by) if isinstance(node, ast.Name)}
+
+
+def _cuts_memory(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "memory"

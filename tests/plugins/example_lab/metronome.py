@@ -6,11 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.rt.clock import sleep_until
 from bmi_app.rt.contracts import poll_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout, length, named_parts
 from bmi_app.rt.ring import publish, push
 from drivers.contract import SourceInfo
 from protocols.schema import Protocol
 
-_START_S, _EVERY_S, _UNITS, _NEXT, _MANUAL = range(5)  # words of the memory
+_LAYOUT = MemoryLayout({"start_s": (), "every_s": (), "units": (), "next": (), "manual": ()})
 
 
 class Settings(BaseModel):
@@ -26,11 +27,12 @@ class Driver:
 
     def __init__(self, protocol: Protocol, settings: Settings) -> None:
         self._units, self._rate_hz = protocol.units.count, settings.rate_hz
-        self.memory = np.zeros(5)
+        self.memory = np.zeros(length(_LAYOUT.shapes()))
+        self._named = named_parts(self.memory, _LAYOUT.shapes())
 
     def open(self, timeout_s: float) -> SourceInfo:
         """Have nothing to find."""
-        self.memory[:] = 0.0, 1.0 / (self._rate_hz * self._units), self._units, 0.0, 0.0
+        _LAYOUT.fill(self._named, every_s=1.0 / (self._rate_hz * self._units), units=self._units, next=0.0)
         return SourceInfo(
             name="metronome",
             type="SpikeEvents",
@@ -46,7 +48,7 @@ class Driver:
 
     def begin(self, start_s: float, manual_clock: bool) -> None:
         """Start with bin 0."""
-        self.memory[_START_S], self.memory[_MANUAL] = start_s, manual_clock
+        _LAYOUT.fill(self._named, start_s=start_s, manual=manual_clock)
 
     def clock_offset_s(self) -> float | None:
         """Return 0: its clock is the local one."""
@@ -59,14 +61,15 @@ class Driver:
 @kernel(poll_signature)
 def POLL(act, memory, spikes, ctl, frames, until_s):
     """Push every spike that is due; in real time, wait for it."""
+    m = _LAYOUT.named(memory)
     while True:
-        due_s = memory[_START_S] + (memory[_NEXT] + 1.0) * memory[_EVERY_S]
+        due_s = m.start_s + (m.next + 1.0) * m.every_s
         if due_s > until_s:
             break
-        if memory[_MANUAL] == 0.0:
+        if m.manual == 0.0:
             sleep_until(due_s)
-        push(spikes, ctl, due_s, 0.0, due_s, int(memory[_NEXT] % memory[_UNITS]), np.float32(1.0))
-        memory[_NEXT] += 1.0
-    if memory[_MANUAL] == 0.0:
+        push(spikes, ctl, due_s, 0.0, due_s, int(m.next % m.units), np.float32(1.0))
+        m.next += 1.0
+    if m.manual == 0.0:
         sleep_until(until_s)
     return publish(ctl, until_s)
