@@ -138,6 +138,7 @@ class Rule:
         features: np.ndarray,
         intent: np.ndarray,
         noise: np.ndarray | None = None,
+        position: np.ndarray | None = None,
         *,
         reward: float = 0.0,
         rate: float | None = None,
@@ -153,6 +154,9 @@ class Rule:
             Velocity that was wanted (cm/s), divided by the gain of the axis: `Session.samples().velocity`.
         noise : f8[t, axis], optional
             Exploration that was added (cm/s), divided by the gain; none without it.
+        position : f8[t, axis], optional
+            Where the cursor stood before (cm), divided by the gain: `Session.samples().position`. Only rules that know the place
+            (`rml`) read it.
         reward : float
             That the samples ended with.
         rate : float, optional
@@ -166,7 +170,9 @@ class Rule:
         n_axes, n_units = decoder.weights.shape
         x, wanted = np.ascontiguousarray(features, np.float64), np.ascontiguousarray(intent, np.float64)
         added = np.zeros(wanted.shape) if noise is None else np.ascontiguousarray(noise, np.float64)
-        for name, array, width in (("features", x, n_units), ("intent", wanted, n_axes), ("noise", added, n_axes)):
+        place = np.zeros(wanted.shape) if position is None else np.ascontiguousarray(position, np.float64)
+        of_axes = (("intent", wanted, n_axes), ("noise", added, n_axes), ("position", place, n_axes))
+        for name, array, width in (("features", x, n_units), *of_axes):
             if array.ndim != 2 or array.shape != (len(x), width):
                 raise BmiError(f"{name}: have the shape {array.shape}; this update needs ({len(x)}, {width})")
         adapted = decoder.parts["model"] if self.adapts(decoder) == "model" else decoder.weights
@@ -177,7 +183,7 @@ class Rule:
             self.memory,
             x,
             wanted,
-            added,
+            place if getattr(self.module, "NEEDS_POSITION", False) else added,
             self.rate if rate is None else rate,
             float(reward),
         )

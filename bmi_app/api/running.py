@@ -3,8 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from bmi_app.session.view.attachment import AttachError, Attachment
 from bmi_app.session.view.launch import LaunchError, summary_of
 from bmi_app.session.view.launch import launch as launch_engine
 from bmi_app.session.view.observer import stop_and_wait
+from bmi_app.session.view.progress import bar
 from protocols.schema import Protocol
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(protocol: "ProtocolLike", *, progress: bool = True, **request: Any) -> S
     from bmi_app.session.engine.prepare import PrepareError
 
     try:
-        with bar("ticks", shown=progress) as advance:
+        with bar("ticks") if progress else nullcontext(_silent) as advance:
             summary = run_fast(asked, _say if progress else _silent, advance)
     except PrepareError as error:
         raise in_words(error) from error
@@ -239,22 +239,6 @@ def request_of(protocol: "ProtocolLike", **request: Any) -> SessionRequest:
         return SessionRequest.of(**given)
     except RequestError as error:
         raise in_words(error) from error
-
-
-@contextmanager
-def bar(what: str, total: int | None = None, *, shown: bool = True) -> Iterator[Callable[[int], object]]:
-    """Show a bar on standard error, and give what tells it how much is done."""
-    if not shown:
-        yield _silent
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    is_seen = console.is_terminal or console.is_jupyter
-    with Progress(console=console, transient=True, disable=not is_seen) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 def _run_in_real_time(asked: SessionRequest, *, progress: bool) -> Session:

@@ -1,6 +1,7 @@
 """Simulate sessions as fast as the machine can, many in one process, and keep their trials alone."""
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +9,11 @@ import numpy as np
 
 from bmi_app.api.changes import protocol as changed
 from bmi_app.api.errors import BmiError, in_words
-from bmi_app.api.running import bar
 from bmi_app.rt import cells
 from bmi_app.rt.records import EventKind, Outcome
 from bmi_app.session.engine import full_speed_loop
 from bmi_app.session.engine.build import BuildError, Core, build
+from bmi_app.session.view.progress import bar
 from drivers import simulated
 from protocols.schema import Protocol
 
@@ -139,7 +140,7 @@ def simulate(
     if not any((given.session.duration_s, given.session.trials, given.blocks[-1].duration_s, given.blocks[-1].trials)):
         raise BmiError("session: a simulation needs an end: session__duration_s or session__trials")
     found = {}
-    with bar("seeds", len(asked), shown=progress) as advance:
+    with bar("seeds", len(asked)) if progress else nullcontext(lambda _: None) as advance:
         for done, seed in enumerate(asked):
             try:
                 trials = run_trials(changed(given, session__seed=seed))

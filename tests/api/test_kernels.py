@@ -100,6 +100,34 @@ def test_trial_by_trial_reinforcement_makes_the_weights_that_the_session_stored(
     assert compared > 5
 
 
+def test_trial_by_trial_rml_makes_the_model_that_the_session_stored(tmp_path: Path) -> None:
+    """A rule that changes a decoder's model, and knows the place of the cursor."""
+    session = recorded(
+        tmp_path,
+        decoder__kind="kalman",
+        session__duration_s=60,
+        decoder__settings__model="position_velocity",
+        learning__rule="rml",
+        learning__when="tick",
+        learning__sample_ms=10,
+        learning__max_step=0,
+    )
+    decoder, rule, frames = session.decoder(), session.rule(), session.frames
+    stored = {int(row["tick"]): row for row in session.weights}
+    compared = 0
+    for k, x in enumerate(session.features):
+        place = place_before(frames, k)
+        np.testing.assert_array_equal(decoder.step(x, place), decoded(frames, k))
+        if k and frames["state"][k - 1] in (TaskState.MOVE, TaskState.HOLD):
+            features, intent, _ = samples_at(session, k, decoder)
+            rule.update(decoder, features[None], intent[None], position=(place / decoder.gain)[None])
+        if k in stored:
+            np.testing.assert_array_equal(decoder.parts["model"], stored[k]["model"])
+            compared += 1
+    assert compared > 5
+    assert (session.weights["model"][-1] != session.weights["model"][0]).any()
+
+
 def test_mistakes_are_told_in_words() -> None:
     with pytest.raises(bmi_app.BmiError, match=r"there is no decoder 'kalmann'.*did you mean 'kalman'"):
         bmi_app.decoder("kalmann", 4)

@@ -1,5 +1,8 @@
 """Sessions that are run, launched, steered and attached to from Python."""
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -104,3 +107,18 @@ def test_a_mistake_that_the_engine_finds_reaches_the_caller() -> None:
         bmi_app.launch("centre_out", progress=False)
     with pytest.raises(bmi_app.BmiError, match="launch starts sessions in real time"):
         bmi_app.launch("center_out", speed="max")
+
+
+@pytest.mark.realtime
+def test_ctrl_c_stops_the_session_as_an_operator_would(sessions_folder: Path) -> None:
+    program = "import bmi_app; bmi_app.run('center_out', duration_s=300)"
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: any((folder / "frames.arrows").exists() for folder in sessions_folder.glob("*")))
+        (folder,) = sessions_folder.iterdir()
+        running = bmi_app.attach(folder)
+        until(lambda: running.latest is not None)
+        running.close()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=PATIENCE_S)[1]
+    assert "KeyboardInterrupt" in said
+    assert bmi_app.load(folder).summary["stop_reason"] == "OPERATOR"

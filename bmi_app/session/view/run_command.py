@@ -80,17 +80,13 @@ def watch(folder: Path) -> None:
 
 
 def _run_fast(request: SessionRequest) -> dict[str, Any]:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from bmi_app.session.engine.full_speed import run_fast
     from bmi_app.session.engine.prepare import PrepareError
+    from bmi_app.session.view.progress import bar
 
-    progress = Progress(console=Console(stderr=True), transient=True)
-    task = progress.add_task("ticks", total=None)
     try:
-        with progress:
-            return run_fast(request, _tell, lambda ticks: progress.update(task, completed=ticks))
+        with bar("ticks") as advance:
+            return run_fast(request, _tell, advance)
     except PrepareError as error:
         raise RunError(error.lines) from error
 
