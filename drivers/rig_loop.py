@@ -8,12 +8,14 @@ with the stamps that it would have had.
 import math
 
 import numpy as np
+from numba import literal_unroll
 
 from bmi_app.rt import random
 from bmi_app.rt.clock import sleep_until
 from bmi_app.rt.contracts import ACT, frames_t
 from bmi_app.rt.jit import f4_1, f8_1, i4_1, i4_2, i8, i8_1, kernel, part, void
 from bmi_app.rt.lsl import local_clock, pull_sample_f, push_sample_i
+from bmi_app.rt.published import STATE_FIELDS
 from bmi_app.rt.ring import load, load_f8, store, store_f8
 from bmi_app.subject import simulate
 from bmi_app.subject.neurons import fire, spikes_of_span
@@ -39,6 +41,15 @@ _NO_HAND = (math.nan, math.nan)  # a person's hand does not travel over LSL
 
 
 @part
+def _fill(frame, sample):
+    """Write each channel of a state into the field of the frame that it carries."""
+    channel = 0
+    for field in literal_unroll(STATE_FIELDS):
+        frame[field] = sample[channel]
+        channel += 1  # noqa: SIM113 - numba unrolls no enumerate
+
+
+@part
 def _receive(ctl, inlet, received, n_received, sample, error):
     """Take all states that have come; return how many were ever taken, or -1 when the stream is lost."""
     offset_s = load_f8(ctl, OFFSET)
@@ -48,10 +59,7 @@ def _receive(ctl, inlet, received, n_received, sample, error):
             return n_received if error[0] == 0 or error[0] == _TIMEOUT_ERROR else -1
         frame = received[n_received & (received.shape[0] - 1)]
         frame.edge_s = stamp_s + offset_s
-        frame.cursor_x_cm, frame.cursor_y_cm = sample[0], sample[1]
-        frame.velocity_x_cm_s, frame.velocity_y_cm_s = sample[2], sample[3]
-        frame.target_x_cm, frame.target_y_cm, frame.target_radius_cm = sample[4], sample[5], sample[6]
-        frame.state, frame.reward = np.int32(sample[7]), sample[8]
+        _fill(frame, sample)
         n_received += 1
 
 

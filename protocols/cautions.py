@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterator
 
 from bmi_app import plugins
+from bmi_app.rt.block_kinds import WITH_TARGETS, words_of
 from protocols.schema import Protocol
 from protocols.task_checks import HAND_KINDS
 
 _SHORT_BIN_MS = 20.0  # in bins so short a unit of 10 Hz has mostly none or one spike
-_WITH_TARGETS = ("observation", "closed_loop", *HAND_KINDS)
+_WITH_TARGETS = words_of(WITH_TARGETS)
 _PATH_PLACES = 256  # at which a path is looked at
 
 

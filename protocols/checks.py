@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bmi_app.rt.block_kinds import WITH_TARGETS, words_of
 from protocols.durations import check_durations
 from protocols.magnitudes import check_magnitudes
 from protocols.population_checks import check_axes, check_excluded, check_ignored, check_populations, check_units
@@ -44,7 +45,7 @@ def check_learning(protocol: Protocol) -> Iterator[Finding]:
             ("learning.every_s",),
         )
     for index, block in enumerate(protocol.blocks):
-        if block.fit and block.kind in ("rest", "free"):
+        if block.fit and block.kind not in words_of(WITH_TARGETS):
             yield Finding(
                 f"blocks.{index}.fit",
                 f"a {block.kind} block has no targets, so that there is nothing to fit to; allowed: false",

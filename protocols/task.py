@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from bmi_app.rt.block_kinds import BlockName
 from protocols.section import CM, DEG, MS, Point, S, Section
 
 
@@ -26,7 +27,7 @@ Keys = Annotated[int, Field(ge=1, le=100)]
 class Block(Section):
     """Say what one part of the session is, and how long it lasts."""
 
-    kind: Literal["rest", "observation", "closed_loop", "free", "arm", "isometric", "drawing"] = Field(
+    kind: BlockName = Field(
         description="`rest` measures and freezes the baselines; in `observation` the computer moves the cursor; in "
         "`closed_loop` the subject does, through the decoder; `free` has no targets. In `arm` the cursor is the hand, in "
         "`isometric` what the force of a held hand amounts to, in `drawing` the hand again, and the target moves along the "

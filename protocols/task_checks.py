@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from bmi_app.rt.block_kinds import BY_HAND, WITH_TARGETS, words_of
 from protocols.problems import Finding
 from protocols.schema import Protocol
 
@@ -15,7 +16,7 @@ PATTERN_KEYS = (
     ("grid", "spacing_cm"),
 )
 
-HAND_KINDS = ("arm", "isometric", "drawing")  # of blocks in which the hand moves the cursor, not the decoder
+HAND_KINDS = words_of(BY_HAND)  # of blocks in which the hand moves the cursor, not the decoder
 _TOUCH_CM = 1e-9  # a target that touches the edge is inside, whatever the rounding
 
 
@@ -25,7 +26,7 @@ def check_blocks(protocol: Protocol) -> Iterator[Finding]:
     for index, block in enumerate(protocol.blocks):
         path = f"blocks.{index}"
         lengths = (f"{path}.kind", f"{path}.duration_s", f"{path}.trials")
-        if block.kind in ("rest", "free"):
+        if block.kind not in words_of(WITH_TARGETS):
             if block.trials is not None:
                 yield Finding(f"{path}.trials", f"a {block.kind} block has no trials; allowed: duration_s", lengths[:1])
             if block.duration_s is None:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bmi_app.rt import cells
+from bmi_app.rt.rings import Reader, half
 from bmi_app.session.view.attachment import Attachment
 
 
@@ -26,6 +26,10 @@ class Fresh:
         The weights, bias and gain after each of those changes.
     updates : UPDATE[j]
         The audit: what became of each update.
+    commands : COMMAND[c]
+        What the operator's commands were, and whether they acted.
+    weights_first : int
+        Number of the first of the rows of weights, counted from the beginning of the session.
     """
 
     frames: np.ndarray
@@ -35,6 +39,8 @@ class Fresh:
     weights_log: np.ndarray
     weights_rows: np.ndarray
     updates: np.ndarray
+    commands: np.ndarray
+    weights_first: int
 
 
 class Panel(Protocol):
@@ -68,7 +74,9 @@ class Feed:
     def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
         self._frames_tail = self._events_tail = 0
-        self._tails = {"weights_log": 0, "updates": 0}
+        self._updates, self._weights, self._commands = (
+            attachment.reader(kind) for kind in ("updates", "weights", "commands")
+        )
 
     def fresh(self) -> Fresh:
         """Return what came since the last call."""
@@ -76,23 +84,29 @@ class Feed:
             self._frames_tail, "frames", "counts", "health"
         )
         # A cause is read before its effects: with an update come the weights that it made, with these their reward.
-        updates = self._rows_since("updates", cells.UPDATES_HEAD)
-        weights = self._rows_since("weights_log", cells.WEIGHTS_HEAD)
+        updates = self._updates.take(half(self._updates), self._whole(self._updates))
+        weights = self._weights.take(half(self._weights), self._whole(self._weights))
+        commands = self._commands.take(half(self._commands))
         self._events_tail, events = self._attachment.events_since(self._events_tail)
-        arrays = self._attachment.arrays
+        assert weights.rows is not None
         return Fresh(
             frames,
             counts,
             health,
             events,
-            arrays["weights_log"][weights],
-            arrays["weights_rows"][weights],
-            arrays["updates"][updates],
+            weights.records,
+            weights.rows,
+            updates.records,
+            commands.records,
+            weights.first,
         )
 
-    def _rows_since(self, name: str, head_cell: int) -> np.ndarray:
-        """Return where in a ring the rows stand that came since the last call."""
-        arrays = self._attachment.arrays
-        head, slots = int(arrays["ctl"][head_cell]), len(arrays[name])
-        first, self._tails[name] = max(self._tails[name], head - slots // 2), head
-        return np.arange(first, head) & (slots - 1)
+    def _whole(self, reader: Reader) -> int:
+        """Return how far a ring is read: not to an adoption of a tick that is still being made, whose command comes last."""
+        head = reader.head
+        while head > reader.tail:
+            newest = reader.records[(head - 1) & (reader.slots - 1)]
+            if newest["id"] < 0 or newest["tick"] < self._frames_tail:
+                break
+            head -= 1
+        return head

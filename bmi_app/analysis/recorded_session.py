@@ -79,9 +79,9 @@ class RecordedSession:
         else:
             ticks = int(self.frames["tick"][first]), int(self.frames["tick"][last - 1]) + 1
         begin = -1 if first == 0 and last > 0 else ticks[0]  # the weights of the start stand before the first tick
-        events, weights, updates = (
+        events, weights, updates, commands = (
             slice(*np.searchsorted(records["tick"], (begin, ticks[1])))
-            for records in (self.events, self.weights, self.updates)
+            for records in (self.events, self.weights, self.updates, self.commands)
         )
         return Fresh(
             self.frames[first:last],
@@ -91,6 +91,8 @@ class RecordedSession:
             self.weights[weights],
             self.weights_rows[weights],
             self.updates[updates],
+            self.commands[commands],
+            int(weights.start),
         )
 
 

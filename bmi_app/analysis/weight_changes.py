@@ -7,7 +7,7 @@ import numpy as np
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.record.audit import cause_words
-from bmi_app.record.lineage import Lineage, undone
+from bmi_app.record.lineage import Lineage, undone, undone_by
 from bmi_app.rt.records import EventKind, UpdateCause, UpdateVerdict
 from bmi_app.rt.stored import named_row
 
@@ -64,6 +64,7 @@ class WeightChanges:
         self._weights: np.ndarray | None = None
         self._rewarded: set[int] = set()  # ticks
         self._lineage = Lineage()
+        self._undone: dict[int, int] = {}  # by each adoption, as its command says
         self._ticks: list[int] = []  # of each row
         # Weights whose row of the audit is still to be written.
         self._waiting: list[tuple[np.void, float, int | None, int]] = []
@@ -77,11 +78,14 @@ class WeightChanges:
         updates = {(int(update["tick"]), int(update["cause"])): update for update in fresh.updates}
         found, self._waiting = self._waiting, []
         n_old = len(found)
-        for entry, row in zip(fresh.weights_log, fresh.weights_rows, strict=True):
+        self._undone |= undone_by(fresh.commands)
+        if not self._ticks:
+            self._lineage.first = fresh.weights_first
+        backs = self._lineage.take(fresh.weights_log, fresh.weights_rows, self._undone)
+        for entry, row, back_to in zip(fresh.weights_log, fresh.weights_rows, backs, strict=True):
             weights = named_row(row, self._n_units, self._n_axes)["weights"]
             norm = 0.0 if self._weights is None else float(np.linalg.norm(weights - self._weights))
             self._weights = weights
-            back_to = self._lineage.add(row, int(entry["cause"]))
             self._ticks.append(int(entry["tick"]))
             back_to_tick = self._ticks[back_to] if back_to is not None else None
             found.append((entry.copy(), norm, back_to_tick, len(self._ticks) - 1))

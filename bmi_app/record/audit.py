@@ -5,56 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.record.lineage import Lineage
+from bmi_app.record.lineage import Lineage, undone_by
 from bmi_app.rt.records import UpdateCause, UpdateVerdict
-
-_CAUSES = {
-    UpdateCause.TICK: "tick by tick",
-    UpdateCause.TRIAL: "trial",
-    UpdateCause.REWARD: "reward",
-    UpdateCause.BLOCK: "block",
-    UpdateCause.SECONDS: "time",
-    UpdateCause.REST: "rest",
-    UpdateCause.STAGED: "staged",
-    UpdateCause.FIT: "fit",
-    UpdateCause.ADOPTED: "undo or load",
-    UpdateCause.UNIT_MOVED: "unit moved",
-    UpdateCause.GUARD: "guard",
-}
-_VERDICTS = {
-    UpdateVerdict.ACCEPTED: "accepted",
-    UpdateVerdict.SHORTENED: "accepted, shortened to learning.max_step",
-    UpdateVerdict.REFUSED: "refused by the rule",
-    UpdateVerdict.NOT_FINITE: "refused: not finite",
-    UpdateVerdict.OUTSIDE_LIMITS: "refused: a weight beyond its limits",
-    UpdateVerdict.LEARNING_OFF: "refused: learning is off",
-    UpdateVerdict.RETURNED: "diverged: back to the last good weights, learning waits",
-    UpdateVerdict.FROZEN: "diverged: back to the last good weights, learning is off",
-    UpdateVerdict.LEARNING_BLAMED: "the good weights serve: learning goes on, four times slower",
-    UpdateVerdict.WORLD_BLAMED: "the good weights are no better: not learning's fault, it goes on as it was",
-}
-_SHORT_VERDICTS = {
-    UpdateVerdict.ACCEPTED: "accepted",
-    UpdateVerdict.SHORTENED: "shortened",
-    UpdateVerdict.REFUSED: "refused by the rule",
-    UpdateVerdict.NOT_FINITE: "not finite",
-    UpdateVerdict.OUTSIDE_LIMITS: "beyond limits",
-    UpdateVerdict.LEARNING_OFF: "learning off",
-    UpdateVerdict.RETURNED: "returned",
-    UpdateVerdict.FROZEN: "returned, frozen",
-    UpdateVerdict.LEARNING_BLAMED: "slower from here",
-    UpdateVerdict.WORLD_BLAMED: "not learning's fault",
-}
 
 
 def cause_words(cause: int) -> str:
     """Say what an update came from."""
-    return _CAUSES.get(cause) or (UpdateCause(cause).name.lower() if cause in set(UpdateCause) else f"cause {cause}")  # type: ignore[call-overload]
+    return UpdateCause(cause).words if cause in set(UpdateCause) else f"cause {cause}"
 
 
 def verdict_words(verdict: int, short: bool = False) -> str:
     """Say what became of an update; `short` for a narrow column."""
-    return (_SHORT_VERDICTS if short else _VERDICTS)[UpdateVerdict(verdict)]
+    return UpdateVerdict(verdict).short if short else UpdateVerdict(verdict).words
 
 
 def counts(updates: np.ndarray) -> dict[str, int]:
@@ -76,19 +38,18 @@ def rows(folder: Path) -> tuple[str, list[dict[str, Any]]]:
     """
     from bmi_app.record import reading  # here, so that views, which use the words only, need no Arrow
 
-    recording = reading.read(folder, kinds=("updates", "weights"))
+    recording = reading.read(folder, kinds=("updates", "weights", "commands"))
     protocol = reading.protocol_of(folder, recording.protocol_text)
     rule = protocol.learning.rule
     unit = _error_unit(rule, protocol.decoder.model_dump())
-    undone = _undone(recording.weights, recording.weight_rows)
+    undone = _undone(recording.weights, recording.weight_rows, undone_by(recording.commands))
     return rule, [_row(update, rule, unit, _key(update) in undone) for update in recording.updates]
 
 
-def _undone(weights: np.ndarray, rows: np.ndarray) -> set[tuple[int, int, int]]:
+def _undone(weights: np.ndarray, rows: np.ndarray, undone: dict[int, int]) -> set[tuple[int, int, int]]:
     """Return by what the rows of the audit are known whose change was undone, and not brought back."""
     lineage = Lineage()
-    for entry, row in zip(weights, rows, strict=True):
-        lineage.add(row, int(entry["cause"]))
+    lineage.take(weights, rows, undone)
     return {_key(weights[row]) for row in lineage.undone()}
 
 

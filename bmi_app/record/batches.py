@@ -1,6 +1,6 @@
 """Decode the batches of one file back into records."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from bmi_app.record import identity
 from bmi_app.record.damage import Damage
-from bmi_app.record.kinds import ADDED, FORMAT_1, NAMED, Kind, Layout, file_name, row_dtype
+from bmi_app.record.kinds import ADDED, FORMAT_1, LATER, NAMED, Kind, Layout, file_name, row_dtype
 from bmi_app.record.message import Message, MessageFile
 from bmi_app.rt.records import RECORDS
 
@@ -128,8 +128,8 @@ class BatchFile:
         if layout.n_units < 1 or layout.n_axes < 1 or layout.model_rows < 0:
             raise ValueError(f"it says that there are {layout.n_units} units and {layout.n_axes} axes")
         expected = expected_schema(self.kind, layout, {})
-        if self.metadata.get("format") == FORMAT_1:
-            expected = _of_format_1(self.kind, schema, expected)
+        added = ADDED if self.metadata.get("format") == FORMAT_1 else LATER
+        expected = _of_before(self.kind, schema, expected, added)
         if not schema.equals(expected):
             raise ValueError(f"its columns are other ones, or have other types ({self.metadata.get('format')})")
         foreign = identity.foreign(self.metadata.get(identity.KEY, ""), identity.expected_id(self._folder))
@@ -163,14 +163,14 @@ class _ForeignError(ValueError):
     """Say that a file belongs to another session."""
 
 
-def _of_format_1(kind: Kind, schema: Any, expected: Any) -> Any:
-    """Return the schema that a file of format 1 must have: without, or with shorter, columns that were added since."""
+def _of_before(kind: Kind, schema: Any, expected: Any, added: Container[tuple[Kind, str]]) -> Any:
+    """Return the schema that a file of before must have: without, or with shorter, columns that were `added` since."""
     import pyarrow as pa
 
     fields = []
     for wanted in expected:
         field = wanted
-        if (kind, field.name) in ADDED:
+        if (kind, field.name) in added:
             if schema.get_field_index(field.name) < 0:
                 continue
             found = schema.field(field.name)

@@ -7,9 +7,15 @@ import numpy as np
 
 from bmi_app.record.damage import JournalError
 from bmi_app.record.journal import Journal
-from bmi_app.record.kinds import Kind
+from bmi_app.record.kinds import KINDS, Kind
 from bmi_app.record.summary import Tally
 from bmi_app.rt import cells
+from bmi_app.rt.rings import RINGS, Reader
+
+# What is taken from rings, the frames last; health goes with them.
+_TAKEN: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind in RINGS and kind != "health")
+# Cells that tell the writer of a ring how far it is saved.
+_HEEDED: dict[Kind, int] = {"spikes": cells.SPIKES_SAVED, "frames": cells.FRAMES_SAVED}
 
 # Given how many records were taken already: records (their ticks still open), models, times (s) of the frames in which they
 # were learnt, and how many records there ever were.
@@ -52,14 +58,7 @@ class Drain:
         self._journal = journal
         self._tally = tally
         self._learnt = learnt
-        self._tails: dict[Kind, int] = {
-            "spikes": 0,
-            "events": 0,
-            "commands": 0,
-            "weights": 0,
-            "updates": 0,
-            "frames": 0,
-        }
+        self._readers: dict[Kind, Reader] = {kind: Reader(arrays, kind) for kind in _TAKEN}
         self._n_learnt = 0
         self._command_texts: dict[int, str] = {}
         self._events: deque[tuple[np.ndarray, str]] = deque()
@@ -67,7 +66,7 @@ class Drain:
     @property
     def n_commands(self) -> int:
         """Return how many commands were taken from their ring so far; any thread may ask."""
-        return self._tails["commands"]
+        return self._readers["commands"].tail
 
     def add_command_text(self, command_id: int, text: str) -> None:
         """Keep the JSON of a command until the command has acted; call it before the command is sent."""
@@ -94,46 +93,39 @@ class Drain:
             If a ring was lapped, or the journal cannot be written.
         """
         notes = [self._events.popleft() for _ in range(len(self._events))]
-        heads: dict[Kind, int] = {"frames": int(self._ctl[cells.FRAMES_HEAD])}
-        heads["spikes"] = int(self._ctl[cells.SPIKES_DECODED])
-        heads["events"] = int(self._ctl[cells.EVENTS_HEAD])
-        heads["commands"] = int(self._ctl[cells.COMMANDS_HEAD])
-        heads["weights"] = int(self._ctl[cells.WEIGHTS_HEAD])
-        heads["updates"] = int(self._ctl[cells.UPDATES_HEAD])
+        n_frames = self._readers["frames"].head
+        heads = {kind: n_frames if kind == "frames" else reader.head for kind, reader in self._readers.items()}
+        new_frames = n_frames - self._readers["frames"].tail
+        for kind, head in heads.items():
+            if kind == "frames":
+                self._take_learnt(n_frames)
+            self._take(kind, head)
+            if kind == "events":
+                self._append_notes(notes)
+            if kind in _HEEDED:
+                self._ctl[_HEEDED[kind]] = head
+        self._ctl[cells.SAVED_BYTES] = self._journal.bytes_written
+        return new_frames
 
-        self._take("spikes", "spikes", heads["spikes"], cells.SPIKES_HEAD)
-        self._ctl[cells.SPIKES_SAVED] = heads["spikes"]
-        self._take("events", "events", heads["events"], cells.EVENTS_HEAD)
+    def _append_notes(self, notes: list[tuple[np.ndarray, str]]) -> None:
+        """Append the events that no tick has written."""
         for event, text in notes:
             self._journal.append("events", event, None, [text])
             if self._tally is not None:
                 self._tally.add_events(event)
-        self._take("commands", "commands_done", heads["commands"], cells.COMMANDS_HEAD)
-        self._take("weights", "weights_log", heads["weights"], cells.WEIGHTS_HEAD, "weights_rows")
-        self._take("updates", "updates", heads["updates"], cells.UPDATES_HEAD)
-        self._take_learnt(heads["frames"])
-        n_frames = heads["frames"] - self._tails["frames"]
-        self._take("frames", "frames", heads["frames"], cells.FRAMES_HEAD, "counts")
-        self._ctl[cells.FRAMES_SAVED] = heads["frames"]
-        self._ctl[cells.SAVED_BYTES] = self._journal.bytes_written
-        return n_frames
 
-    def _take(self, kind: Kind, ring_name: str, head: int, head_cell: int, rows_name: str = "") -> None:
+    def _take(self, kind: Kind, head: int) -> None:
         """Append the records of one ring between its tail and `head`, in one slice or, around its end, two."""
-        ring = self._arrays[ring_name]
-        rows = self._arrays[rows_name] if rows_name else None
-        tail = self._tails[kind]
-        self._refuse_lapped(kind, len(ring), tail, head)
-        while tail < head:
-            begin = tail & (len(ring) - 1)
-            end = min(begin + head - tail, len(ring))
-            self._append(kind, slice(begin, end), ring[begin:end], None if rows is None else rows[begin:end])
-            tail += end - begin
+        reader = self._readers[kind]
+        self._refuse_lapped(reader, head)
+        for place in reader.pieces(head):
+            rows = None if reader.rows is None else reader.rows[place]
+            self._append(kind, place, reader.records[place], rows)
         # A slot is written before its head moves: meanwhile one more may have been torn. Spikes wait for room.
-        now = int(self._ctl[head_cell])
+        now = reader.written
         writing = kind != "spikes" and now > head
-        self._refuse_lapped(kind, len(ring), self._tails[kind], now + writing)
-        self._tails[kind] = head
+        self._refuse_lapped(reader, now + writing)
+        reader.tail = head
 
     def _take_learnt(self, n_frames: int) -> None:
         """Append what the subject has learnt; it says when by the time of a frame, here it gets that frame's tick."""
@@ -159,9 +151,10 @@ class Drain:
             self._tally.add_events(records)
         self._journal.append(kind, records, rows, texts)
 
-    def _refuse_lapped(self, kind: Kind, length: int, tail: int, head: int) -> None:
-        if head - tail > length:
+    def _refuse_lapped(self, reader: Reader, head: int) -> None:
+        behind = head - reader.tail
+        if behind > reader.slots:
             raise JournalError(
-                f"{head - tail - length} records of {kind} were overwritten before they were saved: the journal fell "
-                f"behind by {head - tail}, the ring holds {length}; use a faster disk, or fewer processes beside this"
+                f"{behind - reader.slots} records of {reader.kind} were overwritten before they were saved: the journal fell "
+                f"behind by {behind}, the ring holds {reader.slots}; use a faster disk, or fewer processes beside this"
             )

@@ -1,7 +1,6 @@
 """Add tables to an NWB file: blocks, trials, commands, weights, events."""
 
 import json
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -9,30 +8,9 @@ import numpy as np
 from bmi_app.record import populations
 from bmi_app.record.nwb_series import Clock
 from bmi_app.record.reading import Recording
-from bmi_app.rt.records import (
-    CatchUpCause,
-    CommandKind,
-    EventKind,
-    Flag,
-    Outcome,
-    StopReason,
-    UpdateCause,
-    UpdateVerdict,
-)
+from bmi_app.rt.records import BlockKind, CommandKind, EventKind, Flag, Outcome, UpdateCause, UpdateVerdict
 from bmi_app.rt.stored import named_row
 from protocols.schema import Protocol
-
-_CODES: dict[EventKind, type[IntEnum]] = {
-    EventKind.TRIAL_END: Outcome,
-    EventKind.UPDATE: UpdateCause,
-    EventKind.UPDATE_REJECTED: UpdateCause,
-    EventKind.SESSION_STOP: StopReason,
-    EventKind.DIVERGED: UpdateVerdict,
-    EventKind.PROBATION_OVER: UpdateVerdict,
-    EventKind.CATCHING_UP: CatchUpCause,
-    EventKind.CAUGHT_UP: CatchUpCause,
-}
-_IN_TRIALS = (EventKind.TRIAL_START, EventKind.TRIAL_END, EventKind.BLOCK_START)  # tables of their own say the same
 
 
 def add_blocks(file: Any, recording: Recording, protocol: Protocol, clock: Clock) -> None:
@@ -42,7 +20,7 @@ def add_blocks(file: Any, recording: Recording, protocol: Protocol, clock: Clock
         return
     starts_s = clock.of_ticks(starts["tick"]) - clock.dt_s
     stops_s = [*starts_s[1:].tolist(), float(clock.edges_s[-1])]
-    file.add_epoch_column("kind", "rest, observation, closed_loop, free, ...")
+    file.add_epoch_column("kind", ", ".join(kind.word for kind in BlockKind))
     for index, start_s, stop_s in zip(starts["code"].tolist(), starts_s.tolist(), stops_s, strict=True):
         block = protocol.blocks[index]
         if stop_s > start_s:
@@ -161,7 +139,7 @@ def add_events(file: Any, recording: Recording, clock: Clock) -> None:
     events, texts = recording.events, np.array(recording.event_texts, dtype=object)
     for kind in EventKind:
         chosen = events["kind"] == kind
-        if kind in _IN_TRIALS or not np.any(chosen):
+        if kind.event.has_table or not np.any(chosen):
             continue
         of_kind, said = events[chosen], [str(text) for text in texts[chosen]]
         columns: dict[str, tuple[str, Any]] = {
@@ -170,7 +148,7 @@ def add_events(file: Any, recording: Recording, clock: Clock) -> None:
             "value": ("see bmi_app.rt.records.EventKind", of_kind["value"]),
         }
         codes = of_kind["code"]
-        words = [_word(_CODES[kind], code) for code in codes.tolist()] if kind in _CODES else codes
+        words = [kind.code_name(code) for code in codes.tolist()] if kind.event.codes else codes
         columns["code"] = ("see bmi_app.rt.records.EventKind", words)
         if any(said):
             columns["text"] = ("what was said", [_arguments(text) for text in said])

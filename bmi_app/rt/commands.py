@@ -299,6 +299,7 @@ def take_commands(core, model, features, trial, logs, inputs):
         entry = done[finished & (done.shape[0] - 1)]
         entry.id, entry.tick, entry.kind = command.id, state.tick, command.kind
         entry.index, entry.aux, entry.value, entry.acted = command.index, command.aux, command.value, acted
+        entry.undone = command.undone
         store(ctl, cells.COMMANDS_HEAD, finished + 1)
         state.n_commands += 1
         tail += 1

@@ -8,8 +8,9 @@ from bmi_app.rt.records import BlockKind, Flag, TaskState
 from bmi_app.rt.state import Intent
 
 _MOVE, _INTER_TRIAL, _REST = int(TaskState.MOVE), int(TaskState.INTER_TRIAL), int(TaskState.REST)
-_OBSERVATION, _ARM = int(BlockKind.OBSERVATION), int(BlockKind.ARM)
-_ISOMETRIC, _DRAWING = int(BlockKind.ISOMETRIC), int(BlockKind.DRAWING)
+_BY_COMPUTER, _BY_HAND, _BY_FORCE = (
+    tuple(int(kind) for kind in BlockKind if kind.moved_by == mover) for mover in ("computer", "hand", "force")
+)
 _REFIT, _TARGET_POSITION = int(Intent.REFIT), int(Intent.TARGET_POSITION)
 _ASSISTED_BLEND, _RECORDED = int(Intent.ASSISTED_BLEND), int(Intent.RECORDED)
 
@@ -98,15 +99,15 @@ def follows_hand(state, blocks):
     if state.block < 0:
         return 0
     kind = blocks[state.block].kind
-    if kind == _ISOMETRIC:
+    if kind in _BY_FORCE:
         return 2
-    return int(kind in (_ARM, _DRAWING))
+    return int(kind in _BY_HAND)
 
 
 @part
 def _assist_now(state, block):
     """Return the share of the computer in the movement, 0 to 1."""
-    if block.kind == _OBSERVATION:
+    if block.kind in _BY_COMPUTER:
         return 1.0
     if state.assist_override >= 0.0:
         return state.assist_override

@@ -19,17 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app.rt import rings
 from bmi_app.rt.arrays import Sizes, describe
 
 MAGIC = b"BMILIVE1"
 _ALIGNMENT = 64
 _DESCRIPTION_BYTES = 1 << 15  # room for it, with what stands before; it is shorter
 _ANY_SIZES = Sizes(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2, 2)
-_RINGS = (
-    "spikes", "frames", "counts", "health", "events", "commands_done", "weights_log", "weights_rows", "updates", "words",
-    "queue",
-)  # fmt: skip
-_BESIDE = {"counts": "frames", "health": "frames", "weights_rows": "weights_log"}  # share a head
 
 
 class LiveFileError(Exception):
@@ -115,10 +111,10 @@ def _described(memory: mmap.mmap) -> dict[str, Any]:
             raise ValueError(f"{name} has another shape")
         if offset % _ALIGNMENT or offset + math.prod(shape) * dtype.itemsize > len(memory):
             raise ValueError(f"{name} lies outside of the file")
-        if name in _RINGS and shape[0] & (shape[0] - 1) | (shape[0] == 0):
+        if name in rings.ARRAYS and shape[0] & (shape[0] - 1) | (shape[0] == 0):
             raise ValueError(f"{name} is no ring: {shape[0]} slots")
     if arrays["ctl"]["shape"] != list(describe(_ANY_SIZES)["ctl"][1]) or any(
-        arrays[name]["shape"][0] != arrays[ring]["shape"][0] for name, ring in _BESIDE.items()
+        arrays[name]["shape"][0] != arrays[ring]["shape"][0] for name, ring in rings.BESIDE.items()
     ):
         raise ValueError("its arrays do not belong together")
     return {name: arrays[name] for name in _own_types()}

@@ -5,6 +5,7 @@ it goes on with what is left in the ring and counts what it skipped.
 """
 
 import numpy as np
+from numba import literal_unroll
 from numba.core import types
 
 from bmi_app.rt import cells
@@ -12,22 +13,14 @@ from bmi_app.rt.clock import sleep_until
 from bmi_app.rt.contracts import events_t, frames_t
 from bmi_app.rt.jit import f4_1, f8, i8, i8_1, kernel, part, void
 from bmi_app.rt.lsl import local_clock, push_sample_f, push_sample_str
-from bmi_app.rt.records import EventKind
+from bmi_app.rt.markers import N_CODES, N_KINDS, WITHHELD
+from bmi_app.rt.published import DECODER_FIELDS, STATE_FIELDS
 from bmi_app.rt.ring import load, store
-
-STATE_CHANNELS = 9
-DECODER_CHANNELS = 2
-N_KINDS = 64  # rows of the marker tables, above every EventKind
-N_CODES = 16  # codes of a kind that can have a word
-NAME_BYTES = 32  # of a name or a word, closing zero included
-MARKER_BYTES = 2 * NAME_BYTES + 24  # name, word or number, closing zero
 
 SKIPPED_FRAMES = cells.PUBLISHED + 1  # beside the count of what was sent, and this thread's own as well
 SKIPPED_EVENTS = cells.PUBLISHED + 2
 
 _SLASH, _MINUS, _ZERO = ord("/"), ord("-"), ord("0")
-_REWARD = int(EventKind.REWARD)
-WITHHELD = N_CODES - 1  # stands where a code would, for a reward of 0
 
 u1_1 = types.Array(types.uint8, 1, "C")
 u1_2 = types.Array(types.uint8, 2, "C")
@@ -73,17 +66,13 @@ def marker_into(kind, code, value, names, words, numbered, text):
     ----------
     kind, code, value
         Of the event.
-    names : uint8[N_KINDS, NAME_BYTES]
-        What a marker of each kind begins with.
-    words : uint8[N_KINDS, N_CODES, NAME_BYTES]
-        What follows for a code that has a word; of a reward, the last one for a value of 0.
-    numbered : int64[N_KINDS]
-        1 where a code without a word follows as a number.
+    names, words, numbered
+        As `bmi_app.rt.markers.tables` makes them.
     text : uint8[MARKER_BYTES]
     """
     kind = kind if 0 <= kind < N_KINDS else N_KINDS - 1
     length = _append(text, 0, names[kind])
-    row = WITHHELD if kind == _REWARD and value == 0.0 else code
+    row = WITHHELD if value == 0.0 and words[kind, WITHHELD, 0] != 0 else code
     if 0 <= row < N_CODES and words[kind, row, 0] != 0:
         length = _append(text, length, words[kind, row])
     elif numbered[kind] != 0:
@@ -95,17 +84,14 @@ def marker_into(kind, code, value, names, words, numbered, text):
 @part
 def _push_frame(frame, handles, state_sample, decoder_sample):
     """Send one frame to the state and decoder outlets, stamped with the end of its bin."""
-    state_sample[0] = frame.cursor_x_cm
-    state_sample[1] = frame.cursor_y_cm
-    state_sample[2] = frame.velocity_x_cm_s
-    state_sample[3] = frame.velocity_y_cm_s
-    state_sample[4] = frame.target_x_cm
-    state_sample[5] = frame.target_y_cm
-    state_sample[6] = frame.target_radius_cm
-    state_sample[7] = frame.state
-    state_sample[8] = frame.reward
-    decoder_sample[0] = frame.decoded_x_cm_s
-    decoder_sample[1] = frame.decoded_y_cm_s
+    channel = 0
+    for field in literal_unroll(STATE_FIELDS):
+        state_sample[channel] = frame[field]
+        channel += 1  # noqa: SIM113 - numba unrolls no enumerate
+    channel = 0
+    for field in literal_unroll(DECODER_FIELDS):
+        decoder_sample[channel] = frame[field]
+        channel += 1  # noqa: SIM113 - numba unrolls no enumerate
     return frame.edge_s
 
 
@@ -121,8 +107,8 @@ def publish_loop(
         The session's cells and rings.
     handles : int64[3]
         Outlets of state, decoder and markers.
-    state_sample : float32[STATE_CHANNELS]
-    decoder_sample : float32[DECODER_CHANNELS]
+    state_sample : float32[len(STATE_FIELDS)]
+    decoder_sample : float32[len(DECODER_FIELDS)]
     names, words, numbered, text
         As `marker_into` takes them.
     text_address : int64[1]

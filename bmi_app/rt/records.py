@@ -4,49 +4,56 @@ Only numpy is imported here, so that views can read a session without compiling 
 little-endian, naturally aligned and without padding, so that its bytes are the same in memory, on disk and in a hash.
 """
 
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 
 import numpy as np
 
+# The codes are declared beside each other and are had from here, with the records that hold them.
+from bmi_app.rt.block_kinds import BlockKind
+from bmi_app.rt.event_kinds import EventKind
+from bmi_app.rt.operator_commands import CommandKind
+from bmi_app.rt.vocabulary import (
+    HAND_REACH_CM,
+    CatchUpCause,
+    Outcome,
+    Stamping,
+    StopReason,
+    TaskState,
+    UpdateCause,
+    UpdateVerdict,
+)
+
+__all__ = [
+    "COMMAND",
+    "EVENT",
+    "FRAME",
+    "HAND_REACH_CM",
+    "HEALTH",
+    "HOLDING_FLAGS",
+    "INPUT_FLAGS",
+    "MAX_AXES",
+    "PLACE",
+    "RECORDS",
+    "SPIKE",
+    "SUBJECT",
+    "UPDATE",
+    "WEIGHTS",
+    "WORDS",
+    "WORDS_BYTES",
+    "BlockKind",
+    "CatchUpCause",
+    "CommandKind",
+    "EventKind",
+    "Flag",
+    "Outcome",
+    "Stamping",
+    "StopReason",
+    "TaskState",
+    "UpdateCause",
+    "UpdateVerdict",
+]
+
 MAX_AXES = 2  # the workspace is a plane; a one-dimensional protocol leaves y at 0
-HAND_REACH_CM = 1000.0  # a hand farther from the centre than this is none
-
-
-class TaskState(IntEnum):
-    """Name what the task asks of the subject in a tick."""
-
-    IDLE = 0  # no trial: free blocks, and after the last block
-    REST = 1  # rest block: baselines are measured, the cursor stays at the centre
-    MOVE = 2  # a target is shown, the cursor is outside it
-    HOLD = 3  # the cursor is inside the target
-    REWARD = 4  # the trial succeeded
-    FAILED = 5  # the trial failed; `Outcome` says why
-    INTER_TRIAL = 6  # nothing is shown until the next trial
-
-
-class Outcome(IntEnum):
-    """Name how a trial ended, and why."""
-
-    NONE = 0
-    SUCCESS = 1
-    TIMEOUT_NOT_REACHED = 2  # never inside the target
-    TIMEOUT_NOT_HELD = 3  # was inside, never long enough
-    HOLD_BROKEN = 4  # left the target with `task.hold_break_fails`
-    BLOCK_ENDED = 5  # the block or the session ended in mid-trial
-    OPERATOR = 6  # skipped by the operator
-    WRONG_TARGET = 7  # stayed in another target with `task.wrong_target_fails`
-
-
-class BlockKind(IntEnum):
-    """Name the kinds of block a protocol can list."""
-
-    REST = 0
-    OBSERVATION = 1
-    CLOSED_LOOP = 2
-    FREE = 3
-    ARM = 4  # the cursor is the hand
-    ISOMETRIC = 5  # the cursor is the force of a hand that is held
-    DRAWING = 6  # the cursor is the hand, and the target moves along a path
 
 
 class Flag(IntFlag):
@@ -72,128 +79,6 @@ class Flag(IntFlag):
 INPUT_FLAGS = Flag.SOURCE_LOST | Flag.REPLAYED | Flag.CATCHING_UP | Flag.ENGINE_STOPPED | Flag.SOURCE_SILENT
 # Those that hold the cursor and every clock of the task.
 HOLDING_FLAGS = Flag.SOURCE_LOST | Flag.CATCHING_UP | Flag.SOURCE_SILENT
-
-
-class CatchUpCause(IntEnum):
-    """Name why ticks had to be caught up."""
-
-    ENGINE_STOPPED = 1
-    SOURCE_LATE = 2
-
-
-class EventKind(IntEnum):
-    """Name what an event record says; `code` and `value` are explained beside each."""
-
-    SESSION_START = 0
-    BLOCK_START = 1  # code: block index
-    TRIAL_START = 2  # code: target index
-    TARGET_ENTER = 3
-    TARGET_LEAVE = 4
-    REWARD = 5  # code: 0 task, 1 operator; value: reward given (0 when withheld by probability)
-    TRIAL_END = 6  # code: Outcome; value: time to target (s)
-    UPDATE = 7  # code: UpdateCause; value: norm of the change
-    UPDATE_REJECTED = 8  # code: UpdateCause; value: norm of the refused change
-    ADOPTED = 9  # code: blob id; value: norm of the change
-    BASELINE_FROZEN = 10  # value: mean baseline (Hz)
-    SOURCE_LOST = 11
-    SOURCE_BACK = 12
-    PAUSED = 13
-    RESUMED = 14
-    UNIT_MOVED = 15  # code: unit index; value: population index
-    SESSION_STOP = 16  # code: StopReason; of an end that no tick made (source, failure) outside the comparison
-    DIVERGED = (
-        17  # code: UpdateVerdict RETURNED, FROZEN or WORLD_BLAMED; value: share of success over about twenty trials
-    )
-    PROBATION_OVER = 18  # code: UpdateVerdict LEARNING_BLAMED or WORLD_BLAMED; value: share of success in the probation
-    BASELINE_SILENT = 19  # a rest block in which no spike came: the baselines stay as they were; value: their mean (Hz)
-    CATCHING_UP = 20  # code: CatchUpCause
-    CAUGHT_UP = 21  # code: CatchUpCause; value: for how long the task was held (s of ticks)
-    # Below: written by the engine's Python threads, never by the tick, and outside the bit-exact comparison.
-    OUTPUT_FIRED = 32  # code: output index; value: delay from decision to fire (s)
-    NOTE = 33  # text: the operator's words
-    CLOCK_OFFSET = 34  # value: liblsl's time correction (s)
-    SOURCE_INFO = 35  # text: what the driver found, lost or refused
-    COMMAND_REFUSED = 36  # text: why
-    OUTPUT_FAILED = 37  # code: output index; text: why
-    JOURNAL_SYNCED = 38  # the journal is safe on the disk; code: how long that took (ms); value: its size (bytes)
-    NO_FIT = 39  # text: why a fit or a staged update came to nothing
-    ALARM = 40  # text: what threatens the session or its recording, for every view at once
-    CLOCK_STEP = 41  # text: how far the source's clock stepped, or that its offset is not known; value: the step (s)
-
-
-class UpdateCause(IntEnum):
-    """Name why weights were stored, or what an update came from."""
-
-    START = 0
-    TICK = 1
-    TRIAL = 2
-    REWARD = 3
-    ADOPTED = 4
-    UNIT_MOVED = 5
-    STOP = 6
-    GAIN = 7
-    BLOCK = 8
-    SECONDS = 9
-    REST = 10  # all through a rest block
-    STAGED = 11  # computed beside the tick by a rule that is too slow for it
-    FIT = 12  # calibration: the decoder fitted anew
-    GUARD = 13  # the guard against divergence
-
-
-class UpdateVerdict(IntEnum):
-    """Name what became of an update."""
-
-    ACCEPTED = 0
-    SHORTENED = 1  # accepted, but cut to `learning.max_step`
-    REFUSED = 2  # by the rule itself
-    NOT_FINITE = 3
-    OUTSIDE_LIMITS = 4  # a weight beyond `learning.weight_min` or `weight_max`
-    LEARNING_OFF = 5  # a staged update came when learning had been switched off meanwhile
-    RETURNED = 6  # divergence: back to the last good weights; learning waits for the probation
-    FROZEN = 7  # the same, and learning is switched off
-    LEARNING_BLAMED = 8  # the good weights are still good: learning goes on at a quarter of its rate
-    WORLD_BLAMED = 9  # they are no better: something else has changed, and learning goes on as it was
-
-
-class Stamping(IntEnum):
-    """Name where the time of an entry of the spike ring comes from."""
-
-    SOURCE = 0  # its stamp, and the measured offset of its clock
-    NO_OFFSET = 1  # the arrival, because the offset was not known: after a reconnect, until it was measured anew
-    NO_STAMP = 2  # the arrival, because the source gave no stamp of its own
-    ARRIVAL = 3  # the arrival, because the protocol says so (`driver.clock`)
-
-
-class StopReason(IntEnum):
-    """Name why a session ended."""
-
-    NONE = 0
-    PROTOCOL_DONE = 1
-    DURATION = 2
-    TRIALS = 3
-    OPERATOR = 4
-    SOURCE_ENDED = 5
-    JOURNAL_FAILED = 6
-    ENGINE_ERROR = 7
-    KILLED = 8  # written by recovery
-    UNKNOWN_UNIT = 9  # with `units.ignore_unknown` = false
-
-
-class CommandKind(IntEnum):
-    """Name what a command record does at the start of the tick at which it acts."""
-
-    PAUSE = 0
-    RESUME = 1
-    STOP = 2  # index: StopReason
-    ASSIST = 3  # value: 0..1, or negative to follow the block again
-    LEARNING = 4  # index: 1 on, 0 off (freeze)
-    LEARNING_RATE = 5  # value
-    GAIN = 6  # index: axis; value: multiplier of the decoder's output
-    MOVE_UNIT = 7  # index: unit; aux: population index
-    ADOPT = 8  # index: staging slot; aux: blob id; value: UpdateCause
-    REWARD = 9  # manual reward
-    SKIP_TRIAL = 10
-    NEXT_BLOCK = 11
 
 
 # One entry of the spike ring. `unit` is -1 in the entry that closes one sample of a counts stream.
@@ -293,6 +178,8 @@ COMMAND = np.dtype(
         ("aux", "<i8"),
         ("value", "<f8"),
         ("acted", "<i8"),  # written by the tick: 1 it changed something, 0 it did nothing; -1 in sessions of format 1
+        # of an undo: the first row of weights that it takes back (the first of all counts as 0); 0 no undo; -1 not known
+        ("undone", "<i8"),
     ]
 )
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from bmi_app.rt.block_kinds import WITH_TARGETS, words_of
+
 _LEARNS = ("tick", "trial", "reward", "block", "seconds")
-_WITH_TRIALS = ("observation", "closed_loop", "arm", "isometric", "drawing")
+_WITH_TRIALS = words_of(WITH_TARGETS)
 # Key with the indices of lists left out: (the key beside it on which it depends, the words with which it applies).
 _ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "tick.grace_ms": ("source", ("clock",)),

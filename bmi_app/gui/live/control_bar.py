@@ -6,21 +6,15 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
 
 from bmi_app.gui.shell.shortcuts import PAUSE_KEY, STOP_KEY, leave_at_escape
+from bmi_app.rt.operator_commands import BUTTONS
 from bmi_app.session.view.observer import Phase
 
 _UNCOMMANDABLE = (Phase.FINISHING, Phase.ENDED, Phase.DIED)
-_PLAIN = {
-    "reward": ("Reward", "Give a reward now (R)"),
-    "skip_trial": ("Skip trial", "End this trial; it counts as skipped (K)"),
-    "next_block": (
-        "Next block",
-        "End this block, and begin the next (B); in the last one: end the session, after a question",
-    ),
-}
+_A_ROW = 3  # buttons of declared commands
 
 
 class ControlBar(QWidget):
-    """Pause or resume, stop, reward, skip, go to the next block, and take a note.
+    """Pause or resume, stop, and take a note; a button each for the commands that declare one.
 
     Signals: `pause_asked(bool)`, true to pause and false to resume; `stop_asked()`, which the window asks about;
     `command_asked(request)`.
@@ -36,7 +30,7 @@ class ControlBar(QWidget):
         self.pause = QPushButton("Pause")
         self.stop = QPushButton(f"Stop… ({STOP_KEY})")
         self.stop.setToolTip(f"End the session; asks first ({STOP_KEY})")
-        self.plain = {name: QPushButton(text) for name, (text, _) in _PLAIN.items()}
+        self.plain = {name: QPushButton(button.text) for name, button in BUTTONS.items()}
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note for the journal; Enter stamps it (N)")
         self.note.setAccessibleName("note")
@@ -47,10 +41,10 @@ class ControlBar(QWidget):
             button.setMinimumHeight(34)
             layout.addWidget(button, 0, 3 * at, 1, 3)
         for at, (name, button) in enumerate(self.plain.items()):
-            button.setToolTip(_PLAIN[name][1])
+            button.setToolTip(BUTTONS[name].hint)
             button.clicked.connect(lambda _checked, name=name: self._ask({"do": name}))
-            layout.addWidget(button, 1, 2 * at, 1, 2)
-        layout.addWidget(self.note, 2, 0, 1, 6)
+            layout.addWidget(button, 1 + at // _A_ROW, 2 * (at % _A_ROW), 1, 2)
+        layout.addWidget(self.note, layout.rowCount(), 0, 1, 6)
         self.pause.clicked.connect(self._ask_pause)
         self.stop.clicked.connect(self.stop_asked)
         leave_at_escape(self.note)

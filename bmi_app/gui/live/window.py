@@ -29,6 +29,7 @@ from bmi_app.gui.shell.garbage import collected_here
 from bmi_app.gui.shell.plain_label import plain_box
 from bmi_app.gui.shell.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDialog, bind
 from bmi_app.gui.widgets.log_panel import LogPanel
+from bmi_app.rt.operator_commands import BUTTONS
 from bmi_app.rt.records import Flag
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.narrator import Narrator
@@ -282,9 +283,7 @@ class OperatorWindow(QMainWindow):
             {
                 PAUSE_KEY: self.controls.pause.click,
                 STOP_KEY: self.controls.stop.click,
-                "R": plain["reward"].click,
-                "K": plain["skip_trial"].click,
-                "B": plain["next_block"].click,
+                **{button.key: plain[name].click for name, button in BUTTONS.items()},
                 "N": self.controls.note.setFocus,
                 "L": self._toggle_learning,
                 "X": lambda: selection.move_by_key("x"),

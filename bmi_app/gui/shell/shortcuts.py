@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWid
 
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import bold
+from bmi_app.rt.operator_commands import BUTTONS
 
 PAUSE_KEY, STOP_KEY, SUBJECT_KEY, KEYS_KEY = "Space", "Ctrl+Q", "F11", "?"
 START_KEY, SAVE_KEY, SEARCH_KEY = "Ctrl+Return", "Ctrl+S", "Ctrl+F"
@@ -15,9 +16,7 @@ PAGE_KEYS = ("Ctrl+1", "Ctrl+2", "Ctrl+3", "Ctrl+4")
 SHORTCUTS = {
     PAUSE_KEY: "pause, or let the session go on",
     STOP_KEY: "stop the session; asks first",
-    "R": "give a reward",
-    "K": "skip this trial",
-    "B": "go to the next block",
+    **{button.key: button.key_says for button in BUTTONS.values()},
     "N": "write a note",
     "L": "learning on or off (frozen)",
     "X": "move the selected unit to the population of the x axis",

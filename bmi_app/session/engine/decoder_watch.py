@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bmi_app.rt import cells
+from bmi_app.rt.rings import Reader, half
 
 _QUIET_S = 5.0  # a decoder that fails in every other tick is told of so often, not in each
 
@@ -27,17 +27,14 @@ class DecoderWatch:
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], kind: str) -> None:
-        self._frames, self._ctl, self._kind = arrays["frames"], arrays["ctl"], kind
+        self._frames, self._kind = Reader(arrays, "frames"), kind
         self._quiet_ticks = round(_QUIET_S / float(arrays["config"][0]["tick_s"]))
-        self._tail = 0
         self._failing = False
         self._told_tick = -(1 << 62)
 
     def fresh(self) -> Iterator[str]:
         """Yield the alarms that the frames since the last call give cause for."""
-        head, slots = int(self._ctl[cells.FRAMES_HEAD]), len(self._frames)
-        frames = self._frames[np.arange(max(self._tail, head - slots // 2), head) & (slots - 1)]
-        self._tail = head
+        frames = self._frames.take(half(self._frames)).records
         if len(frames) == 0:
             return
         failed = has_failed(frames)

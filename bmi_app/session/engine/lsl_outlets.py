@@ -1,7 +1,7 @@
 """Make the session visible to others: three LSL outlets, fed from the frame and event rings by a loop without the GIL.
 
 `BMI-State` (float32, every tick: cursor, velocity, target, task state, reward), `BMI-Decoder` (float32, every tick:
-decoded velocity) and `BMI-Markers` (text, irregular: `trial_start/3`, `trial_end/success`, `reward`). Samples of a tick
+decoded velocity) and `BMI-Markers` (text, irregular: `trial_start/3`, `trial_end/success`, `reward`; `bmi_app.rt.event_kinds` declares them). Samples of a tick
 are stamped with the end of its bin, on LSL's local clock.
 """
 
@@ -11,69 +11,20 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
-from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 from pylsl.lib import cf_float32, cf_string
 
-from bmi_app.rt import publish
+from bmi_app.rt import markers, publish
 from bmi_app.rt.liblsl import pylsl
 from bmi_app.rt.lsl import handle_of
-from bmi_app.rt.records import EventKind, Outcome, StopReason, TaskState, UpdateCause
+from bmi_app.rt.published import DECODER, MARKERS, STATE, Channel
+from bmi_app.rt.records import TaskState
 
 MANUFACTURER = "bmi_app"
 _LONGEST_NAP_S = 0.002
 # Destroying an outlet drops what its sender thread has not yet written; it writes within a scheduling delay.
 _LINGER_S = 0.2
-
-
-class Channel(NamedTuple):
-    """Describe a channel as LSL's `desc/channels/channel` does."""
-
-    label: str
-    unit: str
-    type: str
-
-
-STATE = (
-    Channel("cursor_x", "cm", "Position"),
-    Channel("cursor_y", "cm", "Position"),
-    Channel("velocity_x", "cm/s", "Velocity"),
-    Channel("velocity_y", "cm/s", "Velocity"),
-    Channel("target_x", "cm", "Position"),
-    Channel("target_y", "cm", "Position"),
-    Channel("target_radius", "cm", "Size"),
-    Channel("task_state", "code", "State"),
-    Channel("reward", "a.u.", "Reward"),
-)
-DECODER = (Channel("decoded_x", "cm/s", "Velocity"), Channel("decoded_y", "cm/s", "Velocity"))
-MARKERS = (Channel("marker", "", "Marker"),)
-
-# What follows the name of an event in its marker: a word for the code, or the code itself.
-_WORDS: dict[EventKind, type[IntEnum]] = {
-    EventKind.TRIAL_END: Outcome,
-    EventKind.UPDATE: UpdateCause,
-    EventKind.UPDATE_REJECTED: UpdateCause,
-    EventKind.SESSION_STOP: StopReason,
-}
-_NUMBERED = {*_WORDS, EventKind.BLOCK_START, EventKind.TRIAL_START, EventKind.ADOPTED, EventKind.UNIT_MOVED}
-
-
-def marker_tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return `names`, `words` and `numbered` as `publish.marker_into` takes them."""
-    names = np.zeros((publish.N_KINDS, publish.NAME_BYTES), np.uint8)
-    words = np.zeros((publish.N_KINDS, publish.N_CODES, publish.NAME_BYTES), np.uint8)
-    numbered = np.zeros(publish.N_KINDS, np.int64)
-    names[:] = _text("unknown")
-    for kind in EventKind:
-        names[kind] = _text(kind.name.lower())
-        numbered[kind] = kind in _NUMBERED
-        for code in _WORDS.get(kind, ()):
-            words[kind, code] = _text(f"/{code.name.lower()}")
-    words[EventKind.REWARD, 1] = _text("/operator")
-    words[EventKind.REWARD, publish.WITHHELD] = _text("/withheld")
-    return names, words, numbered
 
 
 class Outlets:
@@ -106,10 +57,10 @@ class Outlets:
                 "name", code.name.lower()
             )
         decoder = describe(f"{prefix}Decoder", "BMIDecoder", DECODER, rate_hz, cf_float32, f"{source_id}-decoder")
-        markers = describe(
+        texts = describe(
             f"{prefix}Markers", "Markers", MARKERS, pylsl.IRREGULAR_RATE, cf_string, f"{source_id}-markers"
         )
-        self._outlets = [pylsl.StreamOutlet(info) for info in (state, decoder, markers)]
+        self._outlets = [pylsl.StreamOutlet(info) for info in (state, decoder, texts)]
 
     def publish(self, ctl: np.ndarray, frames: np.ndarray, events: np.ndarray) -> None:
         """Send every frame and event of the session; return after its last.
@@ -121,10 +72,10 @@ class Outlets:
             frames,
             events,
             np.array([handle_of(outlet) for outlet in self._outlets], np.int64),
-            np.zeros(publish.STATE_CHANNELS, np.float32),
-            np.zeros(publish.DECODER_CHANNELS, np.float32),
-            *marker_tables(),
-            np.zeros(publish.MARKER_BYTES, np.uint8),
+            np.zeros(len(STATE), np.float32),
+            np.zeros(len(DECODER), np.float32),
+            *markers.tables(),
+            np.zeros(markers.MARKER_BYTES, np.uint8),
             np.zeros(1, np.int64),
             self._nap_s,
         )
@@ -164,11 +115,3 @@ def describe(
         for key, value in channel._asdict().items():
             entry.append_child_value(key, value)
     return info
-
-
-def _text(text: str) -> np.ndarray:
-    """Return a text as zero-terminated bytes in a row of a marker table."""
-    row = np.zeros(publish.NAME_BYTES, np.uint8)
-    row[: len(text)] = np.frombuffer(text.encode("ascii"), np.uint8)
-    assert row[-1] == 0, f"{text!r} must leave room for the closing zero"
-    return row

@@ -1,6 +1,7 @@
 """Do what an operator's request asks: queue a command, stage a blob, write a note."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,8 +26,9 @@ from bmi_app.session.engine.build import Core
 from bmi_app.session.engine.commands import CommandError
 from bmi_app.session.engine.staged_fits import Refitter, Staged
 
-# To every view.
-_TOLD = (EventKind.NOTE, EventKind.NO_FIT, EventKind.OUTPUT_FAILED, EventKind.ALARM, EventKind.CLOCK_STEP)
+# The id of the command that was queued, if any, and what to answer beside its tick.
+Done = tuple[int | None, dict[str, Any]]
+
 _MOST_UNSAVED = 64  # the smallest ring that commands write to holds 256 records
 
 
@@ -62,6 +64,16 @@ class Operator:
         self._adopting, self._queueing = Lock(), Lock()  # the staging thread sends adoptions too
         self._telling = Lock()
         self._adopted, self._adopted_at = np.empty(0), 0  # the latest, and how many commands there were with it
+        # What does a command that is no plain record; `bmi_app.rt.operator_commands` declares it.
+        self._own: dict[str, Callable[[dict[str, Any], str], Done]] = {
+            "status": self._say_status,
+            "note": self._take_note,
+            "hand": self._take_hand,
+            "save_weights": self._save_weights,
+            "fit": self._fit,
+            "undo": self._undo,
+            "load_weights": self._load_weights,
+        }
 
     def handle(self, request: Any) -> tuple[int | None, dict[str, Any]]:
         """Do a request; return the id of the queued command, if any, and what to answer beside its tick.
@@ -73,23 +85,35 @@ class Operator:
         """
         name = commands.check(request)
         text = json.dumps(request)
-        if name == "status":
-            state = self._core.state[0]
-            return None, {"tick": int(state["tick"]), "state": TaskState(int(state["state"])).name.lower()}
-        if name == "note":
-            return None, {"tick": self.note(EventKind.NOTE, str(request.get("text", "")))}
-        if name == "hand":
-            tell_persons_hand(self._ctl, *commands.hand_cm(request), now_s())
-            return None, {}
-        if name == "save_weights":
-            return None, {"file": self._save(request)}
-        if name == "fit":
-            return None, self._ask_to_fit()
-        if name == "undo":
-            return self._adopt(self._undone(request), text)
-        if name == "load_weights":
-            return self._adopt(staging.decoder_blob(self._core, _path(request)), text)
+        own = self._own.get(name)
+        if own is not None:
+            return own(request, text)
         return self._queue(commands.record(name, request, self._core.protocol), text), {}
+
+    def _say_status(self, request: dict[str, Any], text: str) -> Done:
+        state = self._core.state[0]
+        return None, {"tick": int(state["tick"]), "state": TaskState(int(state["state"])).name.lower()}
+
+    def _take_note(self, request: dict[str, Any], text: str) -> Done:
+        return None, {"tick": self.note(EventKind.NOTE, str(request.get("text", "")))}
+
+    def _take_hand(self, request: dict[str, Any], text: str) -> Done:
+        tell_persons_hand(self._ctl, *commands.hand_cm(request, self._core.protocol), now_s())
+        return None, {}
+
+    def _save_weights(self, request: dict[str, Any], text: str) -> Done:
+        return None, {"file": self._save(request)}
+
+    def _fit(self, request: dict[str, Any], text: str) -> Done:
+        return None, self._ask_to_fit()
+
+    def _undo(self, request: dict[str, Any], text: str) -> Done:
+        blob, undo = self._undone(request)
+        command, answer = self._adopt(blob, text, undone=undo.first)
+        return command, {**answer, "undone_tick": undo.tick}
+
+    def _load_weights(self, request: dict[str, Any], text: str) -> Done:
+        return self._adopt(staging.decoder_blob(self._core, _path(request)), text)
 
     def move_to(self, folder: Path) -> None:
         """Read what was recorded from another folder from now on."""
@@ -113,7 +137,7 @@ class Operator:
         event = event_now(self._core, kind, now_s(), code, value)
         self._drain.add_event(event, text)
         tick = int(event["tick"][0])
-        if kind in _TOLD:
+        if kind.event.tells:
             self._tell(tick, kind, text)
         return tick
 
@@ -159,7 +183,7 @@ class Operator:
         return self._sent
 
     def _adopt(
-        self, blob: np.ndarray, text: str, cause: UpdateCause = UpdateCause.ADOPTED
+        self, blob: np.ndarray, text: str, cause: UpdateCause = UpdateCause.ADOPTED, undone: int = 0
     ) -> tuple[int, dict[str, Any]]:
         with self._adopting:
             self._blobs += 1
@@ -167,7 +191,7 @@ class Operator:
                 self._journal.write_blob(self._blobs, {"blob": blob, "before": self._standing()})
             except JournalError as error:
                 raise CommandError(f"the blob to adopt cannot be journaled: {error}") from error
-            command = self._queue(staging.put(self._core, self._blobs, blob, cause), text)
+            command = self._queue(staging.put(self._core, self._blobs, blob, cause, undone), text)
             self._adopted, self._adopted_at = blob, int(read_cell(self._ctl, cells.QUEUE_HEAD))
             return command, {"blob": self._blobs}
 
@@ -188,14 +212,14 @@ class Operator:
         self.refitter.ask_to_fit()
         return {"fit": "asked; the audit of updates says when it acted"}
 
-    def _undone(self, request: dict[str, Any]) -> np.ndarray:
+    def _undone(self, request: dict[str, Any]) -> tuple[np.ndarray, staging.Undo]:
         to_tick = request.get("to_tick")
         if to_tick is not None and (isinstance(to_tick, bool) or not isinstance(to_tick, int) or to_tick < 0):
             raise CommandError("undo: `to_tick` must be a tick, 0 or later")
         recording = reading.read(self._folder, kinds=("weights",))
-        row, since = staging.row_before(self._core, (recording.weights, recording.weight_rows), to_tick)
+        undo = staging.row_before(self._core, (recording.weights, recording.weight_rows), to_tick)
         try:
-            return staging.undo_blob(self._core, row, [recording.blob(blob_id) for blob_id in since])
+            return staging.undo_blob(self._core, undo.row, [recording.blob(blob_id) for blob_id in undo.blobs]), undo
         except JournalError as error:
             raise CommandError(f"undo: {error}") from error
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError, Fitted, Refit, Samples
+from bmi_app.rt.block_kinds import BY_HAND
 from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import BlockKind, UpdateCause
 from bmi_app.rt.state import Intent
@@ -112,7 +113,7 @@ class Refitter:
             rests = int(config["intent"]) not in (Intent.ASSISTED_BLEND, Intent.RECORDED)
             return np.full(len(place), rests)
         kinds = arrays["blocks"]["kind"][place["block"] - 1]
-        by_hand = np.isin(kinds, (BlockKind.ARM, BlockKind.ISOMETRIC, BlockKind.DRAWING))
+        by_hand = np.isin(kinds, BY_HAND)
         waits_at_centre = bool(config["start_at_centre"]) & ~by_hand
         rests_there: np.ndarray = (kinds == BlockKind.OBSERVATION) | waits_at_centre
         return rests_there

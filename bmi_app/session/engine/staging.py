@@ -9,14 +9,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from bmi_app.decoders.kalman_filter import DRIFT
-from bmi_app.rt import cells
 from bmi_app.rt.arrays import N_STAGING_SLOTS
 from bmi_app.rt.memory import length, named_parts
 from bmi_app.rt.records import COMMAND, CommandKind, UpdateCause
+from bmi_app.rt.rings import Reader, half
 from bmi_app.session.engine import saved_decoder
 from bmi_app.session.engine.build import Core
 from bmi_app.session.engine.commands import CommandError
@@ -111,8 +112,12 @@ def decoder_blob(core: Core, path: Path) -> np.ndarray:
 _PARTS = ("weights", "bias", "gain", "mask", "feature_offset", "feature_scale", "decoder_memory")
 
 
-def put(core: Core, blob_id: int, blob: np.ndarray, cause: UpdateCause = UpdateCause.ADOPTED) -> np.ndarray:
+def put(
+    core: Core, blob_id: int, blob: np.ndarray, cause: UpdateCause = UpdateCause.ADOPTED, undone: int = 0
+) -> np.ndarray:
     """Lay a blob into the slot of its id, and return the command that adopts it, COMMAND[1].
+
+    `undone` is the first row of weights that an undo takes back; 0 where it is no undo.
 
     Slots are taken in turn; one whose command still waits is never overwritten, because fewer commands than slots
     are let wait (the control thread sends one and waits for its echo).
@@ -121,12 +126,33 @@ def put(core: Core, blob_id: int, blob: np.ndarray, cause: UpdateCause = UpdateC
     core.arrays["staging"][slot] = blob
     command = np.zeros(1, COMMAND)
     command["tick"], command["kind"] = -1, CommandKind.ADOPT
-    command["index"], command["aux"], command["value"] = slot, blob_id, cause
+    command["index"], command["aux"], command["value"], command["undone"] = slot, blob_id, cause, undone
     return command
 
 
-def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | None) -> tuple[np.ndarray, list[int]]:
-    """Return the weights row to go back to, and the blobs that were adopted since, the latest first.
+class Undo(NamedTuple):
+    """Say what an undo goes back to, and what it takes back.
+
+    Attributes
+    ----------
+    row : f8[words]
+        The weights row to go back to.
+    blobs : list of int
+        What was adopted since, the latest first.
+    first : int
+        Number of the first row that is taken back.
+    tick : int
+        Of that row.
+    """
+
+    row: np.ndarray
+    blobs: list[int]
+    first: int
+    tick: int
+
+
+def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | None) -> Undo:
+    """Find the weights row to go back to, and what was stored since.
 
     Parameters
     ----------
@@ -141,15 +167,13 @@ def row_before(core: Core, saved: tuple[np.ndarray, np.ndarray], to_tick: int | 
         If there is nothing to undo.
     """
     entries, rows = saved
-    ring, ring_rows = core.arrays["weights_log"], core.arrays["weights_rows"]
-    head = int(core.arrays["ctl"][cells.WEIGHTS_HEAD])
-    for at in range(max(len(entries), head - len(ring) // 2), head):
-        slot = at & (len(ring) - 1)
-        entries = np.append(entries, ring[slot : slot + 1])
-        rows = np.concatenate([rows, ring_rows[slot : slot + 1]])
+    ring = Reader(core.arrays, "weights", tail=len(entries))
+    newest = ring.take(half(ring))
+    assert newest.rows is not None
+    entries, rows = np.append(entries, newest.records), np.concatenate([rows, newest.rows])
     last = len(entries) - 1 if to_tick is None else int(np.count_nonzero(entries["tick"] < to_tick))
     if last < 1 or last == len(entries):
         since = "" if to_tick is None else f" at or after tick {to_tick}"
         raise CommandError(f"undo: there is no update{since} to undo")
     adopted = entries["id"][last:]
-    return np.array(rows[last - 1]), adopted[adopted >= 0][::-1].tolist()
+    return Undo(np.array(rows[last - 1]), adopted[adopted >= 0][::-1].tolist(), last, int(entries["tick"][last]))

@@ -8,12 +8,12 @@ import numpy as np
 from bmi_app.record import populations
 from bmi_app.record.kinds import Kind, file_name
 from bmi_app.record.reading import Recording
-from bmi_app.rt import cells
+from bmi_app.rt.event_kinds import FIRST_BY_THREADS
 from bmi_app.rt.memory import named_parts
 from bmi_app.rt.records import EventKind, StopReason
+from bmi_app.rt.rings import Reader
 from bmi_app.session.engine.build import Core
 
-_FIRST_OUTSIDE_KIND = EventKind.OUTPUT_FIRED  # from here on, events are not written by the tick
 _COMPARED: tuple[Kind, ...] = ("events", "commands", "updates", "weights")
 _BY_A_TICK = (StopReason.PROTOCOL_DONE, StopReason.DURATION, StopReason.TRIALS, StopReason.OPERATOR)
 
@@ -31,21 +31,18 @@ class Difference:
 class Follower:
     """Gather what a recomputed session writes into one of its log rings."""
 
-    def __init__(self, core: Core, ring: str, cell: int, rows: str = "") -> None:
-        self._ring, self._rows = core.arrays[ring], core.arrays[rows] if rows else None
-        self._ctl, self._cell, self._tail = core.arrays["ctl"], cell, 0
+    def __init__(self, core: Core, kind: Kind) -> None:
+        self._reader = Reader(core.arrays, kind)
         self.records: list[np.ndarray] = []
         self.rows: list[np.ndarray] = []
 
     def take(self) -> None:
         """Copy what is new."""
-        head = int(self._ctl[self._cell])
-        assert head - self._tail <= len(self._ring), "a chunk wrote more than its ring holds"
-        at = np.arange(self._tail, head) & (len(self._ring) - 1)
-        self.records.append(self._ring[at])
-        if self._rows is not None:
-            self.rows.append(self._rows[at])
-        self._tail = head
+        taken = self._reader.take()
+        assert taken.n_missed == 0, "a chunk wrote more than its ring holds"
+        self.records.append(taken.records)
+        if taken.rows is not None:
+            self.rows.append(taken.rows)
 
     def all(self, recorded: np.ndarray) -> np.ndarray:
         """Return all that was copied; without anything, nothing of the recorded kind."""
@@ -78,14 +75,11 @@ class Logs:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.events = Follower(core, "events", cells.EVENTS_HEAD)
-        self.commands = Follower(core, "commands_done", cells.COMMANDS_HEAD)
-        self.weights = Follower(core, "weights_log", cells.WEIGHTS_HEAD, "weights_rows")
-        self.updates = Follower(core, "updates", cells.UPDATES_HEAD)
+        self._of: dict[Kind, Follower] = {kind: Follower(core, kind) for kind in _COMPARED}
 
     def take(self) -> None:
         """Copy what is new."""
-        for follower in (self.events, self.commands, self.weights, self.updates):
+        for follower in self._of.values():
             follower.take()
 
     def compare(self, recording: Recording, whole: Mapping[str, int] | None = None) -> Difference | None:
@@ -100,14 +94,14 @@ class Logs:
         commands = _through(recording.commands, until["commands"])
         updates = _through(recording.updates, until["updates"])
         weights = _through(recording.weights, until["weights"])
-        made_commands = _through(self.commands.all(commands), until["commands"])
+        made_commands = _through(self._of["commands"].all(commands), until["commands"])
         if len(made_commands) == len(commands):  # format 1 does not say which commands acted
             made_commands["acted"][commands["acted"] < 0] = -1
         return (
-            first_difference(events, _through(self.events.all(events), until["events"]), "event")
+            first_difference(events, _through(self._of["events"].all(events), until["events"]), "event")
             or first_difference(commands, made_commands, "command")
-            or first_difference(updates, _through(self.updates.all(updates), until["updates"]), "update")
-            or first_difference(weights, _through(self.weights.all(weights), until["weights"]), "weights")
+            or first_difference(updates, _through(self._of["updates"].all(updates), until["updates"]), "update")
+            or first_difference(weights, _through(self._of["weights"].all(weights), until["weights"]), "weights")
             or self._compare_rows(recording, len(weights), is_whole=until["weights"] == last_tick)
         )
 
@@ -120,7 +114,7 @@ class Logs:
         if n_rows == 0:
             return None
         recorded = populations.completed(recording, core.protocol)[:n_rows]
-        made = np.concatenate(self.weights.rows)[:n_rows]
+        made = np.concatenate(self._of["weights"].rows)[:n_rows]
         bad = np.flatnonzero((recorded.view(np.uint64) != made.view(np.uint64)).any(axis=1))
         if len(bad):
             return Difference(int(ticks[bad[0]]), "weights row", str(recorded[bad[0]]), str(made[bad[0]]))
@@ -144,5 +138,5 @@ def _through(records: np.ndarray, last_tick: int) -> np.ndarray:
 def _made_by_ticks(recorded: np.ndarray) -> np.ndarray:
     """Tell which events a tick has written: not those of the engine's threads, nor an end by the source or a failure."""
     stopped_by_tick = (recorded["kind"] != EventKind.SESSION_STOP) | np.isin(recorded["code"], _BY_A_TICK)
-    made: np.ndarray = (recorded["kind"] < _FIRST_OUTSIDE_KIND) & stopped_by_tick
+    made: np.ndarray = (recorded["kind"] < FIRST_BY_THREADS) & stopped_by_tick
     return made

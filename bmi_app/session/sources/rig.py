@@ -21,11 +21,11 @@ from bmi_app.plain_text import plain
 from bmi_app.rt.clock import now_s
 from bmi_app.rt.liblsl import pylsl
 from bmi_app.rt.lsl import handle_of
-from bmi_app.rt.publish import STATE_CHANNELS
+from bmi_app.rt.published import STATE, Channel
 from bmi_app.rt.records import FRAME
 from bmi_app.rt.ring import read_cell, read_cell_f8, write_cell, write_cell_f8
 from bmi_app.session import priority
-from bmi_app.session.engine.lsl_outlets import Channel, describe, session_of, unique_part
+from bmi_app.session.engine.lsl_outlets import describe, session_of, unique_part
 from bmi_app.session.sources.rig_log import RigLog
 from bmi_app.subject import simulate
 from drivers import rig_loop, simulated
@@ -127,7 +127,7 @@ def rig(
             memory,
             ctl,
             np.zeros(rig_loop.RECEIVED, FRAME),
-            np.zeros(STATE_CHANNELS, np.float32),
+            np.zeros(len(STATE), np.float32),
             np.zeros(1, np.int32),
             handle_of(outlet),
             np.array(protocol.units.pairs(), np.int32).reshape(-1, 2),
@@ -252,7 +252,7 @@ class _Sight:
         return (
             stream.name() == _STATE_NAME
             and _name_of(stream).startswith(self._wanted)
-            and stream.channel_count() == STATE_CHANNELS
+            and stream.channel_count() == len(STATE)
             and stream.channel_format() == cf_float32
             and stream.uid() not in self._gone
         )

@@ -10,11 +10,13 @@ import numpy as np
 
 from bmi_app.record import integrity, recovery, session_folder
 from bmi_app.record.damage import JournalError
+from bmi_app.record.kinds import KINDS, Kind
 from bmi_app.record.liveness import WATCH_S, life_of, moves
 from bmi_app.record.reading import read_texts
 from bmi_app.record.recovery import RecoveryReport
 from bmi_app.record.tail import Tail
-from bmi_app.rt import cells, livefile
+from bmi_app.rt import livefile
+from bmi_app.rt.rings import RINGS, Reader
 from bmi_app.session.store import recoveries, traces
 
 
@@ -126,19 +128,10 @@ def _tail_of(path: Path) -> Tail | None:
         arrays = livefile.attach(path)
     except livefile.LiveFileError:
         return None
-    ctl = arrays["ctl"]
-    rings: dict[Any, tuple[str, int, str]] = {
-        "frames": ("frames", cells.FRAMES_HEAD, "counts"),
-        "health": ("health", cells.FRAMES_HEAD, ""),
-        "events": ("events", cells.EVENTS_HEAD, ""),
-        "commands": ("commands_done", cells.COMMANDS_HEAD, ""),
-        "weights": ("weights_log", cells.WEIGHTS_HEAD, "weights_rows"),
-        "updates": ("updates", cells.UPDATES_HEAD, ""),
-        "spikes": ("spikes", cells.SPIKES_DECODED, ""),
-    }
-    tail: dict[Any, tuple[np.ndarray, np.ndarray | None]] = {}
-    for kind, (name, cell, rows) in rings.items():
-        ring, head = arrays[name], int(ctl[cell])
-        at = np.arange(max(0, head - len(ring) + 1), head) & (len(ring) - 1)  # the next slot may be half written
-        tail[kind] = ring[at], arrays[rows][at] if rows else None
+    tail: dict[Kind, tuple[np.ndarray, np.ndarray | None]] = {}
+    for kind in KINDS:
+        if kind in RINGS:
+            reader = Reader(arrays, kind)
+            taken = reader.take(safe=reader.slots - 1)  # the next slot may be half written
+            tail[kind] = taken.records, taken.rows
     return tail

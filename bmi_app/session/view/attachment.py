@@ -16,7 +16,8 @@ from bmi_app.record import session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.liveness import life_of
 from bmi_app.record.reading import protocol_of, read_texts
-from bmi_app.rt import cells, livefile
+from bmi_app.rt import livefile
+from bmi_app.rt.rings import Reader, half
 from bmi_app.session.engine.rescue_folder import now_in
 
 
@@ -58,7 +59,7 @@ class Attachment:
     @property
     def head(self) -> int:
         """Return how many frames were made so far."""
-        return int(self.arrays["ctl"][cells.FRAMES_HEAD])
+        return self.reader("frames").head
 
     def is_alive(self) -> bool:
         """Tell whether the engine process lives."""
@@ -81,18 +82,20 @@ class Attachment:
 
         Rows that were overwritten meanwhile, or may be while they are copied, are left out.
         """
-        head = self.head
-        slots = len(self.arrays["frames"])
-        first = max(tail, head - slots // 2)
-        at = np.arange(first, head) & (slots - 1)
+        reader = self.reader("frames")
+        head = reader.head
+        at = reader.at(max(tail, head - half(reader)), head)
         return head, tuple(self.arrays[name][at] for name in names or ("frames",))
+
+    def reader(self, kind: str, tail: int = 0) -> Reader:
+        """Return a reader of a ring (`bmi_app.rt.rings`), from the record of number `tail` on."""
+        return Reader(self.arrays, kind, tail)
 
     def events_since(self, tail: int) -> tuple[int, np.ndarray]:
         """Return the present head of the events, and a copy of those from `tail` on."""
-        events = self.arrays["events"]
-        head = int(self.arrays["ctl"][cells.EVENTS_HEAD])
-        first = max(tail, head - len(events) // 2)
-        return head, events[np.arange(first, head) & (len(events) - 1)]
+        reader = self.reader("events", tail)
+        events = reader.take(half(reader)).records
+        return reader.tail, events
 
     def send(self, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:
         """Send a command and return the engine's answer: {"ok": true, "tick": k, ...} or {"ok": false, "error": ...}.

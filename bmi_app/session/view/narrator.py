@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from bmi_app.plain_text import plain
-from bmi_app.record.audit import cause_words, verdict_words
-from bmi_app.record.lineage import Lineage
-from bmi_app.rt import cells
-from bmi_app.rt.records import CatchUpCause, CommandKind, EventKind, StopReason, UpdateCause
+from bmi_app.record.audit import cause_words
+from bmi_app.rt.operator_commands import BY_KIND, Acted
+from bmi_app.rt.records import CommandKind, EventKind, UpdateCause
+from bmi_app.rt.rings import half
 from bmi_app.session.engine.commands import nothing_done
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.observer import local_clock
@@ -21,14 +21,6 @@ _ADOPTED = {
     UpdateCause.FIT: "fitted decoder adopted",
     UpdateCause.STAGED: "staged update adopted",
 }
-_WORDS = {
-    EventKind.NOTE: "note: {}",
-    EventKind.NO_FIT: "no fit: {}",
-    EventKind.OUTPUT_FAILED: "OUTPUT FAILED: {}",
-    EventKind.ALARM: "ALARM: {}",
-    EventKind.CLOCK_STEP: "SOURCE'S CLOCK: {}",
-}
-_VALUED = (CommandKind.ASSIST, CommandKind.LEARNING_RATE)
 
 
 class Narrator:
@@ -40,8 +32,9 @@ class Narrator:
         self._clock = local_clock()
         self._populations = list(attachment.protocol.population_indices())
         self._axes = [letter for letter, _ in attachment.protocol.axes.items()]
-        self._commands_tail = 0
-        self._events_tail = self._words_tail = 0
+        self._done, self._events_ring, self._said = (
+            attachment.reader(kind) for kind in ("commands", "events", "words")
+        )
         self._refusal_told_tick = -(10**9)
         self._gone: Counter[str] = Counter()  # what its ring does not hold any more
 
@@ -77,45 +70,32 @@ class Narrator:
             )
 
     def _commands(self) -> Iterator[tuple[int, str]]:
-        done = self._attachment.arrays["commands_done"]
-        head = int(self._attachment.arrays["ctl"][cells.COMMANDS_HEAD])
-        first = max(self._commands_tail, head - len(done) // 2)
-        self._gone["commands"] += first - self._commands_tail
-        self._commands_tail = head
-        for command in done[np.arange(first, head) & (len(done) - 1)]:
-            kind = CommandKind(int(command["kind"]))
-            name = kind.name.lower().replace("_", " ")
-            if kind == CommandKind.ASSIST and command["value"] < 0:
-                name = "assist as the block says"
-            elif kind == CommandKind.GAIN:
-                name = f"gain {self._axes[int(command['index'])]} {float(command['value']):g}"
-            elif kind in _VALUED:
-                name = f"{name} {float(command['value']):g}"
-            elif kind == CommandKind.ADOPT:
-                cause = UpdateCause(int(command["value"]))
-                back_to = self._back_to(int(command["aux"])) if cause == UpdateCause.ADOPTED else ""
-                name = back_to or _ADOPTED.get(cause, "weights adopted")
-            elif kind == CommandKind.REWARD:
-                name = "reward by the operator"
-            elif kind == CommandKind.LEARNING:
-                name = "learning on" if command["index"] else "learning off, frozen"
-            elif kind == CommandKind.MOVE_UNIT:
-                name = f"{name} {int(command['index'])} to {self._populations[int(command['aux'])]}"
+        taken = self._done.take(half(self._done))
+        self._gone["commands"] += taken.n_missed
+        for command in taken.records:
+            kind, index, value = CommandKind(int(command["kind"])), int(command["index"]), float(command["value"])
+            if kind == CommandKind.ADOPT:
+                cause = UpdateCause(int(value))
+                name = self._back_to(command) or _ADOPTED.get(cause, "weights adopted")
+            else:
+                axis = self._axes[index] if kind == CommandKind.GAIN else ""
+                population = self._populations[int(command["aux"])] if kind == CommandKind.MOVE_UNIT else ""
+                name = BY_KIND[kind].told(Acted(index, value, axis, population))
             nothing = nothing_done(command)
             yield int(command["tick"]), f"{name}: {nothing}" if nothing else name
 
-    def _back_to(self, blob: int) -> str:
-        """Say what an adoption has undone, where the ring still has the weights that it brought back."""
-        arrays = self._attachment.arrays
-        log, rows, head = arrays["weights_log"], arrays["weights_rows"], int(arrays["ctl"][cells.WEIGHTS_HEAD])
-        lineage, stored = Lineage(), np.arange(max(head - len(log) // 2, 0), head) & (len(log) - 1)
-        for index, at in enumerate(stored):
-            to = lineage.add(rows[at], int(log["cause"][at]))
-            if int(log["id"][at]) == blob:
-                return (
-                    "" if to is None else self._undone_words(log[stored[to + 1 : index]], rows[stored[[to, index - 1]]])
-                )
-        return ""
+    def _back_to(self, command: np.void) -> str:
+        """Say what an undo has taken back, where the ring still has the weights that it brought back."""
+        if command["undone"] <= 0:
+            return ""
+        stored = self._attachment.reader("weights")
+        taken = stored.take(half(stored))
+        assert taken.rows is not None
+        first = int(command["undone"]) - taken.first
+        found = np.flatnonzero(taken.records["id"] == command["aux"])
+        if first < 1 or not len(found):
+            return ""
+        return self._undone_words(taken.records[first : found[-1]], taken.rows[[first - 1, found[-1] - 1]])
 
     def _undone_words(self, undone: np.ndarray, ends: np.ndarray) -> str:
         """Say what lies between two rows of weights: the kinds of changes, and the units that come back."""
@@ -133,9 +113,9 @@ class Narrator:
         return "; ".join(words)
 
     def _events(self) -> Iterator[tuple[int, str]]:
-        before, (self._events_tail, events) = self._events_tail, self._attachment.events_since(self._events_tail)
-        self._gone["events"] += self._events_tail - before - len(events)
-        for event in events:
+        taken = self._events_ring.take(half(self._events_ring))
+        self._gone["events"] += taken.n_missed
+        for event in taken.records:
             text = self._event_text(int(event["kind"]), int(event["code"]), float(event["value"]))
             if event["kind"] == EventKind.UPDATE_REJECTED and not self._tells_refusal(int(event["tick"])):
                 continue
@@ -150,38 +130,14 @@ class Narrator:
         return True
 
     def _words(self) -> Iterator[tuple[int, str]]:
-        words = self._attachment.arrays["words"]
-        head = int(self._attachment.arrays["ctl"][cells.WORDS_HEAD])
-        first = max(self._words_tail, head - len(words) // 2)
-        self._gone["messages"] += first - self._words_tail
-        self._words_tail = head
-        for said in words[np.arange(first, head) & (len(words) - 1)]:
-            yield int(said["tick"]), _WORDS[EventKind(int(said["kind"]))].format(said["text"].decode(errors="replace"))
+        taken = self._said.take(half(self._said))
+        self._gone["messages"] += taken.n_missed
+        for said in taken.records:
+            yield int(said["tick"]), EventKind(int(said["kind"])).told(text=said["text"].decode(errors="replace"))
 
     def _event_text(self, kind: int, code: int, value: float) -> str:
         """Return what an event says, or nothing for those that the panels show anyway."""
+        blocks, name = self._attachment.protocol.blocks, ""
         if kind == EventKind.BLOCK_START:
-            block = self._attachment.protocol.blocks[code]
-            return f"block {code + 1}: {block.name or block.kind.replace('_', ' ')}"
-        if kind == EventKind.BASELINE_SILENT:
-            return "ALARM: no spike came in the rest block; the baselines stay as they were: is the source sending?"
-        if kind == EventKind.SOURCE_LOST:
-            return "source lost"
-        if kind == EventKind.SOURCE_BACK:
-            return "source is back"
-        if kind == EventKind.CATCHING_UP:
-            return f"{catch_up_words(code)}: the task is held until its ticks are caught up"
-        if kind == EventKind.CAUGHT_UP:
-            return f"caught up: the task was held for {value:.2f} s ({catch_up_words(code)})"
-        if kind == EventKind.UPDATE_REJECTED:
-            return f"weight update rejected ({UpdateCause(code).name.lower()})"
-        if kind in (EventKind.DIVERGED, EventKind.PROBATION_OVER):
-            return f"guard: {verdict_words(code)}"
-        if kind == EventKind.SESSION_STOP:
-            return f"session ends: {StopReason(code).name.lower().replace('_', ' ')}"
-        return ""
-
-
-def catch_up_words(cause: int) -> str:
-    """Say why ticks have to be caught up."""
-    return "the engine was stopped" if cause == CatchUpCause.ENGINE_STOPPED else "the source was late"
+            name = blocks[code].name or blocks[code].kind.replace("_", " ")
+        return EventKind(kind).told(code, value, block=name)
