@@ -158,3 +158,24 @@ def test_a_file_of_format_2_that_lacks_a_column_is_damaged(tmp_path, monkeypatch
     monkeypatch.setitem(RECORDS, "commands", np.dtype([*RECORDS["commands"].descr, ("extra", "<i8")]))
     monkeypatch.setitem(kinds.ADDED, ("commands", "extra"), 1)
     assert [damage.file for damage in read(folder).damage] == ["commands.arrows"]
+
+
+def test_a_file_of_format_2_from_before_undos_were_told_reads_and_says_that_it_does_not_know(tmp_path, monkeypatch):
+    now = RECORDS["commands"]
+    before = np.dtype([field for field in now.descr if field[0] != "undone"])
+    with monkeypatch.context() as then:
+        then.setitem(RECORDS, "commands", before)
+        folder = record(tmp_path, uuid.uuid4().hex)
+        written = read(folder).commands
+    found = read(folder)
+    assert found.damage == []
+    assert verify_without_blobs(folder, monkeypatch) == []
+    assert len(found.commands)
+    assert found.commands["undone"].tolist() == [-1] * len(written)
+    for name in before.names:
+        assert found.commands[name].tobytes() == written[name].tobytes()
+
+
+def verify_without_blobs(folder, monkeypatch):
+    adopt_nothing(monkeypatch)
+    return verify(folder)

@@ -55,3 +55,33 @@ def test_a_walk_of_updates_and_undos_leaves_those_that_a_list_of_steps_would(ste
         assert to is None or values[to] == values[target]
     last = {values[row] for row in range(len(values)) if row not in lineage.undone()}
     assert {values[row] for row in standing} == last
+
+
+def test_an_undo_that_says_what_it_takes_back_is_not_guessed_from_equal_weights() -> None:
+    """A loaded decoder that equals earlier weights was taken for an undo; an undo to weights that stood twice went to the wrong ones."""
+    loaded = Lineage()
+    for value, cause, undone in ((0, UpdateCause.START, -1), (1, TRIAL, -1), (2, TRIAL, -1), (1, ADOPTED, 0)):
+        loaded.add(np.array([value]), cause, undone)
+    assert loaded.undone() == set()
+    twice = Lineage()
+    for value, cause, undone in (
+        (0, UpdateCause.START, -1),
+        (1, TRIAL, -1),
+        (2, TRIAL, -1),
+        (1, TRIAL, -1),
+        (3, TRIAL, -1),
+    ):
+        twice.add(np.array([value]), cause, undone)
+    assert twice.add(np.array([1]), ADOPTED, 2) == 1  # before row 2, not before row 4
+    assert twice.undone() == {2, 3, 4}
+
+
+def test_an_undo_beyond_what_a_late_view_knows_takes_back_all_that_it_knows() -> None:
+    late = Lineage(first=10)
+    for value in (5, 6):
+        late.add(np.array([value]), TRIAL)
+    assert late.add(np.array([0]), ADOPTED, 3) is None
+    assert late.undone() == {0, 1}
+    assert late.add(np.array([7]), TRIAL) is None
+    assert late.add(np.array([5]), ADOPTED, 11) == 0
+    assert late.undone() == {1, 2, 3}

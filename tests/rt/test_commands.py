@@ -25,7 +25,7 @@ def test_every_kind_is_recorded_as_given_with_the_tick_at_which_it_acted() -> No
         made = started()
         made.command(kind, 1, 2, 0.25)
         assert made.tick()["n_commands"] == 1
-        assert made.commands_done().tolist() == [(1, 8, kind, 1, 2, 0.25, kind not in (K.RESUME, K.LEARNING))]
+        assert made.commands_done().tolist() == [(1, 8, kind, 1, 2, 0.25, kind not in (K.RESUME, K.LEARNING), 0)]
         assert made.tick()["n_commands"] == 0
         assert len(made.commands_done()) == 1
 

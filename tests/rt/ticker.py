@@ -42,7 +42,7 @@ class Ticker:
         """Let a command wait, for the next tick or a later one."""
         ctl, queue = self.arrays["ctl"], self.arrays["queue"]
         self._id += 1
-        entry = np.array([(self._id, tick, kind, index, aux, value, 0)], COMMAND)
+        entry = np.array([(self._id, tick, kind, index, aux, value, 0, 0)], COMMAND)
         queue[ctl[cells.QUEUE_HEAD] % len(queue)] = entry[0]
         ctl[cells.QUEUE_HEAD] += 1
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from bmi_app.rt.operator_commands import BY_NAME
 from bmi_app.rt.records import CommandKind, EventKind, Flag, TaskState
-from bmi_app.session.engine import commands
 from bmi_app.session.recompute.replay import verify
 from bmi_app.session.view.attachment import Attachment, connect
 
@@ -50,7 +50,7 @@ def test_every_command_acts_at_the_tick_it_echoes(engine: Start, tmp_path) -> No
     acted["next_block"] = live.did("next_block")
     summary = live.end()  # the next block is the end of the protocol
     assert summary["stop_reason"] == "PROTOCOL_DONE"
-    assert set(acted) | {"save_weights", "hand", "fit", "status", "stop"} == {*commands.PLAIN, *commands.OTHERS}
+    assert set(acted) | {"save_weights", "hand", "fit", "status", "stop"} == set(BY_NAME)
 
     recording = live.recording()
     frames, done = recording.frames, recording.commands

@@ -10,10 +10,11 @@ import numpy as np
 import pylsl
 import pytest
 
-from bmi_app.rt import cells, publish, records
-from bmi_app.rt.records import EventKind, Outcome, StopReason, TaskState, UpdateCause
+from bmi_app.rt import cells, markers, publish, records
+from bmi_app.rt.published import DECODER, MARKERS, STATE, Channel
+from bmi_app.rt.records import CatchUpCause, EventKind, Outcome, StopReason, TaskState, UpdateCause, UpdateVerdict
 from bmi_app.rt.ring import read_cell, write_cell
-from bmi_app.session.engine.lsl_outlets import DECODER, MARKERS, STATE, Channel, Outlets, marker_tables, session_of
+from bmi_app.session.engine.lsl_outlets import Outlets, session_of
 
 PATIENCE_S = 20.0  # only a failing test waits so long
 SLOTS = 64
@@ -141,6 +142,11 @@ def test_events_become_markers_and_the_last_one_arrives(session: Session) -> Non
         (EventKind.TRIAL_END, Outcome.TIMEOUT_NOT_REACHED, 0.0, "trial_end/timeout_not_reached"),
         (EventKind.TRIAL_END, 99, 0.0, "trial_end/99"),
         (EventKind.UPDATE, UpdateCause.REWARD, 0.1, "update/reward"),
+        (EventKind.DIVERGED, UpdateVerdict.RETURNED, 0.2, "diverged/returned"),
+        (EventKind.DIVERGED, UpdateVerdict.WORLD_BLAMED, 0.0, "diverged/world_blamed"),
+        (EventKind.PROBATION_OVER, UpdateVerdict.LEARNING_BLAMED, 0.6, "probation_over/learning_blamed"),
+        (EventKind.CATCHING_UP, CatchUpCause.SOURCE_LATE, 0.0, "catching_up/source_late"),
+        (EventKind.CAUGHT_UP, CatchUpCause.ENGINE_STOPPED, 1.5, "caught_up/engine_stopped"),
         (EventKind.REWARD, 1, 1.0, "reward/operator"),
         (EventKind.REWARD, 0, 0.0, "reward/withheld"),
         (63, 0, 0.0, "unknown"),
@@ -149,20 +155,30 @@ def test_events_become_markers_and_the_last_one_arrives(session: Session) -> Non
     ],
 )
 def test_the_text_of_a_marker(kind: int, code: int, value: float, marker: str) -> None:
-    text = np.full(publish.MARKER_BYTES, 0xFF, np.uint8)
-    length = publish.marker_into(int(kind), int(code), value, *marker_tables(), text)
+    text = np.full(markers.MARKER_BYTES, 0xFF, np.uint8)
+    length = publish.marker_into(int(kind), int(code), value, *markers.tables(), text)
     assert text[:length].tobytes().decode() == marker
     assert text[length] == 0
 
 
+@pytest.mark.parametrize("kind", [kind for kind in EventKind if kind.event.codes])
+def test_a_marker_names_a_code_as_the_export_does(kind: EventKind) -> None:
+    """A marker `diverged` had no verdict, where the export had one: each kept a list of its own."""
+    text = np.zeros(markers.MARKER_BYTES, np.uint8)
+    assert kind.event.codes is not None
+    for code in kind.event.codes:
+        length = publish.marker_into(int(kind), int(code), 1.0, *markers.tables(), text)
+        assert text[:length].tobytes().decode() == f"{kind.name.lower()}/{kind.code_name(int(code))}"
+
+
 def test_every_kind_and_word_has_room() -> None:
-    names, words, _ = marker_tables()
+    names, words, _ = markers.tables()
     assert {names[kind].tobytes().rstrip(b"\0").decode() for kind in EventKind} == {
         kind.name.lower() for kind in EventKind
     }
-    assert max(EventKind) < publish.N_KINDS - 1
-    for codes in (Outcome, UpdateCause, StopReason):
-        assert max(codes) < publish.WITHHELD
+    assert max(EventKind) < markers.N_KINDS - 1
+    for kind in EventKind:
+        assert max([*(kind.event.codes or ()), *kind.event.marks], default=0) < markers.WITHHELD
     assert words[EventKind.SESSION_STOP, StopReason.KILLED].tobytes().rstrip(b"\0") == b"/killed"
 
 
@@ -201,7 +217,6 @@ def test_outlets_describe_themselves(
     assert info.get_channel_types() == [channel.type for channel in channels]
     assert info.desc().child("acquisition").child_value("manufacturer") == "bmi_app"
     if which == "state":
-        assert len(STATE) == publish.STATE_CHANNELS
         assert "<code>2</code>" in info.as_xml()
         assert "<name>move</name>" in info.as_xml()
     del inlet

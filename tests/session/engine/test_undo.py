@@ -109,6 +109,25 @@ def test_undo_brings_a_model_back_that_a_rule_changed_in_the_tick(session) -> No
     assert_same(one.standing(), stages[0])
 
 
+def test_the_command_of_an_undo_says_what_it_takes_back(session) -> None:
+    one = session(*RML)
+    while len(updates_of(one)) < 3:
+        one.run(1, int(one.made.state["tick"]))
+    entries, _ = one.made.stored_weights()
+    ticks = updates_of(one).tolist()
+    first = int(np.flatnonzero(entries["tick"] == ticks[1])[0])
+    _, answer = one.operator.handle({"do": "undo", "to_tick": ticks[1]})
+    assert answer["undone_tick"] == ticks[1]
+    one.made.tick()
+    one.save()
+    assert one.made.commands_done()["undone"].tolist() == [first]
+    one.undo()  # takes back the undo, which stored the last row
+    assert one.made.commands_done()["undone"].tolist() == [first, len(entries)]
+    one.operator.adopt_staged(Staged(UpdateCause.FIT, blob_of(one, 1), "a test"))
+    one.run(1, 0)
+    assert one.made.commands_done()["undone"].tolist() == [first, len(entries), 0]
+
+
 def blob_of(one: Session, seed: int, *names: str) -> np.ndarray:
     """Return a blob that changes the readout and some parts of the decoder's memory."""
     sizes = one.made.core.sizes

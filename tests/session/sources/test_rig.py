@@ -13,8 +13,8 @@ import numpy as np
 import pylsl
 import pytest
 
-from bmi_app.rt.publish import STATE_CHANNELS
-from bmi_app.session.engine.lsl_outlets import STATE, describe
+from bmi_app.rt.published import STATE
+from bmi_app.session.engine.lsl_outlets import describe
 from bmi_app.session.sources.rig import RigError, RigRun, _Sight, rig
 from drivers import rig_loop
 from protocols.load import load
@@ -80,7 +80,7 @@ def run_rig(source_id: str) -> Iterator[Callable[..., Running]]:
 
 def state(target_x_cm: float) -> list[float]:
     """Write the state of a session that shows a target on the x axis, far from a cursor at the centre."""
-    sample = [0.0] * STATE_CHANNELS
+    sample = [0.0] * len(STATE)
     sample[4], sample[6], sample[7] = target_x_cm, 1.5, 2.0
     return sample
 
