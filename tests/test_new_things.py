@@ -3,9 +3,17 @@
 The numbers are those of the table "How many files a new thing may touch" in the layout's plan.
 """
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.support.places import ROOT
 
 PANEL = '''
 """Show how long ago the session began."""
@@ -50,3 +58,99 @@ def test_a_panel_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "age_again.py").write_text(PANEL)
     with pytest.raises(ValueError, match="two panels have the title 'Age'"):
         declared()
+
+
+DRIP = """    OperatorCommand(
+        "drip", "Give a drop of water.", ('{"do": "drip", "value": 0.5}',),
+        (Argument("value", "number", "value", 0.0, 1.0, absent=1.0),), CommandKind.DRIP,
+        button=Button("Drip", "Give a drop (D)", "D", "give a drop"),
+        tells=lambda acted: f"drip {acted.value:g} ml",
+    ),
+"""
+
+
+def patched(into: Path, patches: dict[str, tuple[str, str]]) -> set[str]:
+    """Copy the program, and put a piece of text before another in some of its files; return which files differ then."""
+    for package in ("bmi_app", "protocols"):
+        shutil.copytree(ROOT / package, into / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, (before, piece) in patches.items():
+        text = (into / name).read_text()
+        assert text.count(before) == 1, f"{name}: {before!r}"
+        (into / name).write_text(text.replace(before, piece + before))
+        compile((into / name).read_text(), name, "exec")
+    files = (path.relative_to(into) for path in into.rglob("*.py"))
+    return {str(file) for file in files if (into / file).read_bytes() != (ROOT / file).read_bytes()}
+
+
+def run_in(folder: Path, code: str) -> Any:
+    """Run code with the program as it stands in a folder; return the JSON that it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_event_kind_is_one_file(tmp_path: Path) -> None:
+    kind = '    THIRST = 42, Event(Outcome, tells="thirst: {words}")\n'
+    files = patched(tmp_path, {"bmi_app/rt/event_kinds.py": ("\n    @property\n    def is_by_tick", kind)})
+    found = run_in(
+        tmp_path,
+        "import json, sys\n"
+        "from bmi_app.rt.markers import tables\n"
+        "from bmi_app.rt.records import EventKind\n"
+        "from bmi_app.record.kinds import NAMED\n"
+        "names, words, numbered = tables()\n"
+        "text = lambda row: row.tobytes().rstrip(b'\\0').decode()\n"
+        "print(json.dumps([text(names[42]) + text(words[42, 1]), EventKind(42).told(1), EventKind(42).code_name(1),\n"
+        "    NAMED['events'](42).name, 'numba' in sys.modules]))",
+    )
+    assert found == ["thirst/success", "thirst: success", "success", "THIRST", False]
+    assert files == {"bmi_app/rt/event_kinds.py"}
+
+
+def test_an_operator_command_is_two_files(tmp_path: Path) -> None:
+    """The declaration, and the kernel in which it acts; what is told, checked, echoed and offered follows."""
+    declared = {
+        "bmi_app/rt/operator_commands.py": (
+            '    OperatorCommand(\n        "assist",',
+            DRIP,
+        ),
+        "bmi_app/rt/commands.py": (
+            "    elif kind == _SKIP_TRIAL:\n        state.skip = 1",
+            "    elif kind == int(CommandKind.DRIP):\n        state.reward_owed = 1\n",
+        ),
+    }
+    files = patched(tmp_path, declared)
+    kinds = tmp_path / "bmi_app/rt/operator_commands.py"
+    last = '    NEXT_BLOCK = 11, "no block had begun, or it was ending already"\n'
+    assert last in kinds.read_text()
+    kinds.write_text(kinds.read_text().replace(last, f'{last}    DRIP = 12, "the bottle was empty"\n'))
+    found = run_in(
+        tmp_path,
+        "import json\n"
+        "from bmi_app.rt.operator_commands import BUTTONS, BY_KIND, Acted, CommandKind, guide_table\n"
+        "from bmi_app.session.engine import commands\n"
+        "from protocols.load import load\n"
+        "request = {'do': 'drip', 'value': 0.5}\n"
+        "record = commands.record(commands.check(request), request, load('center_out'))\n"
+        "try: commands.record('drip', {'do': 'drip', 'value': 2}, load('center_out'))\n"
+        "except commands.CommandError as error: refused = str(error)\n"
+        "print(json.dumps([record['kind'].tolist(), record['value'].tolist(), refused, commands.echo(record[0])['why'],\n"
+        "    BY_KIND[CommandKind.DRIP].told(Acted(0, 0.5, '', '')), BUTTONS['drip'].key, 'Give a drop of water.' in guide_table()]))",
+    )
+    assert found == [
+        [12],
+        [0.5],
+        "drip: `value` must be a number from 0 to 1",
+        "did nothing: the bottle was empty",
+        "drip 0.5 ml",
+        "D",
+        True,
+    ]
+    assert files == {"bmi_app/rt/operator_commands.py", "bmi_app/rt/commands.py"}

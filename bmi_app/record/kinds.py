@@ -53,7 +53,12 @@ ADDED: dict[tuple[Kind, str], int | float] = {
     ("health", "edges_behind"): 0,
 }
 
-# Those of them that files of format 2 lack too, where they were written before the column came.
+# What health counts since the session began: the summary says it as well.
+TOTALS = RECORDS["health"].names[RECORDS["health"].names.index("late_spikes") :]
+# Those of them that summaries of before lack.
+LATER_TOTALS = frozenset(name for name in TOTALS if ("health", name) in ADDED)
+
+# Columns that files of format 2 lack too, where they were written before the column came.
 LATER: frozenset[tuple[Kind, str]] = frozenset({("commands", "undone")})
 
 # Kinds with the columns `name` and `text`, and what gives the name of a `kind`.

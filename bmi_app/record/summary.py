@@ -5,26 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app.record.kinds import TOTALS
 from bmi_app.record.movements import Movements
 from bmi_app.record.reading import Recording
 from bmi_app.rt.records import CatchUpCause, EventKind, Flag, Outcome, StopReason
-
-TOTALS = (
-    "late_spikes",
-    "dropped_spikes",
-    "future_spikes",
-    "bad_values",
-    "unmapped_spikes",
-    "missed_ticks",
-    "before_spikes",
-    "ahead_spikes",
-    "no_offset_spikes",
-    "no_stamp_spikes",
-    "ignored_spikes",
-    "edges_ahead",
-    "edges_behind",
-)
-
 
 # A source's stamps can be anything, infinite as well; what comes of them is left out at the end.
 _any_number = np.errstate(over="ignore", invalid="ignore")

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bmi_app.record.batches import Batch, empty_batch
-from bmi_app.record.kinds import KINDS, NAMED, Kind, Layout, row_dtype
-from bmi_app.record.summary import TOTALS
+from bmi_app.record.kinds import KINDS, NAMED, TOTALS, Kind, Layout, row_dtype
 from bmi_app.rt.records import RECORDS
 
 Tail = Mapping[Kind, tuple[np.ndarray, np.ndarray | None]]

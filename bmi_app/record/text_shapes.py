@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from bmi_app.record.kinds import LATER_TOTALS, TOTALS
+
 _MOST_UNITS = 1 << 20  # far more than protocols allow
 _LONGEST_S = 1e9  # no duration, and no time of a machine's clock since its start, is longer: 30 years
 _LATEST_S = 1e11  # of a date, in seconds since 1970
@@ -64,12 +66,7 @@ _SUMMARY: dict[str, Any] = {
             "trials",
             "successes",
             "spikes",
-            "late_spikes",
-            "dropped_spikes",
-            "future_spikes",
-            "bad_values",
-            "unmapped_spikes",
-            "missed_ticks",
+            *TOTALS,
             "source_losses",
             "weight_updates",
             "rejected_updates",
@@ -90,7 +87,7 @@ _SUMMARY: dict[str, Any] = {
     "stop_reason": str,
     "error": str,
 }
-_OPTIONAL = {"error", "signal_us"}  # the second is not in sessions of before
+_OPTIONAL = {"error", "signal_us", *LATER_TOTALS}  # the others are not in sessions of before
 _OPEN = {  # null where nothing was counted or timed
     "success_rate",
     "trials_per_min",

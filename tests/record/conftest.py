@@ -7,9 +7,8 @@ import pytest
 
 from bmi_app.record import session_folder
 from bmi_app.record.journal import Journal
-from bmi_app.record.kinds import KINDS, NAMED, Kind, Layout, row_dtype
+from bmi_app.record.kinds import KINDS, NAMED, TOTALS, Kind, Layout, row_dtype
 from bmi_app.record.reading import Recording
-from bmi_app.record.summary import TOTALS
 from bmi_app.rt.records import RECORDS
 
 SESSION = {"protocol": "center_out", "dt_s": 0.01, "n_units": 5, "n_axes": 2}
