@@ -54,7 +54,8 @@ ADDED: dict[tuple[Kind, str], int | float] = {
 }
 
 # What health counts since the session began: the summary says it as well.
-TOTALS = RECORDS["health"].names[RECORDS["health"].names.index("late_spikes") :]
+_HEALTH: tuple[str, ...] = RECORDS["health"].names or ()
+TOTALS = _HEALTH[_HEALTH.index("late_spikes") :]
 # Those of them that summaries of before lack.
 LATER_TOTALS = frozenset(name for name in TOTALS if ("health", name) in ADDED)
 
