@@ -150,7 +150,7 @@ def check_liblsl() -> list[Finding]:
         outlet.push_sample([42])
         sample, _ = inlet.pull_sample(_LSL_TIMEOUT_S)
     except (pylsl.TimeoutError, pylsl.LostError) as error:
-        return [loaded, Finding("LSL loopback", "fail", f"found, but not to be opened: {error}", remedy)]
+        return [loaded, Finding("LSL loopback", "fail", f"found, but it cannot be opened: {error}", remedy)]
     finally:
         inlet.close_stream()
         del inlet, outlet  # in this order: an inlet whose outlet has gone waits for it

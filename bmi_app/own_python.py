@@ -1,7 +1,7 @@
 """Say how this program starts another Python process: none of them imports from the folder that it is started in.
 
-`python -m` and `python -c` put the current folder first on the path: beside somebody's `random.py` no session would start, and in a
-folder of somebody else's, code of theirs would run. An empty entry of PYTHONPATH means the current folder as well.
+`python -m` and `python -c` put the current folder first on the path: beside a file `random.py` no session would start, and in another
+user's folder that user's code would run. An empty entry of PYTHONPATH means the current folder as well.
 """
 
 import os

@@ -4,7 +4,7 @@ import unicodedata
 
 
 def plain(text: object) -> str:
-    r"""Return a text as one line in which what a terminal would obey, or not show, is written out: `\x1b`, `\n`.
+    r"""Return a text as one line in which what a terminal would act on, or not show, is written out: `\x1b`, `\n`.
 
     That is every control character, every mark that turns the direction of writing, and bytes of names that are not UTF-8.
     """

@@ -1,7 +1,7 @@
-"""Read small files that anybody may have written or damaged: never a device, a pipe, or more bytes than were expected.
+"""Read small files that may have been damaged, or written by any program: never a device, a pipe, or more bytes than were expected.
 
 Errors are `OSError`, whose `strerror` says in words what is wrong, and `ValueError` with one line; whoever reads adds the
-file's name. No traceback, no hang and no absurd memory may come of what stands in a file.
+file's name. No content of a file may cause a traceback, a hang or an allocation of absurd size.
 """
 
 import errno
@@ -125,7 +125,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def read_arrays(file: Path | bytes, limit_bytes: int = ARRAYS_BYTES) -> dict[str, np.ndarray]:
-    """Return the arrays of an `.npz` file, given as its path or its content; sizes are checked before they are believed.
+    """Return the arrays of an `.npz` file, given as its path or its content; sizes are checked before they are used.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from protocols.durations import check_durations
 from protocols.schema import Protocol
 from protocols.signal import TICK_MS
 
-# Answers to one query come within a round trip, but every host answers for itself: what else matches is known only
+# Answers to one query come within a round trip, but every host answers separately: what else matches is known only
 # after waiting longer than for the first. liblsl sends its second wave of queries after 0.5 s (api_config).
 SETTLE_S = 0.5
 _POLL_S = 0.02

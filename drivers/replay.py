@@ -1,6 +1,6 @@
 """Feed the spikes of a recording to a new session: of a recorded session, or any file that `bmi stream` reads.
 
-Bin 0 of the session is the recording's first: a spike falls as far from it as it was recorded, whatever the machine does.
+Bin 0 of the session is the recording's first: a spike falls as far from it as it was recorded, however busy the machine is.
 A sample of counts is stamped in the middle of its bin, so that no rounding can move it to the next one; where a sample is
 a tick (`tick.source = "stream"`), with the end of its bin, as over LSL.
 
@@ -76,7 +76,7 @@ class Driver:
         """
         protocol, settings = self._protocol, self._settings
         is_stream = protocol.tick.source == "stream"
-        # A session knows what each tick counted, whatever its source was.
+        # A session says what each tick counted, for every kind of source.
         as_: Kind | None = "counts" if is_stream and Path(settings.path).is_dir() else None
         try:
             source = open_recording(

@@ -151,7 +151,7 @@ def _check(document: dict[str, Any], folder_of: Callable[[str], Path | None]) ->
 
 
 def _repair(document: dict[str, Any], places: Iterable[Place]) -> dict[str, Any]:
-    """Return a copy in which a default or an example stands for whatever is wrong."""
+    """Return a copy in which everything wrong is replaced by a default or an example."""
     repaired = copy.deepcopy(document)
     # Inner places first: an outer one may replace all that holds them.
     for place in sorted(places, key=lambda place: -len(place.field)):

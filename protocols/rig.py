@@ -1,4 +1,4 @@
-"""Define the tables of what stands around the loop: session, outputs, outlets, driver, subject and safety."""
+"""Define the tables around the loop: session, outputs, outlets, driver, subject and safety."""
 
 from typing import Any, Literal
 

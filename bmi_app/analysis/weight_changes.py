@@ -105,7 +105,7 @@ class WeightChanges:
         return len(changes)
 
     def undone(self) -> set[int]:
-        """Return the rows of the listed changes that have no part in what stands after the last of them."""
+        """Return the rows of the listed changes that have no part in the weights after the last of them."""
         last = max((change.row for change in self.listed), default=-1)
         return undone(self.parents, last)
 

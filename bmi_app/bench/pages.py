@@ -4,7 +4,7 @@
     ...
     <!-- end -->
 
-What stands between them belongs to the bench, and is replaced; what stands around them belongs to whoever writes the page.
+The lines between them belong to the bench and are replaced; the lines around them are not touched.
 """
 
 import os
@@ -104,7 +104,7 @@ def _changed(path: Path, name: str, content: str) -> str:
 
 
 def command_line(context: typer.Context) -> str:
-    """Return the command that is running, with what was given to it; of a recording, which lies elsewhere for everybody, the name."""
+    """Return the command that is running, with what was given to it; a recording is told by its name only, since its folder differs between machines."""
     words: list[str] = []
     within: Any = context
     while within.parent is not None:

@@ -65,7 +65,7 @@ def run(
     protocol: ProtocolName,
     driver: Annotated[str | None, typer.Option(help="source of spikes: simulated, lsl, replay, or a plugin")] = None,
     duration: Annotated[float | None, typer.Option(help="length of the session (s)")] = None,
-    trials: Annotated[int | None, typer.Option(help="end after so many trials")] = None,
+    trials: Annotated[int | None, typer.Option(help="end after this many trials")] = None,
     seed: Annotated[int | None, typer.Option(help="seed of every random number")] = None,
     speed: Annotated[str, typer.Option(help="`real`, or `max`: as fast as the machine can")] = "real",
     gui: Annotated[bool, typer.Option("--gui", help="show the window")] = False,
@@ -242,7 +242,9 @@ def fit(
     out: Annotated[Path | None, typer.Option(help="file to save it to, for decoder.start_from and `load`")] = None,
     to: Annotated[
         str | None,
-        typer.Option(help="what it should say: `intent` (modelled in the session), `refit` (turned), `velocity`"),
+        typer.Option(
+            help="the velocity to fit it to: `intent` (modelled in the session), `refit` (turned toward the target), `velocity`"
+        ),
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="its settings")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="let --out replace a file that is there")] = False,

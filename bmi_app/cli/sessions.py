@@ -12,7 +12,9 @@ sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_h
 
 NotRunningElsewhere = Annotated[
     bool,
-    typer.Option("--not-running-elsewhere", help="of a session that another machine began: its engine is dead there"),
+    typer.Option(
+        "--not-running-elsewhere", help="say that the engine of a session which another machine began is dead there"
+    ),
 ]
 
 
@@ -32,7 +34,9 @@ def sessions_list(
 @sessions_app.command("show")
 def sessions_show(
     session: SessionName,
-    updates: Annotated[bool, typer.Option("--updates", help="list every update of the decoder, and its fate")] = False,
+    updates: Annotated[
+        bool, typer.Option("--updates", help="list every update of the decoder, and what became of it")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show a session's summary, source, versions and damage; or the audit of its updates."""
@@ -131,7 +135,7 @@ def sessions_export(
     age: Annotated[str, typer.Option(help="ISO 8601, such as P8Y for eight years")] = "",
     damaged_too: Annotated[
         bool,
-        typer.Option("--damaged-too", help="of a damaged session, export what is whole; the file says what is missing"),
+        typer.Option("--damaged-too", help="export what is whole of a damaged session; the file says what is missing"),
     ] = False,
     as_json: Json = False,
 ) -> None:

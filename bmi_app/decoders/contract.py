@@ -86,7 +86,7 @@ class Fitted:
     weights : f8[axis, unit]
     bias : f8[axis]
     parts : dict of ndarray
-        Parts of the decoder's memory by the names of its layout; those that are not named keep what stands.
+        Parts of the decoder's memory by the names of its layout; those that are not named keep their present values.
     """
 
     weights: np.ndarray

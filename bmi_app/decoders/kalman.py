@@ -31,7 +31,7 @@ MODEL_ACTS = {
     "noise": "diagonal",
 }  # else the model changes nothing until what follows from it is derived
 HAS_DYNAMICS = True
-SMOOTHING_HURTS = "it takes the noise of each tick for independent, and smoothing makes it last"
+SMOOTHING_HURTS = "it assumes that the noise of each tick is independent, and smoothing makes it last over ticks"
 
 
 class Settings(BaseModel):
@@ -44,7 +44,7 @@ class Settings(BaseModel):
         default="diagonal", description="whether units are taken to vary independently; a staged rule makes it diagonal"
     )
     gain: Literal["running", "steady"] = Field(
-        default="running", description="the gain of the moment, or the one to which it settles"
+        default="running", description="the gain computed at each tick, or the one to which it settles"
     )
 
 

@@ -32,7 +32,7 @@ class Settings(BaseModel):
 
     file: str | None = Field(
         default=None,
-        description="NumPy archive (.npz) with M2, and where wanted M1 and m0; relative to the protocol file",
+        description="NumPy archive (.npz) with M2 and, if needed, M1 and m0; relative to the protocol file",
         json_schema_extra={"path": True},
     )
     m1: tuple[tuple[float, ...], ...] | None = Field(default=None, description="M1, axes x axes; default 0")

@@ -40,7 +40,7 @@ class Settings(BaseModel):
         default="diagonal", description="whether units are taken to vary independently; a staged rule makes it diagonal"
     )
     gain: Literal["running", "steady"] = Field(
-        default="running", description="the gain of the moment, or the one to which it settles"
+        default="running", description="the gain computed at each tick, or the one to which it settles"
     )
 
 

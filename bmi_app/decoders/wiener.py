@@ -29,8 +29,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lags: int = Field(default=5, ge=0, le=100, description="number of past samples beside that of now")
-    spacing: int = Field(default=5, ge=1, le=100, description="ticks from one to the next")
+    lags: int = Field(default=5, ge=0, le=100, description="number of past samples, beside the present one")
+    spacing: int = Field(default=5, ge=1, le=100, description="ticks between two of these samples")
     ridge: float = Field(default=1e-3, ge=0, description="strength of the regularisation, in mean feature power")
 
 

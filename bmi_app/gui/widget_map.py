@@ -1,4 +1,4 @@
-"""Write down where everything stands on the screen, for a test that has nothing but a mouse and a keyboard.
+"""Write down where every widget is on the screen, for a test that uses only a mouse and a keyboard.
 
 Only where `$BMI_WIDGET_MAP` names a file: a few times a second it is written anew, a JSON list of all that can be seen.
 """

@@ -36,7 +36,9 @@ class Settings(BaseModel):
     )
     replays_awake: int = Field(default=4, ge=0, le=1000, description="trials replayed at each call with new samples")
     normalised: bool = Field(default=True, description="whether each sample is divided by epsilon + |x|^2")
-    epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
+    epsilon: float = Field(
+        default=1.0, gt=0, description="added to |x|^2, which keeps the step finite when no unit fires"
+    )
 
 
 layout = MemoryLayout(

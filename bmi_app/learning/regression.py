@@ -14,7 +14,7 @@ Confidence: the posterior covariance of an axis's weights is sigma^2 P, with sig
 fade), times what errors that last make of it (`serial`); see `confidence`.
 
 What the rule knows of a unit begins anew when the unit's weight is not the one it left there (undo, a loaded decoder, an
-update that the guard refused), or when the unit joined the axis. Nothing fades in silence, and what is known of a unit
+update that the guard refused), or when the unit joined the axis. Without spikes nothing is forgotten, and what is known of a unit
 fades (f_u = lambda^-1/2) only while that leaves it no less certain than it began, else f_u = 1: a unit that never fires
 would blow up P.
 """
@@ -225,7 +225,9 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
             if a == 0 or not shared:
                 _fade(own, forgetting, m.ridge, fading)
                 total = _spread(own, mask[a], features[t], fading, m.seen, spread)
-            if not (total > 0.0 and math.isfinite(total)):  # silence says nothing, and nothing fades
+            if not (
+                total > 0.0 and math.isfinite(total)
+            ):  # without spikes there is no information, and nothing is forgotten
                 continue
             divisor = 1.0 + total
             error = intent[t, a] - bias[a]

@@ -43,7 +43,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     normalised: bool = Field(default=True, description="whether each sample is divided by epsilon + |x|^2")
-    epsilon: float = Field(default=1.0, gt=0, description="added to |x|^2, so that silence does not blow up the step")
+    epsilon: float = Field(
+        default=1.0, gt=0, description="added to |x|^2, which keeps the step finite when no unit fires"
+    )
     discount: float = Field(
         default=0.995, gt=0, le=1, description="gamma: weight of a sample for each sample before the end"
     )

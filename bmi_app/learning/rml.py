@@ -5,7 +5,7 @@
 
 z is the intended velocity and a constant 1, y the features, less what the decoder holds that the cursor's position explains
 of them (C_p p, where it has such a part: DECODE takes the same off), lambda forgets half within `half_life_s`. Only the diagonal of Q
-is kept, so that the cost is linear in units. The statistics begin as if what stands had been seen for one half-life; nothing
+is kept, so that the cost is linear in units. The statistics begin as if the present model had been seen for one half-life; nothing
 changes before `warm_up_s` of samples, from which the power of the intention is known.
 """
 
@@ -91,7 +91,7 @@ def _invert(square, inverse):
 
 @part
 def _add_prior(model, m):
-    """Add what stands, as if it had been seen as often as `prior` says, with the intentions of the warm-up."""
+    """Add the present model, as if it had been seen as often as `prior` says, with the intentions of the warm-up."""
     share, k = m.prior / m.n, m.square.shape[0]
     for u in range(model.shape[1]):
         explained = 0.0

@@ -1,4 +1,4 @@
-"""SmoothBatch: every minute or two a fit to the last batch is blended into what stands (Orsborn et al. 2012).
+"""SmoothBatch: every minute or two a fit to the last batch is blended into the present weights (Orsborn et al. 2012).
 
     W <- rho W + (1 - rho) W_batch,   rho = exp(ln 0.5 * T_batch / half_life)
 
@@ -44,7 +44,7 @@ def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
 
 
 def refit(settings: Settings, job: Refit) -> Fitted | None:
-    """Return what stands, moved toward the fit to the batch; None where the batch is too small.
+    """Return the present weights, moved toward the fit to the batch; None where the batch is too small.
 
     Raises
     ------

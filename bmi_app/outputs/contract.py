@@ -7,7 +7,7 @@ starts and ends the session, `fire` by the output thread (`bmi_app.session.engin
 A file may define `why_not(settings)` as well: why the device cannot be used now, without opening it, or an empty text. It
 is asked every second before a session is started.
 
-`fire` returns once the world has been told, and before a pulse is over: what it takes is measured as the output's delay
+`fire` returns once the event was sent, and before a pulse is over: what it takes is measured as the output's delay
 and holds up the outputs behind it. `open` and `fire` raise `OutputError`; a failure to fire never ends a session.
 """
 
@@ -51,7 +51,7 @@ class Sink(Protocol):
         """Get ready to fire; raise `OutputError` where that cannot be."""
 
     def fire(self, event: OutputEvent) -> None:
-        """Tell the world; raise `OutputError` where that fails."""
+        """Send the event; raise `OutputError` where that fails."""
 
     def close(self) -> None:
         """Leave everything at rest. May be called twice, and without `open`."""

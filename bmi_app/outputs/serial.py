@@ -1,7 +1,7 @@
 """Send bytes, or a TTL pulse on a control line, through a serial port: a reward pump, a recording system's sync input.
 
 A pulse has a beginning and an end. `fire` makes the beginning and returns; a thread of this output makes the end, so
-that nobody waits for the length of a pulse. An event during a pulse lengthens it.
+that no event waits for the length of a pulse. An event during a pulse lengthens it.
 
 Opening a port raises DTR and RTS for a moment in most operating systems' drivers, before any program can lower them: a
 device that a pulse could harm belongs on bytes.

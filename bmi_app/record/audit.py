@@ -20,7 +20,7 @@ def verdict_words(verdict: int, short: bool = False) -> str:
 
 
 def counts(updates: np.ndarray) -> dict[str, int]:
-    """Return how many updates had each fate, in words; none that did not occur."""
+    """Return how many updates ended in each way, in words; ways that did not occur are left out."""
     return {
         verdict_words(verdict): int(np.count_nonzero(updates["verdict"] == verdict))
         for verdict in UpdateVerdict

@@ -16,7 +16,7 @@ from bmi_app.rt.records import RECORDS
 
 @dataclass(frozen=True)
 class Batch:
-    """Hold the records of one batch, and what stands beside them.
+    """Hold the records of one batch, and the columns beside them.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file that is in nobody's use yet, in place of what a write that was cut off left there, and sync it.
+    """Write a file that no reader uses yet, in place of what an interrupted write left there, and sync it.
 
     Raises
     ------

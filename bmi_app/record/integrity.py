@@ -1,4 +1,4 @@
-"""Answer for every command and page the one question whether a session is whole, in two depths.
+"""Answer for every command and page whether a session is whole, at one of two depths.
 
 ``quick``
     Sizes, headers and end marks against `summary.json`: for lists. What was checked in full before, and has not been touched
@@ -93,7 +93,7 @@ class Standing:
         return [f"{self.damage_words(i)}: {found.what}" for i, found in enumerate(self.damage)]
 
     def doubts(self) -> list[str]:
-        """Say what keeps the session from being called whole; nothing where it is."""
+        """Say why the session is not called whole; nothing where it is."""
         if self.damage or self.is_ended:
             return self.explained()
         return [f"the session is {self.state}: it may lack what came last; `bmi sessions recover` keeps what is whole"]

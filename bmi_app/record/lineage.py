@@ -63,10 +63,10 @@ class Lineage:
 
 
 def undone(parents: list[int], last: int) -> set[int]:
-    """Return the rows up to `last` that have no part in what stands after it."""
+    """Return the rows up to `last` that have no part in the weights after it."""
     part, at = set(), last
     while at >= 0:
         part.add(at)
         at = parents[at]
-    # An undo is a part of what stands, and the row that it goes back to is its parent.
+    # An undo is a part of the present weights, and the row that it goes back to is its parent.
     return {row for row in range(last + 1) if row not in part}

@@ -41,7 +41,7 @@ _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 class Hold:
     """Hold the lock of a session and beat its heart, on a thread of its own, until `close` or the process's end.
 
-    The heartbeat is written in place and never synced: it tells of the moment, and must cost the disk nothing.
+    The heartbeat is written in place and never synced: only its newest content counts, and a sync would load the disk.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Hold:
     def _run(self) -> None:
         told = False
         while not self._over.wait(BEAT_S):
-            with contextlib.suppress(OSError):  # a disk that fails is the journal's to tell
+            with contextlib.suppress(OSError):  # the journal reports a disk that fails
                 self._beat()
             if not told and (lost := self._lost()):
                 told = True

@@ -1,4 +1,4 @@
-"""Protect the messages of an Arrow IPC stream, and take a stream apart without trusting a byte of it.
+"""Protect the messages of an Arrow IPC stream, and take a stream apart without trusting any byte of it.
 
 An Arrow IPC stream is a row of messages: first the schema, then batches, then an end mark::
 
@@ -15,7 +15,7 @@ is the length of the body in bytes, ``batch`` counts batches from 0, ``rows`` is
 carries the same with ``batch=00000000 rows=00000000``. In a batch of frames there follow, as
 ``spikes=000000001234 ...``, the numbers of records that were in each other file when it was written.
 
-Nothing is given to Arrow before this check has passed, and no length is believed that leads beyond the file: a
+Nothing is given to Arrow before this check has passed, and no length that leads beyond the file is accepted: a
 damaged stream can neither crash the reader nor make it ask for absurd memory.
 """
 

@@ -121,7 +121,7 @@ def recover(folder: Path, tail: Tail | None = None, *, to_common_tick: bool = Fa
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold a session against every other process: the system lets go of it when this one dies, whatever it dies of."""
+    """Hold a session against every other process: the system releases it when this process ends, however it ends."""
     try:
         lock = FileLock(folder / LOCK, timeout=0, mode=0o666 & ~permissions.mask())  # it sets the mode itself: no umask
         lock.acquire()
@@ -177,7 +177,7 @@ def _prepare(folder: Path, tail: Tail, to_common_tick: bool) -> RecoveryReport |
 
 
 def _metadata(folder: Path, findings: Mapping[Kind, Finding]) -> dict[str, str]:
-    """Return what stands in the header of every file: as a sound file of this session says it, never a foreign one."""
+    """Return what the header of every file says: taken from an undamaged file of this session, never from another session."""
     known = next((finding.metadata for finding in findings.values() if finding.layout is not None), {})
     session_id = identity.expected_id(folder)
     return {**known, **({identity.KEY: session_id} if session_id else {})}

@@ -1,4 +1,4 @@
-"""Judge what a rule made of the weights, undo it where it may not stand, and give each update its row in the audit.
+"""Judge what a rule made of the weights, undo it where it is not allowed, and give each update its row in the audit.
 
 An update is one call of the rule (`trial`, `reward`), or several: those of a trial (`tick`), of a hand-over that takes more
 than one tick (`block`, `seconds`), of a rest block. It is opened by the first call and closed by `close_update`.
@@ -63,7 +63,7 @@ def judge(config, adapted, bias, mask):
 
 @part
 def size_now(adapted, bias):
-    """Return the Frobenius norm of what stands, bias included."""
+    """Return the Frobenius norm of the present weights, bias included."""
     total = 0.0
     for a in range(adapted.shape[0]):
         for u in range(adapted.shape[1]):

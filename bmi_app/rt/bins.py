@@ -121,9 +121,9 @@ def smooth(core, features, frame_rings):
 
 @part
 def rest_rates(core, features):
-    """Put every unit's rate at its baseline, where its feature is 0: what a lost source will say next is not known.
+    """Put every unit's rate at its baseline, where its feature is 0: the rates of a lost source are not known.
 
-    Else the first moments after its return would be decoded beside the silence in which it went.
+    Otherwise the first moments after its return would be smoothed together with the gap.
     """
     config = core[1][0]
     _, rates, boxcar, offset, _, x, _ = features
@@ -173,7 +173,7 @@ def _freeze_scales(rest_sum, scale, n):
 
 @part
 def is_silent(features):
-    """Tell whether no unit fired in all that a rest block gathered: a source that was not there, and no baseline."""
+    """Tell whether no unit fired in a rest block: the source was absent then, and the counts are no baseline."""
     rest_sum = features[6]
     fired = 0.0
     for u in range(rest_sum.shape[1]):

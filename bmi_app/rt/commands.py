@@ -48,7 +48,7 @@ _AT_LIMIT, _STALE = (
 
 @part
 def _take(part_of_blob, into):
-    """Copy a part of a blob, keeping what stands where it says NaN."""
+    """Copy a part of a blob; where it is NaN the present value stays."""
     for i in range(into.shape[0]):
         if not np.isnan(part_of_blob[i]):
             into[i] = part_of_blob[i]
@@ -114,7 +114,7 @@ def _step_of(model, staged):
 def _may_adopt(core, model, blob, longest):
     """Say whether what a staged rule has computed may be adopted: learning is on, weights finite and inside their limits.
 
-    A model comes shortened (`bmi_app.session.engine.staged_fits`). A step beyond `longest` was computed from a model that stands no more.
+    A model comes shortened (`bmi_app.session.engine.staged_fits`). A step beyond `longest` was computed from a model that has been replaced since.
     """
     config, state = core[1][0], core[2][0]
     n_axes, n_units = model[0].shape
@@ -172,7 +172,7 @@ def _swap_in(core, model, features, rule_memory, blob):
 
 @part
 def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
-    """Swap in a staged blob; NaN keeps what stands. Return 1 if it was taken.
+    """Swap in a staged blob; where it is NaN the present value stays. Return 1 if it was taken.
 
     Its parts: weights, bias, gain, feature offset and scale, decoder memory, each unit's population.
 
@@ -260,7 +260,7 @@ def _apply(core, model, features, trial, logs, inputs, kind, index, aux, value):
         state.assist_override = value
     elif kind == _LEARNING:
         state.learning_on = index
-        state.returns = state.probation = 0  # the operator knows better than the guard
+        state.returns = state.probation = 0  # the operator's choice overrules the guard
     elif kind == _LEARNING_RATE:
         state.learning_rate = value
     elif kind == _GAIN:

@@ -67,7 +67,7 @@ def _take_hand_velocity(config, state, intent):
 
 @part
 def intend(config, state, vectors):
-    """Model what the subject wants, from which rules learn (`learning.intent`); leave the aim in the row of the velocity.
+    """Model what the subject intends, from which rules learn (`learning.intent`); leave the aim in the row of the velocity.
 
     speed_model      the aim itself
     refit            the decoded speed, turned toward the target (Gilja et al. 2012); 0 while holding

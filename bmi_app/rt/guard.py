@@ -11,13 +11,13 @@ good weights and those that stand would make of the trial's samples (`error_on`;
                4) while the cursor spends more than half of its way at the edge
     diverged   it is failing, and on the same samples the good weights are clearly better than those that stand
 
-What the samples of the day say is decisive: when units are lost or channels are swapped success falls too, but the old weights
+The samples of the last trials decide: when units are lost or channels are swapped success falls too, but the old weights
 are then no better than those that stand, and learning is what repairs it. Below 0.4 of the best, and not diverged, the
 audit says so once (WORLD_BLAMED), what was good is forgotten, and learning goes on as it was.
 
 After a divergence the good weights come back and learning waits for ten trials, the probation. If they serve (half of the best
-success, or else half of the error that diverged), learning was to blame: it goes on at a quarter of its rate. If they do not, the
-world was to blame after all. After six returns without a new best, learning is switched off. With
+success, or else half of the error that diverged), learning was to blame: it goes on at a quarter of its rate. If they do not, the cause
+lies outside of learning after all. After six returns without a new best, learning is switched off. With
 `learning.on_divergence = "freeze"` this is so after the first.
 
 Success of trials in which the computer helps with more than a tenth is not counted. The least error is forgotten by a
@@ -144,7 +144,7 @@ def _keep(core, model, trial, changed):
 
 @part
 def _blame_world(core, model, trial, logs):
-    """Forget what was good, since it is no better than what stands; learning goes on."""
+    """Forget the good weights, since they are no better than the present ones; learning goes on."""
     state = core[2][0]
     log_event(core, logs, _DIVERGED, _WORLD_BLAMED, state.recent_success)
     size = size_now(model[7], model[1])
@@ -248,7 +248,7 @@ def watch(core, model, trial, logs, first, last, changed):
 
 @part
 def trust(core, model, trial):
-    """Take what stands now for good, and forget what was: the operator, or a fit, has changed the decoder."""
+    """Take the present weights for good, and forget the earlier ones: the operator, or a fit, has changed the decoder."""
     state = core[2][0]
     keep_good(model, trial, 0)
     state.off_good = state.compared = state.probation = state.returns = state.guarded_trials = 0

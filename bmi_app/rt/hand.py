@@ -1,6 +1,6 @@
 """Carry the place of a hand, or what its force amounts to, from whoever has one to the tick.
 
-A hand is one word of `ctl`, so that nobody ever reads half of a new one: x in the upper 32 bits, y in the lower, each as
+A hand is one word of `ctl`, so that no reader sees half of a new one: x in the upper 32 bits, y in the lower, each as
 a whole number of 1e-6 cm above -`HAND_REACH_CM`; 0 means that there is none. The driver's hand (a tracker, the simulated
 arm) comes before the person's, which a view sends over the command socket and has to send again while it is there.
 """

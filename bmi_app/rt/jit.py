@@ -70,7 +70,7 @@ def _folder_of(function: Any) -> Path:
 def _compile(function: Any, signature: Any) -> Any:
     folder = _folder_of(function)
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-    # Where it cannot write there, numba would go on to folders whose name knows nothing of the sources: old kernels would run.
+    # Where it cannot write there, numba would use folders that are not named by the sources, and old kernels would run.
     return numba.njit(signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy")(function)
 
 

@@ -1,6 +1,6 @@
 """Load liblsl, and keep its log out of ours; whoever uses pylsl takes it from here.
 
-liblsl reads its configuration once, at its first use, and looks for it in the current folder as well, where somebody else's file
+liblsl reads its configuration once, at its first use, and looks for it in the current folder as well, where another user's file
 could send our streams to a network of their choice. So it is read here, from the user's and the system's places only, and handed
 over. Where there is none, liblsl's reports of streams that come and go would run over what we print.
 """

@@ -96,7 +96,7 @@ def _described(memory: mmap.mmap) -> dict[str, Any]:
     """Return where the arrays lie, as the file says it, once nothing of that can lead anywhere else.
 
     Whoever can write into the folder can write a live file: types are the program's own, and places and sizes are
-    believed only within the file.
+    accepted only within the file.
     """
     n = int.from_bytes(memory[8:16], "little")
     if n > _DESCRIPTION_BYTES:

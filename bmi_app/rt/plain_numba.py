@@ -1,6 +1,6 @@
 """Import numba without a configuration from the current folder, and without BLAS; kernels take it from here.
 
-numba obeys a file `.numba_config.yaml` in the folder where a process happens to start: one that switches the compiler off would make every
+numba reads a file `.numba_config.yaml` in the folder where a process happens to start: one that switches the compiler off would make every
 tick a hundred times slower. Environment variables (NUMBA_...) remain the user's way to set something.
 
 Before it loads the first kernel numba imports scipy.linalg, to see whether a kernel could call BLAS. No kernel may, and

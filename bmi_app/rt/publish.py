@@ -1,6 +1,6 @@
 """Send frames and events to the LSL outlets, without the GIL.
 
-Publisher thread only. It follows the heads of the frame and event rings and holds nobody up: where it has been lapped,
+Publisher thread only. It follows the heads of the frame and event rings and no other thread waits for it: where it has been lapped,
 it goes on with what is left in the ring and counts what it skipped.
 """
 

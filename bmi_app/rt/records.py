@@ -132,7 +132,7 @@ FRAME = np.dtype(
     ]
 )
 
-# Beside each frame: what depends on the machine's mood and is never compared.
+# Beside each frame: what depends on how busy the machine is, and is never compared.
 HEALTH = np.dtype(
     [
         ("tick", "<i8"),
@@ -202,8 +202,8 @@ SUBJECT = np.dtype(
         ("tick", "<i8"),  # of the frame in which it saw the trial end
         ("trial", "<i8"),  # as the subject counts, from 0
         ("reward", "<f8"),  # seen in the trial
-        ("samples", "<i8"),  # pairs of firing and sight in the trial
-        ("error_cm_s", "<f8"),  # root mean square error of what the model foretold of them, 0 without samples
+        ("samples", "<i8"),  # pairs of firing and seen movement in the trial
+        ("error_cm_s", "<f8"),  # root mean square error of the model's predictions of them, 0 without samples
         ("confidence", "<f8"),  # 0..1
         ("exploration_hz", "<f8"),  # standard deviation of what it adds to its rates from now on
     ]
@@ -234,7 +234,7 @@ UPDATE = np.dtype(
         ("accepted", "<i4"),  # calls of the rule that changed something
         ("refused", "<i4"),  # calls that were undone
         ("norm", "<f8"),  # Frobenius norm of the change
-        ("size", "<f8"),  # Frobenius norm of what stands after it
+        ("size", "<f8"),  # Frobenius norm of the weights after it
         # root mean square of readout - intention (cm/s) on what was taught, else on the last trial
         ("error_before", "<f8"),
         ("error_after", "<f8"),
@@ -243,7 +243,7 @@ UPDATE = np.dtype(
     ]
 )
 
-# What the engine's Python threads have to say to every view; the journal has it whole.
+# Messages of the engine's Python threads for every view; the journal has all of them.
 WORDS_BYTES = 240
 WORDS = np.dtype([("tick", "<i8"), ("kind", "<i8"), ("text", f"S{WORDS_BYTES}")])  # kind: EventKind; text: UTF-8
 

@@ -1,7 +1,7 @@
 """Order the indices of rings between threads, and push spikes.
 
 An index is published with release and read with acquire order (LLVM atomics), so that what was written to a slot
-before the index moved is seen by whoever sees the index move, on any processor.
+before the index moved is seen by every thread that sees the index move, on any processor.
 """
 
 from typing import Any

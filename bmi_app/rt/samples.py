@@ -54,7 +54,7 @@ def sample(core, model, features, trial):
     for a in range(gain.shape[0]):
         trial_intent[row, a] = vectors[INTENT, a] / gain[a] if gain[a] != 0.0 else 0.0
         trial_noise[row, a] = vectors[NOISE, a] / gain[a] if gain[a] != 0.0 else 0.0
-    if config.tuning_word >= 0:  # the rule wants to know where the cursor stood, and nothing of the noise
+    if config.tuning_word >= 0:  # the rule needs the cursor's position instead of the noise
         for a in range(gain.shape[0]):
             place_cm = state.from_y_cm if a == 1 else state.from_x_cm
             trial_noise[row, a] = place_cm / gain[a] if gain[a] != 0.0 else 0.0

@@ -43,7 +43,7 @@ class LearnWhen(IntEnum):
 
 
 class Intent(IntEnum):
-    """Name how the model of what the subject wants is made."""
+    """Name how the model of what the subject intends is made."""
 
     SPEED_MODEL = 0
     REFIT = 1
@@ -82,7 +82,7 @@ CONFIG = np.dtype(
         ("rate_scale", "<f8"),  # Hz per count in a bin, or 1
         ("square_root", "<i8"),  # 1: features are made of the square roots of rates
         ("zscore", "<i8"),  # 1: rest blocks measure deviations as well, the features' units
-        ("cursor_word", "<i8"),  # where the decoder's memory wants the cursor's position; -1: it does not
+        ("cursor_word", "<i8"),  # where the decoder's memory takes the cursor's position; -1: nowhere
         # workspace and cursor
         ("half_width_cm", "<f8"),
         ("half_height_cm", "<f8"),
@@ -114,7 +114,7 @@ CONFIG = np.dtype(
         ("learn_in_order", "<i8"),  # 1: the rule takes its samples one by one, so that they may come in slices
         ("learn_at_rest", "<i8"),  # 1: all through rest blocks the rule is called without samples
         ("learn_ticks", "<i8"),  # between two updates, for LearnWhen.SECONDS
-        ("tuning_word", "<i8"),  # where the decoder's memory has C of the position, if the rule wants it; else -1
+        ("tuning_word", "<i8"),  # where the decoder's memory has C of the position, if the rule needs it; else -1
         ("rule_tuning_word", "<i8"),  # and where the rule's memory has its copy
         ("slice_samples", "<i8"),  # samples that one tick can teach without being late
         ("trial_rows", "<i8"),  # samples that a trial has at most
@@ -247,9 +247,9 @@ STATE = np.dtype(
         ("recent_cosine", "<f8"),  # between readout and intention
         ("best_cosine", "<f8"),
         ("compared", "<i8"),  # trials since the good weights were kept
-        ("now_error", "<f8"),  # of what stands, and of the good weights, on these trials' samples
+        ("now_error", "<f8"),  # of the present weights, and of the good ones, on these trials' samples
         ("good_error", "<f8"),
-        ("cosine_lost", "<f8"),  # that of the good weights, less that of what stands
+        ("cosine_lost", "<f8"),  # that of the good weights, less that of the present ones
         ("off_good", "<i8"),  # 1: learning has changed something since the good weights were kept
         ("returns", "<i8"),  # to the good weights, since success was last at its best
         ("probation", "<i8"),  # trials for which learning still waits

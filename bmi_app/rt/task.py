@@ -76,7 +76,7 @@ _SHUFFLED, _SEQUENTIAL = int(TargetOrder.SHUFFLED), int(TargetOrder.SEQUENTIAL)
 
 @part
 def _block_is_over(state, block):
-    """Tell whether the block has had its ticks or its trials, or the operator wants the next one."""
+    """Tell whether the block has had its ticks or its trials, or the operator asked for the next one."""
     if state.next_block or (block.ticks > 0 and state.block_ticks >= block.ticks):
         return True
     between_trials = state.state == _INTER_TRIAL

@@ -42,8 +42,8 @@ _BLOCK_ENDED = int(Outcome.BLOCK_ENDED)
 def begin(core, features, logs):
     """Clear what lasts one tick; mark the loss and the return of the source.
 
-    Until the watchdog knew, silence was decoded as silence: what it did to the cursor in this trial is taken back, and
-    what it did to the rates.
+    Before the watchdog noticed the loss, missing spikes were decoded as low rates. What that did to the cursor in this
+    trial, and to the rates, is taken back.
     """
     state = core[2][0]
     state.reward = 0.0

@@ -102,11 +102,11 @@ class UpdateVerdict(Code):
     RETURNED = 6, "diverged: back to the last good weights, learning waits", "returned"
     FROZEN = 7, "diverged: back to the last good weights, learning is off", "returned, frozen"
     # The good weights are still good: learning goes on at a quarter of its rate.
-    LEARNING_BLAMED = 8, "the good weights serve: learning goes on, four times slower", "slower from here"
+    LEARNING_BLAMED = 8, "the good weights do better: learning goes on, four times slower", "slower from here"
     # They are no better: something else has changed, and learning goes on as it was.
     WORLD_BLAMED = (
         9,
-        "the good weights are no better: not learning's fault, it goes on as it was",
+        "the good weights are no better: learning is not the cause, and goes on as before",
         "not learning's fault",
     )
 

@@ -3,7 +3,7 @@
 What is known becomes input flags of the tick:
 
 SOURCE_LOST     for `safety.watchdog_ms` acquisition has polled and found nothing. Only polls count, each for at most twice its
-                length: an engine that was stopped knows nothing of its source. A driver that says that its source is gone is
+                length: an engine that was stopped has not looked for its source's data. A driver that says that its source is gone is
                 believed, and an acquisition that has hung for more than a second is a lost source as well.
 SOURCE_SILENT   a regular source has left out three samples, by its nominal rate or, where it sends in chunks, by its
                 rhythm of late. With clock ticks only: without samples there are no stream ticks.

@@ -25,7 +25,7 @@ class Stream:
     rate_hz : float
         0 where it is irregular.
     is_there : bool
-        False for the one that the protocol asks for and nobody sends.
+        False for a stream that the protocol asks for and that is not there.
     fits : bool or None
         None for a stream that the protocol does not ask for.
     reason : str
@@ -78,7 +78,7 @@ def judge(protocol: Protocol | None, found: Sequence[pylsl.StreamInfo]) -> tuple
     streams, obstacles = [], []
     for stream in found:
         if not _is_meant(stream, wanted, spike_types):
-            streams.append(_described(stream, found, None, f"not asked for: the protocol wants {sought}"))
+            streams.append(_described(stream, found, None, f"not asked for: the protocol asks for {sought}"))
             continue
         unfit = _unfitness(stream, settings, protocol)
         if unfit:

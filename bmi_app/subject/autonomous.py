@@ -1,7 +1,7 @@
 """The autonomous subject: it learns a tool that it does not know, and acts by what it has learnt.
 
 From its own firing and the delayed, noisy sight of the cursor it learns what its firing does (`tool_model`), by one of five
-rules; it wants a velocity by feedback control across its delay (`intention`), asks its neurons for the firing that should
+rules; it intends a velocity by feedback control across its delay (`intention`), asks its neurons for the firing that should
 bring it about, and explores (`exploration`), the more the less it can foretell. Its neurons may instead encode the movement that
 it wants as those of a body would (`encoded`). Every trial it notes what it has learnt (`model_log`).
 """
@@ -60,7 +60,7 @@ class Settings(BaseModel):
         "velocity, all that its muscles do, or speed and direction",
     )
     exploration: Literal["none", "white", "slow", "low_dimensional", "curious"] = Field(
-        default="slow", description="noise of its own in its firing, of which it knows"
+        default="slow", description="noise that it adds to its firing, and that it knows"
     )
     learning_rate: float | None = Field(default=None, ge=0, description="of the learner; absent: its own")
     rule: dict[str, Any] = Field(default={}, description="settings of the learner's rule; see docs/learning.md")

@@ -1,6 +1,6 @@
 """Encode: fire as the cortex of a body that makes the movement wanted, not as the learnt tool needs it.
 
-The velocity that the subject wants becomes an imagined movement of a body whose hand is where the cursor is believed to be;
+The velocity that the subject intends becomes an imagined movement of a body whose hand is where the subject estimates the cursor to be;
 each unit encodes that as `body.encode_into` says. So the tool that was learnt serves the estimate of the cursor and its
 speed alone, and a decoder has to find out what the units encode.
 """

@@ -1,4 +1,4 @@
-"""Intend: what velocity the subject wants now, by feedback control over a delayed, noisy sight of the cursor.
+"""Compute the velocity that the subject intends, by feedback control over a delayed, noisy sight of the cursor.
 
     p^    = p_seen + sum over the delay of v^ dt                    (its internal estimate of the cursor)
     push  = min(speed, gain d) toward the target, d = |target - p^|

@@ -79,8 +79,8 @@ class ResultCard(QFrame):
             self._follow.start(_FOLLOW_MS)
         if state == "recovering":
             self.text.setText(
-                f"What was recorded is read and made whole: {found.recovering_s or 0.0:.0f} s so far. It goes on behind "
-                "the other pages."
+                f"Recovering the recording: {found.recovering_s or 0.0:.0f} s so far. "
+                "It continues while you use the other pages."
             )
         if (found.folder, state) == self._shown:
             return
@@ -111,8 +111,8 @@ class ResultCard(QFrame):
                 {
                     "running": "It is in the list of running sessions: attach to it there.",
                     "interrupted": "Recovering keeps what was recorded, as far as it is whole.",
-                    "recovery unfinished": "Recovering again carries it on.",
-                    "perhaps running": "Where it was begun, it can be seen whether it runs.",
+                    "recovery unfinished": "Recovering it again continues it.",
+                    "perhaps running": "Look on the machine that began it whether it still runs.",
                     "unreadable": f"{words}.",
                 }[state]
             )

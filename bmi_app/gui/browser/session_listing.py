@@ -26,7 +26,7 @@ class Listed:
 
     @property
     def begun_text(self) -> str:
-        """Return when the session began, by the clock on the wall here; its folder's name has the UTC time."""
+        """Return when the session began, in local time; its folder's name has the UTC time."""
         try:
             begun = datetime.strptime(self.folder.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         except ValueError:  # a folder that was given another name

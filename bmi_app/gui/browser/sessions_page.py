@@ -132,7 +132,7 @@ class SessionsPage(QWidget):
         super().showEvent(event)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        """Read nothing that nobody sees."""
+        """Read nothing while the page is hidden."""
         self._timer.stop()
         super().hideEvent(event)
 
@@ -223,7 +223,7 @@ class SessionsPage(QWidget):
             words = {
                 "running": "It is recording now.",
                 "interrupted": "It was cut off; recovering keeps what was recorded, as far as it is whole.",
-                "recovery unfinished": "Its recovery was cut off; recovering it again carries it on.",
+                "recovery unfinished": "Its recovery was cut off; recovering it again continues it.",
                 "perhaps running": "Another machine began it, and may be recording it now.",
             }.get(status, f"{session.words[:1].upper()}{session.words[1:]}.")
             went = f"\n{summary_text(session.summary)}" if session.summary else ""

@@ -1,4 +1,4 @@
-"""Lay out the whole form of a protocol, in tabs that follow the order in which one is thought up."""
+"""Lay out the whole form of a protocol, in tabs that follow the order in which an experiment is planned."""
 
 from collections.abc import Callable
 from typing import Any, get_args

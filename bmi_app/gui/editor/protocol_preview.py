@@ -104,7 +104,7 @@ class ProtocolPreview(QWidget):
             block.duration_s if block.duration_s is not None else (block.trials or _OPEN_S / trial_s) * trial_s
             for block in blocks
         ]
-        # No block so short that its name cannot be read: a rest of 5 s stands beside an hour.
+        # No block is drawn so short that its name cannot be read: a rest of 5 s is shown beside an hour.
         least = min(0.5 / len(blocks), 110.0 / max(area.width(), 1.0))
         shares = [max(length_s / sum(lengths_s), least) for length_s in lengths_s]
         painter.setPen(theme.muted)

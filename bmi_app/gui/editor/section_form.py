@@ -80,7 +80,7 @@ class SectionForm(QGroupBox):
         reset, wrong = QToolButton(), PlainLabel()
         reset.setText("↺")
         reset.setAutoRaise(True)
-        reset.setToolTip("Leave it to its default")
+        reset.setToolTip("Use the default")
         wrong.setWordWrap(True)
         wrong.hide()
         row = grid.rowCount()
@@ -144,7 +144,7 @@ class SectionForm(QGroupBox):
             wrong.setStyleSheet(f"QLabel:enabled {{ color: {theme_of(self.palette()).failed.name()} }}")
 
     def show_unset(self, name: str, text: str) -> None:
-        """Say what stands for a key that the file leaves away, where only its plugin knows."""
+        """Say which value holds for a key that the file leaves out, where only its plugin knows that."""
         editor = self.editors[f"{self.path}.{name}"]
         assert isinstance(editor, NumberEditor)
         editor.show_unset(text)

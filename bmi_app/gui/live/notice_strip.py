@@ -23,7 +23,7 @@ class NoticeStrip(QWidget):
         self._painted = ("", False)  # the level, and whether the appearance is dark
         self.message = PlainLabel()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.message.setWordWrap(True)  # what failed may take words that nobody here has counted
+        self.message.setWordWrap(True)  # the words of a failure may be of any length
         self.message.setMinimumWidth(1)
         self.recover = QPushButton("Recover")
         self.recover.setToolTip("Keep what was recorded as far as it is whole, and show how it went")
@@ -96,7 +96,7 @@ class NoticeStrip(QWidget):
             case Phase.CATCHING_UP:
                 return "Catching up: cursor and trial are held until no ticks wait", "warning"
             case Phase.STALLED:
-                return "The engine makes no ticks, but it lives", "alarm"
+                return "The engine is alive, but it makes no ticks", "alarm"
             case Phase.FINISHING:
                 return "Finishing: writing what is left", "calm"
             case Phase.ENDED:

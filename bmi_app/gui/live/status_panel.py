@@ -72,7 +72,7 @@ class StatusPanel(QWidget):
         self._restyle()
 
     def show_figures(self, figures: Figures) -> None:
-        """Show these figures; what is wrong becomes bold, and of the colour of failure; what nobody renews is faint."""
+        """Show these figures; what is wrong becomes bold and red; what is not renewed any more is faint."""
         is_dead = figures.phase == Phase.DIED
         self.setEnabled(not is_dead)
         task = "paused" if figures.phase == Phase.PAUSED else figures.task

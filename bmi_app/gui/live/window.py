@@ -248,7 +248,7 @@ class OperatorWindow(QMainWindow):
             self.question.done(QMessageBox.StandardButton.NoButton.value)
 
     def _tell_answer(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
-        """Echo what stands in no ring of the live file; all else is told by the narrator."""
+        """Echo what no ring of the live file holds; the narrator tells everything else."""
         if request["do"] == "save_weights":
             self.log.say(f"weights saved to {answer['file']}")
 

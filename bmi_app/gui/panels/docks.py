@@ -200,7 +200,7 @@ class Docks(QObject):
         return dock
 
     def _uncover(self, title: str, is_visible: bool) -> None:
-        """Have a panel redrawn that comes to be seen: where nothing plays, nobody else does."""
+        """Have a panel redrawn when it becomes visible: while nothing plays, nothing else redraws it."""
         if is_visible and title in self.panels:
             self._uncovered.add(title)
             self._uncovering.start(0)  # once it has its place

@@ -39,7 +39,7 @@ _ROW = Qt.ItemDataRole.UserRole + 1  # of the log of weights
 class LearningPanel(QWidget):
     """Offer every knob of the decoder.
 
-    A knob shows what the engine has, and follows it, whoever turned it; what was asked for stands in the log until it acts.
+    A knob shows the engine's value and follows it, whichever view changed it; a request is shown in the log until it acts.
 
     Signals: `command_asked(request)`.
     """
@@ -123,7 +123,7 @@ class LearningPanel(QWidget):
         values = [(self.rate, model.learning_rate)]
         values += list(zip(self.gains.values(), model.gain.tolist(), strict=True))
         for knob, value in values:
-            if not knob.hasFocus():  # else it would be taken out of the operator's hand
+            if not knob.hasFocus():  # else it would move while the operator drags it
                 self._show(knob, knob.value, knob.setValue, value)
         self._list_changes()
 
@@ -145,7 +145,7 @@ class LearningPanel(QWidget):
             self.updates.takeTopLevelItem(self.updates.topLevelItemCount() - 1)
 
     def _mark_undone(self) -> None:
-        """Strike out the rows that are undone; one that an undo of the undo has brought back no more."""
+        """Strike out the rows that are undone; a row that an undo of the undo has brought back is not struck out any more."""
         undone, faint = self._source.changes.undone(), theme_of(self.palette()).muted
         for at in range(self.updates.topLevelItemCount()):
             row = self.updates.topLevelItem(at)

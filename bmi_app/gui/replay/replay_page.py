@@ -133,7 +133,7 @@ class ReplayPage(QWidget):
             self.docks.save()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        """Stand still while nobody looks."""
+        """Stop playing while the page is hidden."""
         self._stop()
         self.keep_layout()
         super().hideEvent(event)

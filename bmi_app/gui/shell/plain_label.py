@@ -1,4 +1,4 @@
-"""Show text that others chose as it is written: Qt takes what looks like HTML for HTML, and loads what that names."""
+"""Show text that others chose as it is written: Qt treats a text that looks like HTML as HTML, and loads what it names."""
 
 import html
 
@@ -9,7 +9,7 @@ _MARKS = frozenset("<&")
 
 
 class PlainLabel(QLabel):
-    """Show text as it is written, whatever names of files, streams or other machines stand in it."""
+    """Show text as it is written, also where names of files, streams or other machines in it look like HTML."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(text, parent)

@@ -30,7 +30,7 @@ _AS_PROTOCOL = "as the protocol says"
 _DRIVERS = {
     "simulated": "a subject inside the program",
     "lsl": "spikes from the network",
-    "replay": "the spikes of a recording, once more",
+    "replay": "the spikes of a recording",
 }
 _FIRST_CHOICE = "center_out"  # runs at once, on the simulated rig
 
@@ -200,8 +200,8 @@ class SessionForm(QWidget):
         self._rows.addRow(_label("&Output folder", self.folder), _beside(self.folder, browse))
         self._rows.addRow("", self.free)
         self.driver.setToolTip("Where the spikes come from: the simulated rig, LSL, or a recording")
-        self.duration_s.setToolTip("After so long the session ends; you can stop it before")
-        self.trials.setToolTip("After so many trials the session ends")
+        self.duration_s.setToolTip("The session ends after this time; you can stop it earlier")
+        self.trials.setToolTip("The session ends after this many trials")
         self.seed.setToolTip("Seed of every random number: the same seed gives the same target order")
         self.folder.setToolTip("A new folder is made here for each session; nothing is ever overwritten")
 

@@ -53,7 +53,7 @@ class StartPage(QWidget):
         self._watch: Any = None
         self._is_checking = False
         self._is_starting = False
-        self._is_good: bool | None = None  # what stands at the bottom
+        self._is_good: bool | None = None  # what is shown at the bottom
         self._checked: SessionRequest | None = None  # the request that was found ready
         self._closed = False
         self.form = SessionForm()
@@ -145,7 +145,7 @@ class StartPage(QWidget):
         super().showEvent(event)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        """Do nothing that nobody sees."""
+        """Do nothing while the page is hidden."""
         self._later.stop()
         super().hideEvent(event)
 

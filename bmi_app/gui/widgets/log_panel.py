@@ -1,4 +1,4 @@
-"""List what was commanded and what befell the session, each with its tick; and faults of the window itself."""
+"""List commands and events of the session, each with its tick, and faults of the window itself."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Take a number by keyboard or wheel, say of what is refused why, and leave the keys of the window to the window."""
+"""Take a number by keyboard or wheel, say why a number is refused, and leave the window's keys to the window."""
 
 from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QKeyEvent, QValidator

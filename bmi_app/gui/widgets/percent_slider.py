@@ -1,4 +1,4 @@
-"""Set a share with the mouse: where one clicks is what one gets."""
+"""Set a share with the mouse: a click sets the value at its place."""
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QMouseEvent

@@ -58,7 +58,7 @@ def open_recording(
     kind = _kind_of(path)
     for option, value, owner in (("stream", stream, "xdf"), ("epoch", epoch, "golub")):
         if value is not None and kind != owner:
-            raise RecordingError(f"{path}: is a {_NAMES[kind]}, which has no {option}; leave --{option} away")
+            raise RecordingError(f"{path}: is a {_NAMES[kind]}, which has no {option}; leave out --{option}")
     source = _read(path, kind, stream, epoch, as_)
     if as_ == "events":
         return as_events(source)

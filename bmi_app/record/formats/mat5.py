@@ -1,4 +1,4 @@
-"""Read MATLAB 5 files without believing them: scipy makes room for whatever a length says, and crashes on changed bytes.
+"""Read MATLAB 5 files without trusting them: scipy allocates whatever a length says, and crashes on changed bytes.
 
 A file is a header of 128 bytes and elements: type and length of 4 bytes each, then the data, padded to 8 bytes. An element
 that is a matrix holds elements: flags with its class, dimensions, name, and by class numbers, texts, or further matrices.

@@ -1,4 +1,4 @@
-"""Hold recorded spikes, whatever file they came from, as one of two things: counts per bin, or single spikes."""
+"""Hold recorded spikes of any file as one of two things: counts per bin, or single spikes."""
 
 from dataclasses import dataclass
 from pathlib import Path

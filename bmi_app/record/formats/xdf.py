@@ -178,7 +178,7 @@ def _load(path: Path) -> tuple[list[_Stream], str]:
         raise
     except MemoryError as error:
         raise RecordingError(f"{path}: there is not enough memory for it; choose a shorter recording") from error
-    except Exception as error:  # what pyxdf raises on damage is whatever went wrong
+    except Exception as error:  # on damage pyxdf raises exceptions of any kind
         raise RecordingError(f"{path}: cannot be read as XDF, it seems damaged: {error}") from error
     finally:
         log.removeFilter(said)

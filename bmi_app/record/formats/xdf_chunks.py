@@ -1,4 +1,4 @@
-"""Find the whole chunks of an XDF file, so that pyxdf is handed nothing that it would believe wrongly.
+"""Find the whole chunks of an XDF file, so that pyxdf is handed no wrong length or count.
 
 pyxdf makes room for as many samples as a chunk claims, and goes on reading where a damaged chunk seems to end: one changed
 byte is enough for gigabytes. Here each chunk is walked through first, sample by sample: a chunk that does not end exactly
@@ -89,7 +89,7 @@ def _check_chunk(content: Any, begin: int, streams: dict[int, tuple[int, int]]) 
     elif tag == _FOOTER:
         _xml(content, position, end)
     elif tag == _BOUNDARY_TAG and content[position:end] != _BOUNDARY:
-        raise DamagedChunkError("a boundary that is none")
+        raise DamagedChunkError("a boundary chunk without its marker")
     return end
 
 
@@ -97,7 +97,7 @@ def _length(content: Any, position: int, limit: int) -> tuple[int, int]:
     """Return a number of variable length, and where the next thing begins."""
     n_bytes = content[position] if position < limit else 0
     if n_bytes not in (1, 4, 8) or position + 1 + n_bytes > limit:
-        raise DamagedChunkError("a length that is none")
+        raise DamagedChunkError("a length that is not valid")
     return int.from_bytes(content[position + 1 : position + 1 + n_bytes], "little"), position + 1 + n_bytes
 
 
@@ -141,7 +141,7 @@ def _check_samples(content: Any, position: int, end: int, n_channels: int, item_
         raise DamagedChunkError(f"{n_samples} samples where at most {(end - position) // least} fit")
     for _ in range(n_samples):
         if position >= end or content[position] not in (0, 8):
-            raise DamagedChunkError("a sample that does not begin as one")
+            raise DamagedChunkError("a sample whose first byte is wrong")
         position += 1 + content[position]
         if item_bytes:
             position += n_channels * item_bytes

@@ -20,7 +20,7 @@ class CommandError(Exception):
 
 
 def needs_files(request: Any) -> bool:
-    """Tell whether a request reads or writes files, which may take as long as a drive likes."""
+    """Tell whether a request reads or writes files, which may take long on a slow drive."""
     command = BY_NAME.get(str(request.get("do"))) if isinstance(request, dict) else None
     return command is not None and command.needs_files
 

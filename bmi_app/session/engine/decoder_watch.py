@@ -1,4 +1,4 @@
-"""Notice a decoder that yields no number: the cursor then stands still, and nobody would know why."""
+"""Notice a decoder that yields no number: the cursor then stands still, and without a message the reason would not be seen."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from bmi_app.rt.rings import Reader, half
 
-_QUIET_S = 5.0  # a decoder that fails in every other tick is told of so often, not in each
+_QUIET_S = 5.0  # time between two alarms: a decoder may fail in every other tick
 
 
 def has_failed(frames: np.ndarray) -> np.ndarray:

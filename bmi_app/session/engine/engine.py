@@ -144,7 +144,7 @@ class Engine:
         self._control.close()
 
     def _thread(self, name: str, call: Callable[..., None], *arguments: Any) -> threading.Thread:
-        """Return a thread whose failure ends the session and is said; nothing may die in silence."""
+        """Return a thread whose failure ends the session and is reported; no thread may end without a message."""
 
         def guarded() -> None:
             try:

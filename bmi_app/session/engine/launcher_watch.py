@@ -1,4 +1,4 @@
-"""Notice that whoever launched an engine has died before its session runs, whatever the engine waits for at that moment.
+"""Notice that the process that launched an engine has died before its session runs, whatever the engine waits for at that moment.
 
 The launcher holds the reading end of the pipe that the engine reports to. Its end is told by the system at once: no polling, no process
 number that another process may have meanwhile.
@@ -16,7 +16,7 @@ _UNWIND_S = 5.0  # within which the main thread takes back what it has begun; a 
 
 
 class LauncherWatch:
-    """Give up the start of a session when nobody waits for it any more.
+    """Give up the start of a session when its launcher has gone.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class LauncherWatch:
 
     def _watch(self) -> None:
         poll = select.poll()
-        poll.register(self._descriptor, 0)  # errors are told in any case, and a pipe that nobody reads is one
+        poll.register(self._descriptor, 0)  # errors are told in any case, and a pipe without a reader is one
         while not self._over.is_set():
             if not any(happened & (select.POLLERR | select.POLLHUP) for _, happened in poll.poll()):
                 return  # it is no pipe any more

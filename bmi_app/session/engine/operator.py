@@ -1,4 +1,4 @@
-"""Do what an operator's request asks: queue a command, stage a blob, write a note."""
+"""Carry out an operator's request: queue a command, stage a blob, write a note."""
 
 import json
 from collections.abc import Callable
@@ -196,7 +196,7 @@ class Operator:
             return command, {"blob": self._blobs}
 
     def _standing(self) -> np.ndarray:
-        """Return what will stand when the next adoption acts: as it stands now, with an adoption that still waits."""
+        """Return the values as they will be when the next adoption acts: the present ones, with an adoption that still waits."""
         waits = int(read_cell(self._ctl, cells.QUEUE_TAIL)) < self._adopted_at
         standing = staging.standing(self._core)
         return np.where(np.isnan(self._adopted), standing, self._adopted) if waits else standing
@@ -267,5 +267,5 @@ def _path(request: dict[str, Any]) -> Path:
         raise CommandError(f"{request['do']}: `file` must be a path")
     try:
         return Path(str(request["file"])).expanduser()
-    except RuntimeError as error:  # ~somebody, of whom the system knows nothing
+    except RuntimeError as error:  # `~name` of a user that does not exist
         raise CommandError(f"{request['do']}: {request['file']}: {error}") from error

@@ -118,7 +118,7 @@ def _run_engine(prepared: Any, signals: _Signals, watch: LauncherWatch, log: Any
 
     engine = Engine(prepared)
     try:
-        _tell("starting")  # the last word before data flow: a launcher that has gone is noticed here
+        _tell("starting")  # the last message before data flow: a launcher that has gone is noticed here
         # Until the source is connected, a signal unwinds what was prepared: a source may take as long as it takes.
         summary = engine.run(
             lambda: _hand_over(prepared.folder, watch, log), lambda: signals.hand_to(engine.stop), _tell
@@ -157,7 +157,7 @@ def _hand_over(folder: Path, watch: LauncherWatch, log: Any) -> None:
 
 
 def _tell(text: str) -> None:
-    """Tell the launcher what takes a while; without a launcher, nobody wants this session any more."""
+    """Tell the launcher what takes a while; without a launcher the session is given up."""
     if not _say(progress=text):
         raise _GivenUp
 

@@ -162,7 +162,7 @@ class Refitter:
         return Staged(UpdateCause.STAGED, self._blob(self._shortened(fitted, job)), text)
 
     def _shortened(self, fitted: Fitted, job: Refit) -> Fitted:
-        """Return a model that is at most `learning.max_step` from what stands, with what follows from it.
+        """Return a model that is at most `learning.max_step` from the present one, with what is derived from it.
 
         The tick could shorten the model alone, and the gain that acts would be that of the whole step. A readout follows from
         nothing, and is shortened by the tick.
@@ -196,7 +196,7 @@ class Refitter:
         return named_parts(self._core.arrays["decoder_memory"], self._core.decoder_layout)
 
     def _blob(self, fitted: Fitted, offset: np.ndarray | None = None, scale: np.ndarray | None = None) -> np.ndarray:
-        """Lay a fit out as a blob; what it does not name keeps what stands."""
+        """Lay a fit out as a blob; what it does not name keeps its present value."""
         shapes = self._core.sizes.blob
         blob = np.full(length(shapes), np.nan)
         parts = named_parts(blob, shapes)

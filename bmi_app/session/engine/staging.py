@@ -1,7 +1,7 @@
 """Compose what a session adopts at a tick: undone or loaded weights, and later fitted decoders.
 
 A blob lies in one of a few slots, in the order that `bmi_app.rt.commands` takes it: weights, bias, gain, feature offset
-and scale, decoder memory, population of each unit. NaN keeps what stands. It is journaled before the command is sent, so that a replay has it, with
+and scale, decoder memory, population of each unit. NaN keeps the present value. It is journaled before the command is sent, so that a replay has it, with
 what stood then (`before`), so that it can be undone.
 """
 
@@ -24,7 +24,7 @@ from bmi_app.session.engine.commands import CommandError
 
 
 def undo_blob(core: Core, row: np.ndarray, undone: Iterable[Mapping[str, np.ndarray]] = ()) -> np.ndarray:
-    """Return the blob that takes updates back, and keeps all that they have not changed.
+    """Return the blob that undoes updates, and keeps everything that they have not changed.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ def widened(core: Core, blob: np.ndarray) -> np.ndarray:
 
 
 def of_format_1(core: Core, blob: np.ndarray) -> np.ndarray:
-    """Return a blob of a session of format 1 as it is now: its map stays as it stands."""
+    """Return a blob of a session of format 1 as it is now: the present map of units stays."""
     return np.append(blob, np.full(core.sizes.n_units, np.nan))
 
 
 def holding(core: Core, blob: np.ndarray, units: Sequence[int], *, keep_map: bool = False) -> np.ndarray:
-    """Return a blob that changes neither weights nor population of some units, and with `keep_map` nobody's population."""
+    """Return a blob that changes neither weights nor population of some units, and with `keep_map` the population of no unit."""
     held = blob.copy()
     parts = named_parts(held, core.sizes.blob)
     parts["weights"][:, list(units)] = np.nan
@@ -81,7 +81,7 @@ def holding(core: Core, blob: np.ndarray, units: Sequence[int], *, keep_map: boo
 
 
 def standing(core: Core) -> np.ndarray:
-    """Return what stands now, in the order of a blob."""
+    """Return the present values, in the order of a blob."""
     return _in_order(core, core.arrays, core.arrays["unit_population"])
 
 

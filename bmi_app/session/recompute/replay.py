@@ -253,8 +253,8 @@ def _chunks(
 ) -> Iterator[tuple[int, int]]:
     """Yield ranges of frames, having queued the commands and staged the blobs that act in them.
 
-    Adoptions change neither weights nor population of `held_units`, and with `keep_map` nobody's population. With `other_shape`
-    the decoder may be another than the recorded one, so that a blob which does not fit is nobody's fault.
+    Adoptions change neither weights nor population of `held_units`, and with `keep_map` the population of no unit. With `other_shape`
+    the decoder may be another than the recorded one, so that a blob may not fit, which is then no damage.
     """
     frames, commands = recording.frames, recording.commands
     core.config["start_s"] = recording.session.get("start_s", 0.0)

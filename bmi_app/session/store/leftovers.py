@@ -28,7 +28,7 @@ class Leftovers:
     folders : list of Path
         Folders of sessions that never began.
     sockets : list of Path
-        Command sockets that nobody listens to.
+        Command sockets without a listener.
     """
 
     live_files: list[Path]
@@ -108,7 +108,7 @@ def _dead_sockets() -> list[Path]:
 
 
 def _refuses(path: Path) -> bool:
-    """Tell whether nobody listens to a socket, in whatever PID namespace."""
+    """Tell whether a socket has no listener, in any PID namespace."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(1.0)
         try:

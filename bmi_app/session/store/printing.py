@@ -60,7 +60,7 @@ def sessions(entries: list[Entry], root: Path, as_json: bool) -> None:
         )
     print(f"in {plain(root)}")
     console = Console()
-    if not console.is_terminal:  # a file or a program reads it: nothing is cut or broken for a width that nobody sees
+    if not console.is_terminal:  # a file or a program reads it: nothing is cut or broken to fit a width
         console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
     console.print(table)
     if any(entry.status == "interrupted" for entry in entries):

@@ -27,6 +27,6 @@ def alone(folder: Path) -> Iterator[bool]:
 
 
 def under_way_s(folder: Path) -> float | None:
-    """Return for how long a session has been recovered; None where nobody recovers it."""
+    """Return for how long a session has been recovered; None where it is not being recovered."""
     begun_s = _begun_s.get(folder.resolve())
     return None if begun_s is None else time.monotonic() - begun_s

@@ -23,7 +23,7 @@ class Outcome:
     words : str
         How it stands; see `integrity.Standing`.
     recovering_s : float or None
-        For how long it has been recovered; None where nobody does that.
+        For how long it has been recovered; None where it is not being recovered.
     """
 
     folder: Path

@@ -140,7 +140,7 @@ def _show(process: "subprocess.Popen[bytes]", folder: Path, view: View, show_win
 
 def _stop(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     """Stop the session at Ctrl-C, as an operator would."""
-    _tell("stopping (Ctrl-C again leaves it to itself)")
+    _tell("stopping (Ctrl-C again leaves without waiting)")
     try:
         attachment = Attachment(folder)
         attachment.send({"do": "stop"})
