@@ -11,6 +11,7 @@ from bmi_app.record.audit import cause_words
 from bmi_app.rt.operator_commands import BY_KIND, Acted
 from bmi_app.rt.records import CommandKind, EventKind, UpdateCause
 from bmi_app.rt.rings import half
+from bmi_app.rt.stored import named_row
 from bmi_app.session.engine.commands import nothing_done
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.observer import local_clock
@@ -106,7 +107,7 @@ class Narrator:
             f"weights back to before {place}",
             f"undone: {', '.join(f'{n} x {kind}' for kind, n in kinds.items())}",
         ]
-        then, now = ends[:, -n_units:].astype(int)
+        then, now = named_row(ends, n_units, self._attachment.protocol.n_axes)["population"].astype(int)
         for unit in np.flatnonzero(then != now).tolist():
             name = self._populations[then[unit]] if then[unit] >= 0 else "none"
             words.append(f"unit {unit} back in {name}")
