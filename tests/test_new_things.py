@@ -87,7 +87,7 @@ def run_in(folder: Path, code: str) -> Any:
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)},
+        env=os.environ | {"PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(folder / "cache")},
         capture_output=True,
         text=True,
         check=False,
@@ -154,3 +154,51 @@ def test_an_operator_command_is_two_files(tmp_path: Path) -> None:
         True,
     ]
     assert files == {"bmi_app/rt/operator_commands.py", "bmi_app/rt/commands.py"}
+
+
+def test_a_protocol_key_that_a_kernel_is_told_is_two_files(tmp_path: Path) -> None:
+    """Its section, with what the reference says of it, and the field of `CONFIG`; the kernel that heeds it comes beside."""
+    files = patched(
+        tmp_path,
+        {
+            "protocols/task.py": (
+                "    hold_break_fails: bool = Field(",
+                '    wait_ms: float = Field(250.0, ge=0, description="Waiting.", json_schema_extra=MS)\n',
+            ),
+            "bmi_app/rt/state.py": ('        ("hold_break_fails", "<i8"),\n', '        ("wait_ticks", "<i8"),\n'),
+        },
+    )
+    found = run_in(
+        tmp_path,
+        "import json\n"
+        "from bmi_app.session.engine.config_fields import by_name\n"
+        "from protocols.load import load\n"
+        "from protocols.reference import generate\n"
+        "told = [by_name(load('center_out', [f'task.wait_ms={ms}']))['wait_ticks'] for ms in (250, 400)]\n"
+        "print(json.dumps([told, '`wait_ms`' in generate()]))",
+    )
+    assert found == [[25, 40], True]
+    assert files == {"protocols/task.py", "bmi_app/rt/state.py"}
+
+
+def test_a_frame_field_is_two_files(tmp_path: Path) -> None:
+    """The record, and the kernel that writes it; the ring and the columns of the journal follow."""
+    files = patched(
+        tmp_path,
+        {
+            "bmi_app/rt/records.py": ('        ("hold_fraction", "<f8"),  # 0..1\n', '        ("thirst", "<f8"),\n'),
+            "bmi_app/rt/tick.py": ("    frame.hold_fraction = ", "    frame.thirst = 0.5\n"),
+        },
+    )
+    found = run_in(
+        tmp_path,
+        "import json\n"
+        "from bmi_app.record.kinds import Layout\n"
+        "from bmi_app.record.stream import schema\n"
+        "from bmi_app.rt.livefile import _own_types\n"
+        "from bmi_app.rt.rings import RINGS\n"
+        "print(json.dumps(['thirst' in schema('frames', Layout(3, 2), {}).names,\n"
+        "    'thirst' in _own_types()[RINGS['frames'].array][0].names]))",
+    )
+    assert found == [True, True]
+    assert files == {"bmi_app/rt/records.py", "bmi_app/rt/tick.py"}

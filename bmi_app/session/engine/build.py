@@ -19,6 +19,7 @@ from bmi_app.rt.records import BlockKind, UpdateCause
 from bmi_app.rt.state import Intent, LearnWhen, OnDivergence, Smoothing, TargetOrder, TargetPattern
 from bmi_app.rt.task import TRANSITIONS
 from bmi_app.session.engine import saved_decoder
+from bmi_app.session.engine.config_fields import by_name, ticks_of
 from protocols.schema import Protocol
 from protocols.tool import axis_map, gains, population_axis, unit_population
 
@@ -139,11 +140,6 @@ def check_decoder(protocol: Protocol) -> None:
         raise BuildError(str(error)) from error
 
 
-def ticks_of(protocol: Protocol, duration_ms: float) -> int:
-    """Return a duration in ticks; the protocol check has seen that it is a whole number."""
-    return round(duration_ms / protocol.tick.period_ms)
-
-
 def _sizes(
     protocol: Protocol,
     decoder_words: int,
@@ -206,47 +202,30 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
     decoder, learning, task, tick = protocol.decoder, protocol.learning, protocol.task, protocol.tick
     tick_s = tick.period_ms / 1e3
     path_cm = task.path_size_cm or (0.0, 0.0)
-    values: dict[str, float] = {
+    values: dict[str, float] = by_name(protocol) | {
         "n_units": protocol.units.count,
         "n_axes": protocol.n_axes,
         "model_rows": sizes.model_rows,
         "decoder_words": sizes.decoder_words,
         "model_version": protocol.model_version,
         "tick_s": tick_s,
-        "grace_s": tick.grace_ms / 1e3,
-        "watchdog_s": protocol.safety.watchdog_ms / 1e3,
         "stream_ticks": tick.source == "stream",
-        "seed": protocol.session.seed,
         "max_ticks": math.ceil((protocol.session.duration_s or 0.0) / tick_s - 1e-6),  # the last tick is made whole
         "max_trials": protocol.session.trials or 0,
         "smoothing": Smoothing[decoder.smoothing.upper()],
         "smoothing_ticks": max(ticks_of(protocol, decoder.smoothing_ms), 1),
         "smoothing_keep": math.exp(-tick.period_ms / decoder.smoothing_ms),
         "rate_scale": 1.0 / tick_s if decoder.input == "rate_hz" else 1.0,
-        "square_root": decoder.square_root,
-        "zscore": decoder.zscore,
         "half_width_cm": protocol.workspace.size_cm[0] / 2,
         "half_height_cm": protocol.workspace.size_cm[1] / 2,
-        "max_speed_cm_s": protocol.safety.max_speed_cm_s,
         "target_pattern": TargetPattern.UNIFORM if task.pattern == "uniform" else TargetPattern.LIST,
         "target_order": TargetOrder[task.order.upper()],
-        "margin_cm": task.margin_cm or 0.0,
         "start_at_centre": task.start == "center",
-        "target_radius_cm": task.target_radius_cm,
-        "hold_ticks": ticks_of(protocol, task.hold_ms),
-        "hold_break_fails": task.hold_break_fails,
-        "wrong_target_fails": task.wrong_target_fails,
-        "timeout_ticks": ticks_of(protocol, task.timeout_ms),
-        "inter_trial_ticks": ticks_of(protocol, task.inter_trial_ms),
-        "reward_ticks": ticks_of(protocol, task.reward_ms),
-        "failed_ticks": ticks_of(protocol, task.failed_ms),
-        "reward_probability": task.reward_probability,
         "path_half_width_cm": path_cm[0] / 2,
         "path_half_height_cm": path_cm[1] / 2,
         "path_cycles_x": task.path_cycles[0],
         "path_cycles_y": task.path_cycles[1],
         "path_phase": math.radians(task.path_phase_deg),
-        "path_ticks": ticks_of(protocol, task.path_ms),
         "learn_when": LearnWhen[learning.when.upper()],
         "learn_staged": getattr(rule, "STAGED", False),
         "learn_in_order": getattr(rule, "IN_ORDER", False),
@@ -259,16 +238,10 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
         "keep_samples": getattr(rule, "STAGED", False)
         or learning.history_s is not None
         or any(block.fit for block in protocol.blocks),
-        "max_step": learning.max_step,
         "on_divergence": OnDivergence[learning.on_divergence.upper()],
         "intent": Intent[learning.intent.upper()],
         "sample_ticks": _sample_ticks(protocol),
-        "weight_min": learning.weight_min,
-        "weight_max": learning.weight_max,
-        "exploration_cm_s": learning.exploration_cm_s,
         "exploration_keep": math.exp(-tick.period_ms / learning.exploration_tau_ms),
-        "intent_speed_cm_s": learning.intent_speed_cm_s,
-        "intent_gain_per_s": learning.intent_gain_per_s,
     }
     for name, value in values.items():
         config[name] = value
