@@ -63,13 +63,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name of the front door when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'bmi_app' has no attribute {name!r}")
-    found = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # a type checker shall find a misspelt name
+
+    def __getattr__(name: str) -> Any:
+        """Import a name of the front door when it is first used."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'bmi_app' has no attribute {name!r}")
+        found = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
