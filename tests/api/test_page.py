@@ -15,6 +15,7 @@ PAGE = Path(bmi_app.__file__).parents[1] / "docs" / "python.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.timeout(600)
 def test_every_block_but_the_live_one_runs(
     sessions_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
