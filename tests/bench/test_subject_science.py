@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bmi_app.bench.commands import bench_app
-from bmi_app.bench.science import coadaptation, movement, pictures, tables, yardstick
+from bmi_app.bench.science import coadaptation, movement, pictures, tables, ticks, yardstick
+from bmi_app.bench.science import markdown as science_markdown
 from bmi_app.record.formats import golub
 from protocols.load import load
 from tests.support.places import DOCS
@@ -118,6 +119,9 @@ def test_a_simulated_subject_with_the_animals_maps_loses_and_regains_progress(re
     assert with_own > 50
     assert 0 < before < 0.6 * with_own
     assert after > 1.5 * before
+    assert learnt.end_min.min() >= 5.0 > known.end_min.min()
+    assert len(learnt.success) > 20
+    assert learnt.success.mean() > 0.9
 
 
 def test_the_batched_learner_learns_the_animals_map_when_it_sleeps(real_data: Path, tmp_path: Path) -> None:
@@ -199,11 +203,11 @@ REPORTS = {
         },
     },
     "yardstick": {
-        "seeds": 2, "minutes": 60.0,
+        "seeds": 2, "minutes": 60.0, "patterns": 0,
         "rows": [
             {
                 "subject": name, "intuitive_mm_s": 82.8, "before_mm_s": 26.4, "after_mm_s": 45.7, "fano_before": 1.0,
-                "fano_after": 0.9, "regained": 0.34,
+                "fano_after": 0.9, "regained": 0.34, **({} if name == "monkey" else {"success": 0.55}),
             }
             for name in ("monkey", "lms")
         ],
@@ -220,6 +224,20 @@ def test_reports_can_be_shown_and_drawn(name: str, tmp_path: Path, capsys: pytes
     ] in capsys.readouterr().out
     getattr(pictures, name)(REPORTS[name], tmp_path / "new" / "figure.png")
     assert (tmp_path / "new" / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_yardsticks_table_says_the_success_of_the_simulated_and_none_of_the_animal() -> None:
+    monkey, simulated = science_markdown.yardstick(REPORTS["yardstick"]).strip().split("\n")[-2:]
+    assert monkey.split("|")[-2].strip() == "-"
+    assert simulated.split("|")[-2].strip() == "0.55"
+
+
+def test_success_at_ticks_is_that_of_every_seed_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "success", lambda tick_ms, seed, _: 0.5 + 0.1 * seed + tick_ms / 100)
+    report = ticks.measure(3, 2.0, 1, lambda _: None)
+    assert [row["success"] for row in report["rows"] if row["tick_ms"] == 10] == [pytest.approx([0.7, 0.8, 0.9])]
+    assert "| 10 | 0.80 (0.06) | 0.70-0.90 |" in ticks.markdown(report)
+    assert [row["tick_ms"] for row in report["rows"]] == [10, 5, 2, 1]
 
 
 def test_commands_print_their_reports_and_refuse_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

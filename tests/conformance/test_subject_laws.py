@@ -6,10 +6,10 @@ import pytest
 from bmi_app.api.simulation import run_trials
 from bmi_app.rt import cells
 from bmi_app.rt.memory import length, named_parts
-from bmi_app.subject import autonomous, noise, plain
+from bmi_app.subject import autonomous, mind, noise, plain
 from drivers import simulated
 from protocols.load import load, parse
-from tests.subject.world import draw_tool
+from tests.subject.world import World, draw_tool
 
 TICKS_MS = (1, 2, 5, 10)
 SEEDS = (1, 2)
@@ -35,6 +35,30 @@ def test_white_exploration_finds_as_much_at_every_tick() -> None:
     }
     assert min(of_tick.values()) > 0.85, of_tick
     assert max(of_tick.values()) - min(of_tick.values()) < 0.1, of_tick
+
+
+def test_a_rule_is_taught_as_often_and_by_as_much_exploration_at_every_tick() -> None:
+    """What success in single sessions does not show: at 2 Hz it lies between 0.4 and 1 at any tick, by chance."""
+    seconds, taught, explored_hz = 20, [], []
+    for tick_ms in TICKS_MS:
+        babbling = World(
+            draw_tool(2, 96),
+            step_s=tick_ms / 1e3,
+            learner="lms",
+            learning_rate=0.0,  # it goes on babbling
+            prior="nothing",
+            exploration="white",
+        )
+        babbling.run(round(1000 / tick_ms))
+        before, squares = babbling.head[mind.TRIAL_SEEN], []
+        for _ in range(seconds * 10):
+            babbling.run(round(100 / tick_ms))
+            squares.append((babbling.named["copy"] ** 2).mean())
+        taught.append(babbling.head[mind.TRIAL_SEEN] - before)
+        explored_hz.append(np.sqrt(np.mean(squares)))
+    assert taught == [seconds * 20] * len(TICKS_MS)  # every 50 ms
+    # Noise of variance sigma^2 T in a second, smoothed within tau: sigma^2 T / (2 tau).
+    assert explored_hz == pytest.approx([2.0 * np.sqrt(noise.CELL_S / 0.2)] * len(TICKS_MS), rel=0.05)
 
 
 @pytest.mark.parametrize("step_s", [0.001, 0.002, 0.0025, 0.005, 0.009, 0.01])

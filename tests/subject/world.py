@@ -39,15 +39,18 @@ class World:
         Of how many steps one is shown: a tick may be longer than a step.
     """
 
-    def __init__(self, tool: np.ndarray, seed: int = 1, tool_lag_ms: float = 100.0, **settings: object) -> None:
+    def __init__(
+        self, tool: np.ndarray, seed: int = 1, tool_lag_ms: float = 100.0, step_s: float = STEP_S, **settings: object
+    ) -> None:
+        self.step_s = step_s
         self.tool, self.settings = tool, autonomous.Settings(**settings)
         n_axes, n_units = tool.shape
         layout = autonomous.layout(self.settings, n_units, n_axes)
         self.memory = np.zeros(length(layout))
         self.named = named_parts(self.memory, layout)
-        autonomous.start(self.settings, tool, STEP_S, seed, self.named)
+        autonomous.start(self.settings, tool, step_s, seed, self.named)
         self.head = self.named["head"]
-        self._keep = np.exp(-STEP_S * 1e3 / tool_lag_ms)
+        self._keep = np.exp(-step_s * 1e3 / tool_lag_ms)
         self._smoothed = np.zeros(n_units)
         self.cursor, self.velocity = np.zeros(2), np.zeros(2)
         self.target, self.state, self.reward = np.array([5.0, 0.0]), TaskState.MOVE, 0.0
@@ -72,7 +75,7 @@ class World:
         return self.named["weights"][:, :-1].copy()
 
     def _look(self) -> None:
-        last = self.step - round(self.settings.delay_ms / 1e3 / STEP_S) - 1
+        last = self.step - round(self.settings.delay_ms / 1e3 / self.step_s) - 1
         if 0 <= last < len(self._frames) and last % self.frame_steps == 0:
             self._seen = np.roll(self._seen, 1, axis=0)
             self._seen[0] = self._frames[last]
@@ -83,9 +86,9 @@ class World:
         self._smoothed = self._keep * self._smoothed + (1 - self._keep) * above
         velocity = self.tool @ self._smoothed
         self.velocity[: len(velocity)] = velocity
-        self.cursor = self.cursor + STEP_S * self.velocity
+        self.cursor = self.cursor + self.step_s * self.velocity
         frame = np.zeros(N_SEEN)
-        frame[SEEN_TIME_S] = (self.step + 1) * STEP_S
+        frame[SEEN_TIME_S] = (self.step + 1) * self.step_s
         frame[[SEEN_X, SEEN_Y]], frame[[SEEN_VX, SEEN_VY]] = self.cursor, self.velocity
         frame[[SEEN_TARGET_X, SEEN_TARGET_Y]] = self.target
         frame[SEEN_STATE], frame[SEEN_REWARD] = self.state, self.reward

@@ -196,6 +196,24 @@ def science_movement(
     show(report, tables.movement, pictures.movement, figure, as_json)
 
 
+@science_app.command("ticks")
+def science_ticks(
+    context: typer.Context,
+    seeds: Annotated[int, typer.Option(min=1, help="sessions at each length of tick")] = 10,
+    exploration_hz: Annotated[float, typer.Option(min=0, help="white exploration of a unit (Hz)")] = 2.0,
+    jobs: Jobs = 2,
+    into: Into = None,
+    as_json: Json = False,
+) -> None:
+    """Measure whether a subject that explores with white noise learns as well at ticks of other lengths."""
+    from bmi_app.bench.science import ticks
+
+    pages.check(into, "ticks")
+    report = ticks.measure(seeds, exploration_hz, jobs, say)
+    pages.write(into, "ticks", context, ticks.markdown(report))
+    print(json.dumps(report) if as_json else ticks.markdown(report))
+
+
 @science_app.command("yardstick")
 def science_yardstick(
     context: typer.Context,

@@ -111,6 +111,7 @@ def yardstick(report: dict[str, Any]) -> str:
         "of the gap regained",
         "Fano factor before",
         "after",
+        "success in the last 5 min",
     ]
     rows = [
         [
@@ -118,6 +119,7 @@ def yardstick(report: dict[str, Any]) -> str:
             *(f"{row[key]:.1f}" for key in ("intuitive_mm_s", "before_mm_s", "after_mm_s")),
             f"{row['regained']:.0%}",
             *(f"{row[key]:.2f}" for key in ("fano_before", "fano_after")),
+            f"{row['success']:.2f}" if "success" in row else "-",
         ]
         for row in report["rows"]
     ]

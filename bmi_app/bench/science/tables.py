@@ -96,7 +96,16 @@ def movement(report: dict[str, Any]) -> None:
 def yardstick(report: dict[str, Any]) -> None:
     """Show the report of `yardstick.measure`."""
     table = _table(f"A perturbed map: progress (mm/s), Fano factor; {report['seeds']} seeds, {report['minutes']:g} min")
-    heads = ("subject", "intuitive map", "perturbed, before", "after", "gap regained", "Fano before", "after")
+    heads = (
+        "subject",
+        "intuitive map",
+        "perturbed, before",
+        "after",
+        "gap regained",
+        "Fano before",
+        "after",
+        "success",
+    )
     for head in heads:
         table.add_column(head, justify="left" if head == "subject" else "right")
     for row in report["rows"]:
@@ -105,6 +114,7 @@ def yardstick(report: dict[str, Any]) -> None:
             *(f"{row[key]:.1f}" for key in ("intuitive_mm_s", "before_mm_s", "after_mm_s")),
             f"{row['regained']:.0%}",
             *(f"{row[key]:.2f}" for key in ("fano_before", "fano_after")),
+            f"{row['success']:.2f}" if "success" in row else "-",
         )
     Console().print(table)
 

@@ -10,7 +10,7 @@ import math
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ _LASTING_WORDS = [mind.CONFIDENCE, mind.ERROR_SQUARE, mind.VELOCITY_SQUARE]
 
 @dataclass(frozen=True)
 class Bins:
-    """Hold bins of a session in which a target was sought.
+    """Hold bins of a session in which a target was sought, and its judged trials.
 
     Attributes
     ----------
@@ -54,16 +54,21 @@ class Bins:
     toward : f8[bin, 2]
         Direction from cursor to target, unit vectors.
     time_min : f8[bin]
+    end_min : f8[trial], success : bool[trial]
     """
 
     counts: np.ndarray
     toward: np.ndarray
     time_min: np.ndarray
+    end_min: np.ndarray
+    success: np.ndarray
 
     def between(self, begin_min: float, end_min: float) -> "Bins":
         """Return those of a span."""
         these = (self.time_min >= begin_min) & (self.time_min < end_min)
-        return Bins(self.counts[these], self.toward[these], self.time_min[these])
+        judged = (self.end_min >= begin_min) & (self.end_min < end_min)
+        bins = self.counts[these], self.toward[these], self.time_min[these]
+        return Bins(*bins, self.end_min[judged], self.success[judged])
 
 
 def measure(
@@ -162,6 +167,7 @@ def _compare(recording: golub.GolubRecording, known: Bins, learnt: Bins, minutes
         "after_mm_s": progress_mm_s(maps["perturbed"], late.counts, late.toward),
         "fano_before": fano_factor(known.counts, _deg(known.toward)),
         "fano_after": fano_factor(late.counts, _deg(late.toward)),
+        "success": float(late.success.mean()),
     }
 
 
@@ -183,7 +189,7 @@ def learn(
         # Other random numbers in each part.
         part_seed = seed + 1000 * len(parts)
         part = run(recording, folder, "perturbed", learner, part_seed, length_min, slept, awake, patterns)
-        parts.append(Bins(part.counts, part.toward, part.time_min + begin_min))
+        parts.append(replace(part, time_min=part.time_min + begin_min, end_min=part.end_min + begin_min))
         slept = awake
         _replay(slept)
     return _joined(parts)
@@ -236,7 +242,7 @@ def run(
         It can make only so many of the animal's patterns; 0: any.
     """
     drivers: list[simulated.Driver] = []
-    taken: list[Bins] = []
+    taken: list[tuple[np.ndarray, ...]] = []
     tail = 0
 
     def watch(core: Any, _: simulated.Driver) -> None:
@@ -249,7 +255,7 @@ def run(
         these &= np.hypot(*cursor.T) < _NEAR_CM
         away = (target - cursor)[these]
         toward = away / np.linalg.norm(away, axis=1, keepdims=True)
-        taken.append(Bins(core.arrays["counts"][at][these].astype(float), toward, frames["edge_s"][these] / 60.0))
+        taken.append((core.arrays["counts"][at][these].astype(float), toward, frames["edge_s"][these] / 60.0))
         tail = head
 
     protocol = _protocol(recording, folder / f"{name}.npz", name, learner, seed, minutes, patterns)
@@ -262,14 +268,14 @@ def run(
                 driver.subject[part][:] = known[part]
             driver.subject["head"][_LASTING_WORDS] = known["head"][_LASTING_WORDS]
 
-    run_trials(protocol, watch, prepare)
+    trials = run_trials(protocol, watch, prepare)
     if in_the_end is not None:
         in_the_end.update({part: values.copy() for part, values in drivers[0].subject.items()})
-    return _joined(taken)
+    return Bins(*(np.concatenate(part) for part in zip(*taken, strict=True)), trials.end_min, trials.success)
 
 
 def _joined(parts: list[Bins]) -> Bins:
-    return Bins(*(np.concatenate([getattr(bins, of) for bins in parts]) for of in ("counts", "toward", "time_min")))
+    return Bins(*(np.concatenate([getattr(bins, field.name) for bins in parts]) for field in fields(Bins)))
 
 
 def _protocol(
