@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bmi_app.bench.learning import run_trials
+from bmi_app.api.simulation import run_trials
 from bmi_app.bench.markdown import table
 from protocols.load import load
 

@@ -271,7 +271,8 @@ def run(
     trials = run_trials(protocol, watch, prepare)
     if in_the_end is not None:
         in_the_end.update({part: values.copy() for part, values in drivers[0].subject.items()})
-    return Bins(*(np.concatenate(part) for part in zip(*taken, strict=True)), trials.end_min, trials.success)
+    counts, toward, time_min = (np.concatenate(part) for part in zip(*taken, strict=True))
+    return Bins(counts, toward, time_min, trials.end_min, trials.success)
 
 
 def _joined(parts: list[Bins]) -> Bins:
