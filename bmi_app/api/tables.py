@@ -112,6 +112,7 @@ FIELDS: dict[Table, dict[str, str]] = {
         "aux": "a second index: the population, the number of an adoption",
         "value": "its number, such as a rate",
         "acted": "1 where it changed something, 0 where it did nothing, -1 where that is not known",
+        "undone": "of an undo, the first row of `weights` that it takes back; 0 for no undo, -1 where that is not known",
         "name": "name of the kind",
         "text": "the command as it was sent, in JSON",
     },
