@@ -78,17 +78,29 @@ def records() -> str:
 
 
 def codes() -> str:
-    """Return a table for each enum of records."""
+    """Return a table for each enum of records, wherever it is defined."""
+    import sys
+
     from bmi_app.rt import records as module
 
-    comments = _comments(inspect.getsource(module))
+    kinds = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Enum) and list(one)]
+    homes = {kind.__module__ for kind in kinds if kind.__module__.startswith("bmi_app.")}
+    for home in sorted(homes):  # those beside them, which records need not import
+        kinds += [
+            one
+            for one in vars(sys.modules[home]).values()
+            if isinstance(one, type) and issubclass(one, Enum) and one.__module__ == home and list(one)
+        ]
     parts = []
-    for name, kind in vars(module).items():
-        if isinstance(kind, type) and issubclass(kind, Enum) and kind.__module__ == module.__name__:
-            said = comments.get(name, {})
-            parts.append(f"### {name}\n\n{inspect.cleandoc(kind.__doc__ or '')}\n")
-            rows = [(str(int(one)), f"`{one.name}`", said.get(one.name, "")) for one in kind]  # type: ignore[call-overload]
-            parts.append(table(("code", "name", "meaning"), rows))
+    for kind in dict.fromkeys(kinds):
+        if kind.__module__ not in homes:
+            continue
+        said = _comments(inspect.getsource(sys.modules[kind.__module__])).get(kind.__name__, {})
+        parts.append(f"### {kind.__name__}\n\n{inspect.cleandoc(kind.__doc__ or '')}\n")
+        rows = [
+            (str(int(one.value)), f"`{one.name}`", said.get(one.name) or str(getattr(one, "words", ""))) for one in kind
+        ]
+        parts.append(table(("code", "name", "meaning"), rows))
     return "\n".join(parts)
 
 
@@ -117,7 +129,11 @@ def _comments(source: str) -> dict[str, dict[str, str]]:
             }
         else:
             continue
-        said[name] = {key: _beside(beside, part.lineno, part.end_lineno or part.lineno) for key, part in parts.items()}
+        said[name] = {
+            key: _beside(beside, part.lineno, part.end_lineno or part.lineno)
+            or (above.get(part.lineno - 1, "") if isinstance(node, ast.ClassDef) else "")
+            for key, part in parts.items()
+        }
         lines = []
         line = node.lineno - 1
         while line in above:
