@@ -4,14 +4,27 @@ Third parties add theirs through entry points (`bmi_app.drivers`, `bmi_app.decod
 `bmi_app.subjects`, `bmi_app.outputs`), each naming a module.
 """
 
+import contextlib
 import difflib
 import functools
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
+
+from bmi_app.traits import (
+    DecoderTraits,
+    DriverTraits,
+    LearningTraits,
+    OutputTraits,
+    PluginError,
+    SubjectTraits,
+    Traits,
+    check_module,
+)
 
 Kind = Literal["drivers", "decoders", "learning", "subjects", "outputs"]
 
@@ -22,6 +35,14 @@ HOMES: dict[Kind, tuple[str, str]] = {
     "learning": ("bmi_app.learning", "LEARN"),
     "subjects": ("bmi_app.subject", "ACT"),
     "outputs": ("bmi_app.outputs", "Output"),
+}
+
+TRAITS: dict[Kind, type[Traits]] = {
+    "drivers": DriverTraits,
+    "decoders": DecoderTraits,
+    "learning": LearningTraits,
+    "subjects": SubjectTraits,
+    "outputs": OutputTraits,
 }
 
 _WORDS: dict[Kind, str] = {
@@ -48,24 +69,53 @@ def names(kind: Kind) -> list[str]:
 
 
 def load(kind: Kind, name: str) -> ModuleType:
-    """Import the plugin `name` of `kind`.
+    """Import the plugin `name` of `kind`, and check what it says of itself.
 
     Raises
     ------
     LookupError
         If there is none; the message lists those that exist and the nearest name.
+    PluginError
+        If its file is not as its kind needs; the message names the file, what is allowed and the remedy.
     """
     for point in _third_party(kind):
         if point.name == name:
-            module = point.load()
-            assert isinstance(module, ModuleType), f"entry point {point.value} must name a module"
-            return module
+            return _checked(kind, name, point.value, point.load)
     known = names(kind)
     if name in known:
-        return importlib.import_module(f"{HOMES[kind][0]}.{name}")
+        path = f"{HOMES[kind][0]}.{name}"
+        return _checked(kind, name, path, lambda: importlib.import_module(path))
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise LookupError(f"there is no {_WORDS[kind]} {name!r}; allowed: {', '.join(known)}{hint}")
+
+
+def having(kind: Kind, is_so: Callable[[Any], bool]) -> list[str]:
+    """List the plugins of a kind whose traits are so; those that cannot be loaded are left out."""
+    found = []
+    for name in names(kind):
+        with contextlib.suppress(ImportError):
+            if is_so(load(kind, name).TRAITS):
+                found.append(name)
+    return found
+
+
+_CHECKED: dict[tuple[Kind, str], ModuleType] = {}
+
+
+def _checked(kind: Kind, name: str, path: str, imported: Callable[[], object]) -> ModuleType:
+    """Import a plugin from where it stands, and check it once."""
+    if (kind, path) in _CHECKED:
+        return _CHECKED[kind, path]
+    try:
+        module = imported()
+        if not isinstance(module, ModuleType):
+            raise PluginError(f"is a {type(module).__name__}; an entry point must name a module")
+        check_module(module, TRAITS[kind])
+    except PluginError as error:
+        raise PluginError(f"{_WORDS[kind]} {name!r} ({path}): {error}") from error
+    _CHECKED[kind, path] = module
+    return module
 
 
 @functools.cache  # every installed package is asked: tens of milliseconds

@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from pylsl.lib import fmt2string
 
 from bmi_app.rt.liblsl import pylsl
+from bmi_app.traits import DriverTraits
 from drivers import lsl_clock
 from drivers.contract import ClockReading, SourceError, SourceInfo
 from drivers.lsl_match import check, discover, kind_of, notes_on, wanted_by
 from drivers.lsl_poll import HEADER, POLL, lay_out, let_go
 from protocols.schema import Protocol
 
-__all__ = ["POLL", "REAL_TIME_ONLY", "Driver", "Settings"]
+__all__ = ["POLL", "TRAITS", "Driver", "Settings"]
 
 _EVENTS_PER_S = 50_000  # a thousand units at 50 Hz: sizes the buffer of a stream of events, which has no rate
 _CONNECT_S = 5.0
@@ -53,9 +54,6 @@ class Settings(BaseModel):
         description="How much of the stream waits in liblsl when the program is held up; beyond, it drops the oldest.",
         json_schema_extra={"unit": "s"},
     )
-
-
-REAL_TIME_ONLY = True
 
 
 class Driver:
@@ -185,3 +183,6 @@ def _unreachable(stream: pylsl.StreamInfo, error: RuntimeError) -> SourceError:
         f"lsl: stream {stream.name()!r} on host {stream.hostname()!r} was announced but cannot be connected to "
         f"({error}); it may just have ended; else check the network and the firewall between the two machines"
     )
+
+
+TRAITS = DriverTraits(title="spikes from the network", real_time_only=True, takes_stream=True, has_clock=True)

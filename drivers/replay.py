@@ -21,6 +21,7 @@ from bmi_app.rt.contracts import poll_signature
 from bmi_app.rt.jit import kernel, part
 from bmi_app.rt.lsl import local_clock
 from bmi_app.rt.ring import load, publish, push, store_f8
+from bmi_app.traits import DriverTraits
 from drivers.contract import SOURCE_ENDED, SourceError, SourceInfo, refuse_map_of_counts
 from protocols.schema import Protocol
 from protocols.signal import Units
@@ -267,3 +268,8 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
     if n_done > 0:  # also where nothing came into the ring (unknown, bad, dropped): the source lives
         store_f8(ctl, cells.LAST_ARRIVAL, arrival_s)
     return publish(ctl, arrival_s)
+
+
+TRAITS = DriverTraits(
+    title="the spikes of a recording, once more", needs_network=False, is_finite=True, takes_recording=True
+)

@@ -22,6 +22,7 @@ from bmi_app.subject import neurons, noise, simulate
 from bmi_app.subject.model_log import read_records
 from bmi_app.subject.neurons import fire, spikes_of_span
 from bmi_app.subject.simulate import act_once, hand_of, is_due, parts, see_frame, see_hand
+from bmi_app.traits import DriverTraits
 from drivers.contract import SourceInfo
 from protocols.schema import Protocol
 from protocols.tool import nominal_tool
@@ -158,3 +159,6 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
             push(spikes, ctl, drawn[0, nth], 0.0, arrival_s, int(drawn[1, nth]), np.float32(1.0))
         head[_STEP] += 1
         published += publish(ctl, arrival_s)
+
+
+TRAITS = DriverTraits(title="a subject inside the program", needs_network=False, simulates_subject=True)

@@ -1,14 +1,14 @@
 """Name what a protocol may say, but probably does not mean."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from bmi_app import plugins
 from bmi_app.rt.block_kinds import WITH_TARGETS, words_of
+from bmi_app.traits import DecoderTraits, LearningTraits, SubjectTraits
 from protocols.schema import Protocol
 from protocols.task_checks import HAND_KINDS
 
-_SHORT_BIN_MS = 20.0  # in bins so short a unit of 10 Hz has mostly none or one spike
 _WITH_TARGETS = words_of(WITH_TARGETS)
 _PATH_PLACES = 256  # at which a path is looked at
 
@@ -38,21 +38,19 @@ def _baselines(protocol: Protocol) -> Iterator[str]:
 def _decoder(protocol: Protocol) -> Iterator[str]:
     """Warn of features that do not suit the decoder."""
     decoder = protocol.decoder
-    module = plugins.load("decoders", decoder.kind)
-    fits = any(block.fit for block in protocol.blocks)
-    hurts = getattr(module, "SMOOTHING_HURTS", None)
-    if hurts is not None and decoder.smoothing != "none" and decoder.smoothing_ms > protocol.tick.period_ms:
+    traits: DecoderTraits = plugins.load("decoders", decoder.kind).TRAITS
+    if traits.smoothing_hurts and decoder.smoothing != "none" and decoder.smoothing_ms > protocol.tick.period_ms:
         yield (
             f"decoder.smoothing: {decoder.smoothing!r} over {decoder.smoothing_ms:g} ms does not suit decoder {decoder.kind!r}: "
-            f'{hurts}; "none" is better'
+            f'{traits.smoothing_hurts}; "none" is better'
         )
-    if decoder.kind == "population_vector" and fits and decoder.smoothing == "none":
-        least = decoder.settings.get("least_r2", 0.01)
-        if least > 0.0 and protocol.tick.period_ms <= _SHORT_BIN_MS:
-            yield (
-                f"decoder.settings.least_r2: of raw counts in bins of {protocol.tick.period_ms:g} ms tuning explains less than "
-                f"{least:g}, so that hardly any unit may vote; 0 lets all vote, or smooth"
-            )
+    yield from _own(traits.cautions, protocol)
+
+
+def _own(said: Callable[[Protocol], Iterable[str]] | None, protocol: Protocol) -> Iterator[str]:
+    """Pass on what a plugin itself cautions against."""
+    if said is not None:
+        yield from said(protocol)
 
 
 def _learning(protocol: Protocol) -> Iterator[str]:
@@ -61,50 +59,50 @@ def _learning(protocol: Protocol) -> Iterator[str]:
         return
     if not any(block.learning for block in protocol.blocks if block.kind in _WITH_TARGETS):
         yield f"learning.when: {learning.when!r}, but no block with targets has learning = true"
-    rule = plugins.load("learning", learning.rule)
-    pointless: dict[str, str] = getattr(rule, "POINTLESS", {})
-    if learning.when in pointless:
-        yield f"learning.when: {learning.when!r} does not suit {learning.rule!r}: {pointless[learning.when]}"
-    if getattr(rule, "NEEDS_EXPLORATION", False) and learning.exploration_cm_s == 0.0:
+    traits: LearningTraits = plugins.load("learning", learning.rule).TRAITS
+    if learning.when in traits.pointless:
+        yield f"learning.when: {learning.when!r} does not suit {learning.rule!r}: {traits.pointless[learning.when]}"
+    if traits.needs_exploration and learning.exploration_cm_s == 0.0:
         yield (
             f"learning.exploration_cm_s: 0, and {learning.rule!r} learns from this noise only, "
             "so it learns nothing; 1.5 is a good start"
         )
-    if protocol.decoder.kind == "groupweight" and not learning.weight_min <= -1.0 <= 1.0 <= learning.weight_max:
-        signed = protocol.decoder.scramble > 0.0 or any(axis.pull for _, axis in protocol.axes.items())
-        if signed or not learning.weight_min <= 1.0 <= learning.weight_max:
-            yield (
-                "learning.weight_min, learning.weight_max: weights start at 1 (or -1), outside of these limits, so that "
-                "every update will be rejected"
-            )
+    yield from _own(traits.cautions, protocol)
+
+
+def _simulated(protocol: Protocol) -> SubjectTraits | None:
+    """Return the traits of the subject that is simulated; None where the driver simulates none."""
+    if not plugins.load("drivers", protocol.driver.kind).TRAITS.simulates_subject:
+        return None
+    traits: SubjectTraits = plugins.load("subjects", protocol.subject.kind).TRAITS
+    return traits
 
 
 def _hand(protocol: Protocol) -> Iterator[str]:
     """Warn of a block that the hand moves the cursor of, where the simulated subject has no arm."""
-    if protocol.driver.kind != "simulated" or getattr(
-        plugins.load("subjects", protocol.subject.kind), "HAS_ARM", False
-    ):
+    traits = _simulated(protocol)
+    if traits is None or traits.has_arm:
         return
+    armed = " or ".join(f'"{name}"' for name in plugins.having("subjects", lambda traits: traits.has_arm))
     for index, block in enumerate(protocol.blocks):
         if block.kind in HAND_KINDS:
             yield (
                 f"blocks.{index}.kind: {block.kind!r} is moved by a hand, and subject {protocol.subject.kind!r} has none; "
-                'take subject.kind = "arm", or let a person move it over the command socket'
+                f"take subject.kind = {armed}, or let a person move it over the command socket"
             )
 
 
 def _reach(protocol: Protocol) -> Iterator[str]:
     """Warn of targets to which the simulated subject's arm does not reach."""
     subject = protocol.subject
-    plugin = plugins.load("subjects", subject.kind)
-    reaches = getattr(plugin, "reaches", None)
-    if protocol.driver.kind != "simulated" or reaches is None:
+    traits = _simulated(protocol)
+    if traits is None or traits.reaches is None:
         return
-    settings = plugin.Settings(**subject.settings, **subject.choices())
+    settings = plugins.load("subjects", subject.kind).Settings(**subject.settings, **subject.choices())
     key = {"ring": "distance_cm", "grid": "spacing_cm", "list": "positions_cm"}.get(protocol.task.pattern, "margin_cm")
     targets = {"arm": (key, _places_cm(protocol)), "drawing": ("path_size_cm", _path_cm(protocol))}
     for kind, (where, places_cm) in targets.items():
-        missed = [place for place in places_cm if not reaches(settings, *place)]
+        missed = [place for place in places_cm if not traits.reaches(settings, *place)]
         if missed and any(block.kind == kind for block in protocol.blocks):
             x_cm, y_cm = missed[0]
             yield (
@@ -137,33 +135,10 @@ def _path_cm(protocol: Protocol) -> list[tuple[float, float]]:
 
 
 def _subject(protocol: Protocol) -> Iterator[str]:
-    """Warn of a simulated subject that is to learn and cannot, and of neurons that will never come."""
-    subject, neurons = protocol.subject, protocol.neurons
-    if protocol.driver.kind != "simulated":
+    """Warn of neurons that will never come, and of what the simulated subject itself cautions against."""
+    traits, neurons = _simulated(protocol), protocol.neurons
+    if traits is None:
         return
     if neurons.new_per_h > 0.0 and neurons.loss_per_h == 0.0:
         yield "neurons.new_per_h: a channel finds a new unit when it has lost its own, and neurons.loss_per_h is 0"
-    if subject.kind != "autonomous" or subject.learner == "none":
-        return
-    if (
-        subject.learner == "batched"
-        and not subject.settings.get("rule", {}).get("replays_awake")
-        and not _rests_late(protocol)
-    ):
-        yield (
-            "subject.learner: 'batched' learns in blocks of kind \"rest\" that follow one with targets, and there is none, "
-            "so it learns nothing"
-        )
-    needs = subject.learner == "reinforcement" or (subject.prior == "nothing" and subject.encoding in (None, "tool"))
-    if needs and (subject.exploration == "none" or subject.settings.get("exploration_hz") == 0.0):
-        yield (
-            f"subject.exploration: none, and learner {subject.learner!r} with prior {subject.prior!r} learns from it only, "
-            "so it learns nothing"
-        )
-
-
-def _rests_late(protocol: Protocol) -> bool:
-    """Tell whether a rest follows a block from which the subject may have learnt."""
-    kinds = [block.kind for block in protocol.blocks]
-    moved = [index for index, kind in enumerate(kinds) if kind in ("closed_loop", "observation")]
-    return bool(moved) and "rest" in kinds[moved[0] :]
+    yield from _own(traits.cautions, protocol)

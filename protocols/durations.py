@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
+from bmi_app import plugins
 from protocols.problems import Finding
 from protocols.schema import Protocol
 
 TASK_KEYS = ("hold_ms", "timeout_ms", "inter_trial_ms", "reward_ms", "failed_ms", "path_ms")
 MAY_BE_ZERO = ("task.hold_ms", "task.inter_trial_ms")
 
-WITHOUT_NETWORK = ("simulated", "replay")  # drivers: liblsl's outlets cannot be bound to this machine alone
 MANY_UNITS, MANY_UNITS_WATCHDOG_MS = 32, 300.0
 
 
@@ -74,7 +74,7 @@ def fit_defaults(protocol: Protocol) -> Protocol:
     if "watchdog_ms" not in protocol.safety.model_fields_set and protocol.units.count >= MANY_UNITS:
         safety["watchdog_ms"] = MANY_UNITS_WATCHDOG_MS
     outlets = {}
-    if "publish" not in protocol.outlets.model_fields_set and protocol.driver.kind in WITHOUT_NETWORK:
+    if "publish" not in protocol.outlets.model_fields_set and not _needs_network(protocol.driver.kind):
         outlets["publish"] = False
     return protocol.model_copy(
         update={
@@ -84,6 +84,14 @@ def fit_defaults(protocol: Protocol) -> Protocol:
             "safety": protocol.safety.model_copy(update=safety),
         }
     )
+
+
+def _needs_network(driver: str) -> bool:
+    """Tell whether spikes come over a network; if not, liblsl's outlets would be the only ones there, and cannot be kept to this machine."""
+    try:
+        return bool(plugins.load("drivers", driver).TRAITS.needs_network)
+    except (LookupError, ImportError):  # the checks say so
+        return True
 
 
 def _round_up(duration_ms: float, period_ms: float) -> float:

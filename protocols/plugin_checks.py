@@ -163,24 +163,24 @@ def _check_pair(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterat
     if "decoder" not in modules or "learning" not in modules or protocol.learning.when == "off":
         return
     learning, rule = protocol.learning, modules["learning"]
-    offered: frozenset[str] = modules["decoder"].ADAPTABLE
-    if adapted_part(rule.ADAPTS, offered) is None:
+    offered: frozenset[str] = modules["decoder"].TRAITS.adaptable
+    if adapted_part(rule.TRAITS.adapts, offered) is None:
         able = (
             f"a rule that adapts {listing(sorted(offered))}" if offered else 'learning.when = "off", or another decoder'
         )
         yield Finding(
             "learning.rule",
-            f"{learning.rule!r} adapts the {' or '.join([rule.ADAPTS] if isinstance(rule.ADAPTS, str) else sorted(rule.ADAPTS))}, "
+            f"{learning.rule!r} adapts the {' or '.join(sorted(rule.TRAITS.adapts))}, "
             f"which decoder {protocol.decoder.kind!r} does not offer; allowed: {able}",
             ("decoder.kind",),
         )
-    if getattr(rule, "STAGED", False) and learning.when not in _STAGED_WHEN:
+    if rule.TRAITS.staged and learning.when not in _STAGED_WHEN:
         yield Finding(
             "learning.when",
             f"{learning.rule!r} is too slow for a tick and is computed beside it; allowed: {listing(_STAGED_WHEN)}",
             ("learning.rule",),
         )
-    if getattr(rule, "COST", "linear") == "quadratic":
+    if rule.TRAITS.cost == "quadratic":
         work_ms = protocol.n_axes * protocol.units.count**2 * _MS_PER_SQUARE
         if work_ms > protocol.tick.period_ms / 2:
             most = int((protocol.tick.period_ms / 2 / _MS_PER_SQUARE / protocol.n_axes) ** 0.5)
@@ -199,14 +199,16 @@ def _check_model_acts(
     if "decoder" not in modules or "learning" not in modules or protocol.learning.when == "off":
         return
     rule, decoder = modules["learning"], modules["decoder"]
-    if getattr(rule, "STAGED", False) or adapted_part(rule.ADAPTS, decoder.ADAPTABLE) != "model":
+    if rule.TRAITS.staged or adapted_part(rule.TRAITS.adapts, decoder.TRAITS.adaptable) != "model":
         return
-    for key, needed in getattr(decoder, "MODEL_ACTS", {}).items():
+    beside = plugins.having("learning", lambda traits: traits.staged and "model" in traits.adapts)
+    derive = " or ".join(f'"{name}"' for name in beside)
+    for key, needed in decoder.TRAITS.model_acts.items():
         if settings.get(key, needed) != needed:
             yield Finding(
                 f"decoder.settings.{key}",
                 f"{settings[key]!r} is derived from the model by a fit, so that what {protocol.learning.rule!r} changes of the model "
-                f'in the tick would not act; allowed: {needed!r}, or learning.rule = "smoothbatch", which derives it anew',
+                f"in the tick would not act; allowed: {needed!r}, or learning.rule = {derive}, which derives it anew",
                 ("learning.rule", "decoder.kind"),
             )
 
@@ -216,9 +218,9 @@ def _check_fits(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterat
     if "decoder" not in modules:
         return
     decoder, apart_ms = modules["decoder"], protocol.learning.sample_ms
-    if hasattr(decoder, "fit"):
+    if decoder.TRAITS.fit is not None:
         fits = [index for index, block in enumerate(protocol.blocks) if block.fit]
-        if fits and getattr(decoder, "HAS_DYNAMICS", False) and apart_ms > protocol.tick.period_ms:
+        if fits and decoder.TRAITS.has_dynamics and apart_ms > protocol.tick.period_ms:
             yield Finding(
                 "learning.sample_ms",
                 f"{apart_ms:g} ms, to which block {fits[0] + 1} would fit decoder {protocol.decoder.kind!r}, which runs every "
@@ -228,7 +230,7 @@ def _check_fits(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterat
         return
     for index, block in enumerate(protocol.blocks):
         if block.fit:
-            able = [name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit")]
+            able = plugins.having("decoders", lambda traits: traits.fit is not None)
             yield Finding(
                 f"blocks.{index}.fit",
                 f"decoder {protocol.decoder.kind!r} cannot be fitted; allowed: false, or one of the decoders {listing(able)}",
@@ -238,7 +240,7 @@ def _check_fits(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterat
 
 def _check_map(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterator[Finding]:
     """Find an axis without population, where the decoder needs one."""
-    if "decoder" not in modules or not modules["decoder"].NEEDS_MAP:
+    if "decoder" not in modules or not modules["decoder"].TRAITS.needs_map:
         return
     for letter, axis in protocol.axes.items():
         if not axis.populations:

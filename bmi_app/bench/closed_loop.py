@@ -156,7 +156,7 @@ def _calibrate(bench: Bench, seed: int, decoders: Sequence[str]) -> dict[str, tu
     for name in decoders:
         kind, is_raw = name.removesuffix(RAW), name.endswith(RAW)
         given = (f"decoder.kind={kind}", *(("decoder.smoothing=none",) if is_raw else ()))
-        if not hasattr(plugins.load("decoders", kind), "fit"):
+        if plugins.load("decoders", kind).TRAITS.fit is None:
             starts[name] = given
             continue
         if is_raw not in watched:
@@ -174,13 +174,13 @@ def _calibrate(bench: Bench, seed: int, decoders: Sequence[str]) -> dict[str, tu
 
 def _cases(kind: str) -> list[tuple[str, str, tuple[str, ...]]]:
     """List the starts and rules of a decoder, each with its overrides."""
-    adaptable, known = plugins.load("decoders", kind.removesuffix(RAW)).ADAPTABLE, plugins.names("learning")
+    adaptable, known = plugins.load("decoders", kind.removesuffix(RAW)).TRAITS.adaptable, plugins.names("learning")
     found = []
     for rule, given in RULES.items():
         if rule != "off":
             if rule not in known:
                 continue
-            adapts = plugins.load("learning", rule).ADAPTS
+            adapts = plugins.load("learning", rule).TRAITS.adapts
             if not adaptable & ({adapts} if isinstance(adapts, str) else set(adapts)):
                 continue
         found.append(("calibrated", rule, given))

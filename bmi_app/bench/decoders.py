@@ -52,7 +52,7 @@ def measure(units: Sequence[int], say: Callable[[str], object]) -> dict[str, Any
     report: dict[str, Any] = {"machine": machine.describe(), "load_before": machine.load_average()}
     decoders = [*plugins.names("decoders"), *VARIANTS]
     report["decode_us"] = {name: _each(_decoder, name, units, say) for name in decoders}
-    rules = [name for name in plugins.names("learning") if not getattr(plugins.load("learning", name), "STAGED", False)]
+    rules = plugins.having("learning", lambda traits: not traits.staged)
     report["learn_us"] = {name: _each(_rule, name, units, say) for name in rules}
     report["load_after"] = machine.load_average()
     return report
@@ -77,10 +77,10 @@ def _decoder(name: str, n_units: int) -> dict[str, float | None]:
     memory = np.zeros(max(length(layout), 1))
     parts = named_parts(memory, layout)
     weights, bias = module.start(settings, np.ones((_N_AXES, n_units)), parts)
-    if hasattr(module, "fit"):
+    if module.TRAITS.fit is not None:
         piece = np.zeros(len(features), np.int64)
         samples = Samples(features, velocity, np.cumsum(velocity, axis=0) * 0.01, piece, 0.01)
-        fitted = module.fit(settings, samples, np.ones((_N_AXES, n_units)))
+        fitted = module.TRAITS.fit(settings, samples, np.ones((_N_AXES, n_units)))
         weights, bias = fitted.weights, fitted.bias
         for part, value in fitted.parts.items():
             parts[part][:] = value
@@ -97,9 +97,9 @@ def _rule(name: str, n_units: int) -> dict[str, float | None]:
     layout = module.layout(settings, n_units, _N_AXES)
     memory = np.zeros(max(length(layout), 1))
     module.start(settings, named_parts(memory, layout))
-    n_rows = _N_AXES + 2 if module.ADAPTS == "model" else _N_AXES
+    n_rows = _N_AXES + 2 if "model" in module.TRAITS.adapts else _N_AXES
     weights, bias, mask = np.ones((n_rows, n_units)), np.zeros(_N_AXES), np.ones((_N_AXES, n_units))
-    rate = module.DEFAULT_RATE
+    rate = module.TRAITS.default_rate
     kernel_us = _median_us(lambda n: learn_often(module.LEARN, weights, bias, mask, memory, features, intent, rate, n))
     plain = plain_numpy.RULES.get(name)
     if plain is None:

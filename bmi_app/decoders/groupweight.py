@@ -6,6 +6,9 @@ The baselines r0 are subtracted before (they are the features' offset), the gain
 tick. Weights start at 1, or at +1 and -1 for a push-pull pair, and at 0 for units that drive nothing.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
@@ -13,9 +16,7 @@ from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTABLE = frozenset({"readout"})
-NEEDS_MAP = True
+from bmi_app.traits import DecoderTraits
 
 
 class Settings(BaseModel):
@@ -32,8 +33,24 @@ def start(settings: Settings, axis_map: np.ndarray, memory: dict[str, np.ndarray
     return axis_map.copy(), np.zeros(axis_map.shape[0])
 
 
+def _cautions(protocol: Any) -> Iterator[str]:
+    """Warn of limits on weights within which those that it starts with do not lie."""
+    learning = protocol.learning
+    if learning.when == "off" or learning.weight_min <= -1.0 <= 1.0 <= learning.weight_max:
+        return
+    signed = protocol.decoder.scramble > 0.0 or any(axis.pull for _, axis in protocol.axes.items())
+    if signed or not learning.weight_min <= 1.0 <= learning.weight_max:
+        yield (
+            "learning.weight_min, learning.weight_max: weights start at 1 (or -1), outside of these limits, so that "
+            "every update will be rejected"
+        )
+
+
 @kernel(decode_signature)
 def DECODE(weights, bias, memory, features, velocity_out):
     """Sum the weighted features of each axis."""
     for a in range(weights.shape[0]):
         velocity_out[a] = bias[a] + dot(weights[a], features)
+
+
+TRAITS = DecoderTraits(adaptable=frozenset({"readout"}), needs_map=True, cautions=_cautions)

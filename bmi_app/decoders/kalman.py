@@ -21,17 +21,9 @@ from bmi_app.decoders.kalman_filter import ESTIMATED_POSITION, LAYOUT
 from bmi_app.decoders.kalman_fit import flip
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.traits import DecoderTraits
 
-__all__ = ["ADAPTABLE", "DECODE", "NEEDS_MAP", "Settings", "fit", "flip", "from_model", "layout", "start"]
-
-ADAPTABLE = frozenset({"model"})
-NEEDS_MAP = False
-MODEL_ACTS = {
-    "gain": "running",
-    "noise": "diagonal",
-}  # else the model changes nothing until what follows from it is derived
-HAS_DYNAMICS = True
-SMOOTHING_HURTS = "it assumes that the noise of each tick is independent, and smoothing makes it last over ticks"
+__all__ = ["DECODE", "TRAITS", "Settings", "fit", "flip", "from_model", "layout", "start"]
 
 
 class Settings(BaseModel):
@@ -89,3 +81,21 @@ def from_model(settings: Settings, parts: dict[str, np.ndarray], mask: np.ndarra
 def DECODE(weights, bias, memory, features, velocity_out):
     """Advance the filter by one tick."""
     kalman_filter.advance(weights, bias, memory, features, velocity_out)
+
+
+TRAITS = DecoderTraits(
+    adaptable=frozenset({"model"}),
+    needs_map=False,
+    fit=fit,
+    has_dynamics=True,
+    from_model=from_model,
+    # else the model changes nothing until what follows from it is derived
+    model_acts={
+        "gain": "running",
+        "noise": "diagonal",
+    },
+    flip=flip,
+    smoothing_hurts="it assumes that the noise of each tick is independent, and smoothing makes it last over ticks",
+    shared_noise={"noise": "full"},
+    carries_on={"model": "position_velocity"},
+)

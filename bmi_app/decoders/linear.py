@@ -18,9 +18,7 @@ from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTABLE = frozenset({"readout"})
-NEEDS_MAP = False
+from bmi_app.traits import DecoderTraits
 
 _LEAST_SAMPLES = 100
 
@@ -136,3 +134,11 @@ def DECODE(weights, bias, memory, features, velocity_out):
     for a in range(n_axes):
         m.previous[a] = m.next[a]
         velocity_out[a] = m.next[a]
+
+
+TRAITS = DecoderTraits(
+    adaptable=frozenset({"readout"}),
+    needs_map=False,
+    fit=fit,
+    one_scale="its ridge is a share of the mean power of all units' features",
+)

@@ -10,6 +10,9 @@ many: that is its nature; `wiener` and `kalman` are not.
 Until it is fitted it is a groupweight: the map's signs, and no bias.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,11 +21,9 @@ from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
+from bmi_app.traits import DecoderTraits
 
-ADAPTABLE = frozenset({"readout"})
-NEEDS_MAP = False
-
-
+_SHORT_BIN_MS = 20.0  # in bins so short a unit of 10 Hz has mostly none or one spike
 _LEAST_SPREAD = 1e-6  # of the median unit's: what is left of one spike long ago is no tuning, and its depth divides
 
 
@@ -81,8 +82,30 @@ def fit(settings: Settings, samples: Samples, mask: np.ndarray) -> Fitted:
     return Fitted(weights, -weights @ np.where(votes, baseline, 0.0))
 
 
+def _cautions(protocol: Any) -> Iterator[str]:
+    """Warn of bins so short that hardly any unit would be found tuned."""
+    decoder, period_ms = protocol.decoder, protocol.tick.period_ms
+    if decoder.smoothing != "none" or not any(block.fit for block in protocol.blocks):
+        return
+    least = decoder.settings.get("least_r2", Settings().least_r2)
+    if least > 0.0 and period_ms <= _SHORT_BIN_MS:
+        yield (
+            f"decoder.settings.least_r2: of raw counts in bins of {period_ms:g} ms tuning explains less than "
+            f"{least:g}, so that hardly any unit may vote; 0 lets all vote, or smooth"
+        )
+
+
 @kernel(decode_signature)
 def DECODE(weights, bias, memory, features, velocity_out):
     """Sum the weighted features of each axis."""
     for a in range(weights.shape[0]):
         velocity_out[a] = bias[a] + dot(weights[a], features)
+
+
+TRAITS = DecoderTraits(
+    adaptable=frozenset({"readout"}),
+    needs_map=False,
+    fit=fit,
+    cautions=_cautions,
+    needs_firing="without a tuned unit there is no vote to sum",
+)

@@ -18,10 +18,7 @@ from bmi_app.decoders.sums import dot
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTABLE: frozenset[str] = frozenset()
-NEEDS_MAP = False
-HAS_DYNAMICS = True
+from bmi_app.traits import DecoderTraits
 
 
 class Settings(BaseModel):
@@ -132,3 +129,14 @@ def DECODE(weights, bias, memory, features, velocity_out):
         for a in range(n_axes):
             velocity_out[a] += dot(past_weights[k, a], history[row])
     m.now = (now + 1) % history.shape[0]
+
+
+TRAITS = DecoderTraits(
+    adaptable=frozenset(),
+    needs_map=False,
+    fit=fit,
+    has_dynamics=True,
+    reach=reach,
+    flip=flip,
+    one_scale="its ridge is a share of the mean power of all units' features",
+)

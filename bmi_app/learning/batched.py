@@ -18,10 +18,7 @@ from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel, part
 from bmi_app.rt.memory import MemoryLayout, words
-
-ADAPTS = "readout"
-DEFAULT_RATE = 0.02
-AT_REST = True  # called without samples all through rest blocks
+from bmi_app.traits import LearningTraits, SubjectRole
 
 
 class Settings(BaseModel):
@@ -119,3 +116,13 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
         n = int(m.filled[k])
         _replay(weights, bias, mask, m.gradient, m.features[k], m.intent[k], n, rate, m.epsilon, m.normalised)
     return CHANGED
+
+
+TRAITS = LearningTraits(
+    adapts=frozenset({"readout"}),
+    default_rate=0.02,
+    at_rest=True,
+    for_subject=SubjectRole(rate=0.015, settings={"replays_awake": 0, "trials": 128}, replays_awake="replays_awake"),
+    in_feature_power="epsilon",
+    divided_by_all=True,
+)

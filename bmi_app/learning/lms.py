@@ -16,10 +16,7 @@ from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTS = "readout"
-DEFAULT_RATE = 0.002
-IN_ORDER = True  # samples may come a few at a time
+from bmi_app.traits import LearningTraits, SubjectRole
 
 
 class Settings(BaseModel):
@@ -57,3 +54,13 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
             for u in range(weights.shape[1]):
                 weights[a, u] += step * features[t, u] * mask[a, u]
     return CHANGED
+
+
+TRAITS = LearningTraits(
+    adapts=frozenset({"readout"}),
+    default_rate=0.002,
+    in_order=True,
+    for_subject=SubjectRole(rate=0.003),
+    in_feature_power="epsilon",
+    divided_by_all=True,
+)

@@ -30,11 +30,7 @@ from bmi_app.learning import serial
 from bmi_app.rt.contracts import CHANGED, NOTHING, REFUSED, learn_signature
 from bmi_app.rt.jit import kernel, part
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTS = "readout"
-DEFAULT_RATE = 1.0
-IN_ORDER = True  # samples may come a few at a time
-COST = "quadratic"  # of a sample, in units
+from bmi_app.traits import LearningTraits, SubjectRole
 
 
 class Settings(BaseModel):
@@ -244,3 +240,15 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
             result = CHANGED
     _remember_weights(weights, mask, m.left)
     return result
+
+
+TRAITS = LearningTraits(
+    adapts=frozenset({"readout"}),
+    default_rate=1.0,
+    in_order=True,
+    cost="quadratic",
+    confidence=confidence,
+    # a subject's prior: noise of (9 cm/s)^2 over weights of (0.1 cm/s/Hz)^2
+    for_subject=SubjectRole(rate=1.0, settings={"shared": True, "ridge": 8e3}),
+    in_feature_power="ridge",
+)

@@ -27,14 +27,7 @@ from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel, part
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTS = "readout"
-DEFAULT_RATE = 0.1
-NEEDS_EXPLORATION = True
-POINTLESS = {
-    "tick": 'a sample alone carries no reward, so nothing is reinforced; take "trial"',
-    "reward": 'it learns from failures too, which it would never see; take "trial"',
-}
+from bmi_app.traits import LearningTraits, SubjectRole
 
 
 class Settings(BaseModel):
@@ -129,3 +122,21 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
         for a in range(weights.shape[0]):
             _turn(weights[a], before[a], m.max_turn)
     return CHANGED
+
+
+TRAITS = LearningTraits(
+    adapts=frozenset({"readout"}),
+    default_rate=0.1,
+    needs_exploration=True,
+    pointless={
+        "tick": 'a sample alone carries no reward, so nothing is reinforced; take "trial"',
+        "reward": 'it learns from failures too, which it would never see; take "trial"',
+    },
+    for_subject=SubjectRole(
+        rate=0.03,
+        settings={"keep_length": False, "normalised": False, "discount": 1.0},
+        learns_actions=True,
+    ),
+    in_feature_power="epsilon",
+    divided_by_all=True,
+)

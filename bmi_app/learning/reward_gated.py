@@ -14,10 +14,7 @@ from bmi_app.learning.normalise import divisor
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTS = "readout"
-DEFAULT_RATE = 0.002
-POINTLESS = {"tick": 'the reward comes with one sample, so that the others of its trial teach nothing; take "reward"'}
+from bmi_app.traits import LearningTraits, SubjectRole
 
 
 class Settings(BaseModel):
@@ -61,3 +58,15 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
         for u in range(n_units):
             weights[a, u] += rate * gradient[a, u] * mask[a, u]
     return CHANGED
+
+
+TRAITS = LearningTraits(
+    adapts=frozenset({"readout"}),
+    default_rate=0.002,
+    pointless={
+        "tick": 'the reward comes with one sample, so that the others of its trial teach nothing; take "reward"'
+    },
+    for_subject=SubjectRole(learner="gated", rate=0.003),
+    in_feature_power="epsilon",
+    divided_by_all=True,
+)

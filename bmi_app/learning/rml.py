@@ -15,11 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel, part
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTS = "model"
-IN_ORDER = True
-NEEDS_POSITION = True  # `noise` is the cursor's position, f8[t, axis], as `Samples.position`
-DEFAULT_RATE = 1.0  # above 0: the rule acts; the half-life says how fast it learns
+from bmi_app.traits import LearningTraits
 
 _LEAST_VARIANCE = 1e-6
 _USUAL_SAMPLE_S = 0.01  # where no session says it
@@ -149,3 +145,12 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
             explained += total * cross[i, u]
         weights[k, u] = max((power[u] - explained) / m.n, _LEAST_VARIANCE)
     return CHANGED
+
+
+TRAITS = LearningTraits(
+    adapts=frozenset({"model"}),
+    default_rate=1.0,  # above 0: the rule acts; the half-life says how fast it learns
+    in_order=True,
+    needs_position=True,
+    acts_soon={"warm_up_s": 0.1, "half_life_s": 0.5},
+)

@@ -14,10 +14,7 @@ from bmi_app.decoders.contract import FitError, Fitted, Refit
 from bmi_app.decoders.ridge import ridge_readout
 from bmi_app.rt.contracts import NO_LEARN
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTS = frozenset({"readout", "model"})
-STAGED = True
-DEFAULT_RATE = 1.0  # not used: the half-life says how fast it learns
+from bmi_app.traits import LearningTraits
 
 LEARN = NO_LEARN
 
@@ -54,7 +51,7 @@ def refit(settings: Settings, job: Refit) -> Fitted | None:
     if len(job.samples.features) < settings.least_samples:
         raise FitError(f"{len(job.samples.features)} samples, at least {settings.least_samples} are needed")
     rho = 0.5 ** (job.elapsed_s / settings.half_life_s)
-    if "model" in job.decoder.ADAPTABLE:
+    if "model" in job.decoder.TRAITS.adaptable:
         batch = job.decoder.fit(job.decoder_settings, job.samples, job.mask)
         joint = {name for name in _JOINT if name in batch.parts}
         model = {name: rho * job.parts[name] + (1.0 - rho) * batch.parts[name] for name in joint}
@@ -62,3 +59,11 @@ def refit(settings: Settings, job: Refit) -> Fitted | None:
         return Fitted(rest.weights, rest.bias, rest.parts | model)
     weights, bias = ridge_readout(job.samples.features, job.samples.velocity, job.mask, settings.ridge)
     return Fitted(rho * job.weights + (1.0 - rho) * weights, rho * job.bias + (1.0 - rho) * bias)
+
+
+TRAITS = LearningTraits(
+    adapts=frozenset({"readout", "model"}),
+    default_rate=1.0,  # not used: the half-life says how fast it learns
+    refit=refit,
+    acts_soon={"least_samples": 50},
+)

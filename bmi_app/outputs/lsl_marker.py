@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bmi_app.outputs.contract import OutputError, OutputEvent
 from bmi_app.rt.liblsl import pylsl
+from bmi_app.traits import OutputTraits
 
 # Destroying an outlet drops what its sender thread has not yet written; it writes within a scheduling delay.
 _LINGER_S = 0.1
@@ -75,3 +76,6 @@ class Output:
 
 def _fill_in(text: str, event: OutputEvent) -> str:
     return text.format(kind=event.kind, tick=event.tick, time_s=event.time_s, trial=event.trial, value=event.value)
+
+
+TRAITS = OutputTraits()

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from bmi_app.outputs.contract import OutputEvent
+from bmi_app.traits import OutputTraits
 
 
 class Settings(BaseModel):
@@ -25,3 +26,6 @@ class Output:
 
     def close(self) -> None:
         """Have nothing to let go."""
+
+
+TRAITS = OutputTraits(needs_network=False)

@@ -19,6 +19,7 @@ import serial.tools.list_ports
 from pydantic import BaseModel, ConfigDict, Field
 
 from bmi_app.outputs.contract import OutputError, OutputEvent
+from bmi_app.traits import OutputTraits
 
 _WRITE_TIMEOUT_S = 0.2  # a port that takes nothing for so long is broken, and other outputs wait
 _HEX = r"^([0-9A-Fa-f]{2}){0,64}$"
@@ -155,3 +156,6 @@ class Output:
             self._port.rts = on
         else:
             self._port.write(bytes.fromhex(self._settings.bytes_on if on else self._settings.bytes_off))
+
+
+TRAITS = OutputTraits(needs_network=False, why_not=why_not)

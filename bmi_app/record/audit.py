@@ -41,7 +41,7 @@ def rows(folder: Path) -> tuple[str, list[dict[str, Any]]]:
     recording = reading.read(folder, kinds=("updates", "weights", "commands"))
     protocol = reading.protocol_of(folder, recording.protocol_text)
     rule = protocol.learning.rule
-    unit = _error_unit(rule, protocol.decoder.model_dump())
+    unit = _error_unit(rule, protocol.decoder)
     undone = _undone(recording.weights, recording.weight_rows, undone_by(recording.commands))
     return rule, [_row(update, rule, unit, _key(update) in undone) for update in recording.updates]
 
@@ -57,22 +57,22 @@ def _key(record: np.ndarray) -> tuple[int, int, int]:
     return int(record["tick"]), int(record["cause"]), int(record["id"])
 
 
-def _error_unit(rule: str, decoder: dict[str, Any]) -> str:
+def _error_unit(rule: str, decoder: Any) -> str:
     """Return the unit of the errors: of the velocity, or, where the rule adapts a decoder's model, of a feature."""
     from bmi_app import plugins
     from bmi_app.decoders.contract import adapted_part
 
     try:
-        adaptable = plugins.load("decoders", decoder.get("kind", "groupweight")).ADAPTABLE
-        part = adapted_part(plugins.load("learning", rule).ADAPTS, adaptable)
+        adaptable = plugins.load("decoders", decoder.kind).TRAITS.adaptable
+        part = adapted_part(plugins.load("learning", rule).TRAITS.adapts, adaptable)
     except (LookupError, ImportError):  # a plugin that is not installed here
         return "unknown"
     if part != "model":
         return "cm_s"
-    if decoder.get("zscore"):
+    if decoder.zscore:
         return "z"
-    plain = "hz" if decoder.get("input", "rate_hz") == "rate_hz" else "counts"
-    return f"sqrt_{plain}" if decoder.get("square_root") else plain
+    plain = "hz" if decoder.input == "rate_hz" else "counts"
+    return f"sqrt_{plain}" if decoder.square_root else plain
 
 
 def _row(update: np.ndarray, rule: str, unit: str, undone: bool) -> dict[str, Any]:

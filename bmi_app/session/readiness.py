@@ -69,7 +69,7 @@ def _in_words(problem: Problem) -> str:
 
 def _missing(protocol: Protocol) -> Iterator[str]:
     """Say what a valid protocol needs that is not there: a recording, a decoder that fits, a device."""
-    if protocol.driver.kind == "replay":
+    if plugins.load("drivers", protocol.driver.kind).TRAITS.takes_recording:
         try:
             recognise(protocol.driver.settings["path"])
         except RecordingError as error:
@@ -80,7 +80,7 @@ def _missing(protocol: Protocol) -> Iterator[str]:
         yield str(error)
     for index, output in enumerate(protocol.outputs):
         module = plugins.load("outputs", output.kind)
-        if hasattr(module, "why_not") and (why := module.why_not(module.Settings(**output.settings))):
+        if module.TRAITS.why_not is not None and (why := module.TRAITS.why_not(module.Settings(**output.settings))):
             yield f"outputs.{index}: {why}"
 
 

@@ -61,8 +61,7 @@ from bmi_app.subject.body import (
     new_body,
     within_reach,
 )
-
-HAS_ARM = True  # it has a hand of its own, which moves the cursor in arm, isometric and drawing blocks
+from bmi_app.traits import SubjectTraits
 
 _M_PER_CM = 0.01
 _FASTEST_TARGET_CM_S = 100.0  # a target that seems faster has jumped
@@ -273,3 +272,6 @@ def ACT(memory, key, seen, rates_out):
     encode_into(rates_out, int(m.encoding), m.body, m.motion, m.directions, m.baseline_hz, m.depth)
     for u in range(m.depth.shape[0]):
         rates_out[u] = min(rates_out[u], m.max_hz)
+
+
+TRAITS = SubjectTraits(has_arm=True, reaches=reaches)

@@ -7,7 +7,7 @@ it wants as those of a body would (`encoded`). Every trial it notes what it has 
 """
 
 import math
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -25,19 +25,21 @@ from bmi_app.subject.manifold import draw_manifold, preferring_inverse
 from bmi_app.subject.mind import BY_MOUSE, ENCODING, HEAD, HELD_NOISE, MAX_HZ, STATE, STEP, vector
 from bmi_app.subject.model_log import write_row
 from bmi_app.subject.simulate import delay_steps
-from bmi_app.subject.tool_model import RULES, begin_trial, look, remember, tool_rates_into
+from bmi_app.subject.tool_model import begin_trial, look, remember, tool_rates_into
+from bmi_app.subject.tool_rules import NO_LEARNER, RULES, cautions
+from bmi_app.traits import SubjectTraits
 
 _REST = int(TaskState.REST)
-_OWN_RULE_SETTINGS: dict[str, dict[str, Any]] = {
-    "regression": {"shared": True, "ridge": 8e3},  # noise of (9 cm/s)^2 over weights of (0.1 cm/s/Hz)^2
-    "batched": {"replays_awake": 0, "trials": 128},
-    "reinforcement": {"keep_length": False, "normalised": False, "discount": 1.0},
-}
-_OWN_RATES = {"none": 0.0, "regression": 1.0, "lms": 0.003, "batched": 0.015, "gated": 0.003, "reinforcement": 0.03}
 _SPARE_STEPS = 12  # a tick of 100 ms holds ten steps, in which no new frame is seen
 _SHORTEST_STEP_MS = 1.0
 _SKILL_TAU_S = 30.0  # of movement
 _SLOW = 0.25  # share of the greatest aimed speed below which the cursor may as well stand still
+
+
+if TYPE_CHECKING:
+    Learner = str
+else:  # pydantic and the editor list what is found
+    Learner = Literal[(NO_LEARNER, *RULES)]
 
 
 class Settings(BaseModel):
@@ -48,9 +50,7 @@ class Settings(BaseModel):
     prior: Literal["nothing", "nominal"] = Field(
         default="nominal", description="what it knows of the tool at the start: nothing, or the nominal map"
     )
-    learner: Literal["none", "regression", "lms", "batched", "gated", "reinforcement"] = Field(
-        default="none", description="rule by which it learns the tool"
-    )
+    learner: Learner = Field(default=NO_LEARNER, description="rule by which it learns the tool")
     intent: Literal["target", "mouse"] = Field(
         default="target", description="what it wants: to reach the target that it sees, or a person's hand"
     )
@@ -139,8 +139,7 @@ class Settings(BaseModel):
             raise ValueError(
                 "spread_deg: needs patterns of at least 2, since it is they that have preferred directions"
             )
-        rule = RULES[self.learner]
-        allowed = list(rule.Settings.model_fields) if rule is not None else []
+        allowed = list(RULES[self.learner].module.Settings.model_fields) if self.learner in RULES else []
         unknown = [key for key in self.rule if key not in allowed]
         if unknown:
             raise ValueError(
@@ -156,23 +155,21 @@ class Settings(BaseModel):
 
 def _rule_settings(settings: Settings) -> Any:
     """Return the settings of the learner's rule; None for the learner `none`."""
-    rule = RULES[settings.learner]
-    if rule is None:
-        return None
-    return rule.Settings(**{**_OWN_RULE_SETTINGS.get(settings.learner, {}), **settings.rule})
+    rule = RULES.get(settings.learner)
+    return None if rule is None else rule.module.Settings(**{**rule.role.settings, **settings.rule})
 
 
 def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
     """Return the named parts of the subject's memory.
 
-    Of the model, `weights` f8[axis, unit + 1], the last column belongs to the constant; of `reinforcement` they are Theta,
-    f8[unit, axis].
+    Of the model, `weights` f8[axis, unit + 1], the last column belongs to the constant; of a rule that learns actions they
+    are Theta, f8[unit, axis].
     """
-    rule, by_unit = RULES[settings.learner], settings.learner == "reinforcement"
+    rule, by_unit = RULES.get(settings.learner), _learns_actions(settings)
     weights = (n_units, n_axes) if by_unit else (n_axes, n_units + 1)
     rule_words = 1
     if rule is not None:
-        parts = rule.layout(_rule_settings(settings), weights[1], weights[0])
+        parts = rule.module.layout(_rule_settings(settings), weights[1], weights[0])
         rule_words = sum(math.prod(shape) for shape in parts.values())
     steps = math.ceil(settings.delay_ms / _SHORTEST_STEP_MS) + _SPARE_STEPS
     n_patterns = settings.exploration_patterns if settings.exploration in ("low_dimensional", "curious") else 0
@@ -215,10 +212,19 @@ def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int
     return shapes
 
 
+def _learns_actions(settings: Settings) -> bool:
+    """Tell whether its rule learns what to fire for a direction, instead of a model of the tool."""
+    return settings.learner in RULES and RULES[settings.learner].role.learns_actions
+
+
+def _learns_at_once(settings: Settings) -> bool:
+    """Tell whether no samples have to be kept: its rule takes them as they come, or it has none."""
+    return settings.learner not in RULES or RULES[settings.learner].traits.in_order
+
+
 def _trial_samples(settings: Settings) -> int:
     """Return how many samples of a trial are kept: one where the rule learns at once, else 20 s of them."""
-    at_once = settings.learner in ("none", "regression", "lms")
-    return 1 if at_once else max(math.ceil(20_000.0 / settings.sample_ms), 2)
+    return 1 if _learns_at_once(settings) else max(math.ceil(20_000.0 / settings.sample_ms), 2)
 
 
 def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory: dict[str, np.ndarray]) -> None:
@@ -250,12 +256,14 @@ def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory
     inverse = preferring_inverse(tool, settings.spread_deg, generator)
     memory["manifold"][:] = draw_manifold(inverse, memory["manifold"].shape[1], generator)
     _fill_head(settings, memory["head"], n_units, n_axes, step_s)
-    rule, rule_settings = RULES[settings.learner], _rule_settings(settings)
+    rule, rule_settings = RULES.get(settings.learner), _rule_settings(settings)
     rows, columns = memory["weights"].shape
     if rule is not None:
-        rule.start(rule_settings, named_parts(memory["rule"], rule.layout(rule_settings, columns, rows)))
+        parts = named_parts(memory["rule"], rule.module.layout(rule_settings, columns, rows))
+        rule.module.start(rule_settings, parts)
+        memory["head"].view(np.int64)[mind.LEARN_AT] = rule.address
     if settings.prior == "nominal" and tool.any():
-        if settings.learner == "reinforcement":
+        if _learns_actions(settings):
             memory["weights"][:] = settings.speed_cm_s * inverse
         else:
             memory["weights"][:, :n_units] = tool
@@ -283,7 +291,7 @@ def inverse_of(settings: Settings, weights: np.ndarray, manifold: np.ndarray) ->
     manifold : ndarray, shape (n_units, n_patterns)
         The patterns that the subject can make; none: all.
     """
-    if settings.learner == "reinforcement":
+    if _learns_actions(settings):
         return np.asarray(weights / settings.speed_cm_s)
     model = weights[:, :-1]
     inside = model @ manifold if manifold.shape[1] else model
@@ -292,7 +300,9 @@ def inverse_of(settings: Settings, weights: np.ndarray, manifold: np.ndarray) ->
 
 
 def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, step_s: float) -> None:
-    rate = _OWN_RATES[settings.learner] if settings.learning_rate is None else settings.learning_rate
+    rule = RULES.get(settings.learner)
+    own_rate = 0.0 if rule is None else rule.role.rate
+    rate = own_rate if settings.learning_rate is None else settings.learning_rate
     known, delay = settings.prior == "nominal", delay_steps(settings.delay_ms / 1e3, step_s)
     values = {
         mind.N_UNITS: n_units,
@@ -312,7 +322,10 @@ def _fill_head(settings: Settings, head: np.ndarray, n_units: int, n_axes: int, 
         mind.LAG_KEEP: math.exp(-step_s * 1e3 / settings.lag_ms) if settings.lag_ms > 0 else 0.0,
         mind.SAMPLE_STEPS: max(round(settings.sample_ms / 1e3 / step_s, 6), 1.0),  # whole where it is meant to be
         mind.RATE: rate,
-        mind.LEARNER: list(RULES).index(settings.learner),
+        mind.HAS_RULE: rule is not None,
+        mind.AT_ONCE: _learns_at_once(settings),
+        mind.AT_REST: rule is not None and rule.traits.at_rest,
+        mind.ACTIONS: _learns_actions(settings),
         mind.BY_MOUSE: settings.intent == "mouse",
         mind.HOW_EXPLORES: KINDS.index(settings.exploration),
         mind.EXPLORATION_HZ: settings.exploration_hz,
@@ -361,3 +374,6 @@ def ACT(memory, key, seen, rates_out):
         rates_out[u] = min(max(rates_out[u], 0.0), head[MAX_HZ])
     remember(memory, rates_out)
     head[STEP] += 1.0
+
+
+TRAITS = SubjectTraits(cautions=cautions)

@@ -13,7 +13,7 @@ from bmi_app.rt.jit import part
     OFFSETS,
     HEAD,
     BASELINE,  # f8[unit]: rate at rest (Hz)
-    WEIGHTS,  # f8[axis, feature]: the forward model W^, c^; with `reinforcement` Theta, f8[unit, axis]
+    WEIGHTS,  # f8[axis, feature]: the forward model W^, c^; of a rule that learns actions Theta, f8[unit, axis]
     BIAS,  # zeros: the constant feature does its work
     MASK,  # ones
     INVERSE,  # f8[unit, axis]: Hz per cm/s
@@ -25,8 +25,8 @@ from bmi_app.rt.jit import part
     EXPLORATION,  # f8[unit] (Hz)
     PATTERNS,  # f8[unit, pattern]: of low-dimensional exploration
     LATENTS,  # f8[pattern] or f8[unit]: standard noise that exploration follows
-    FEATURES,  # samples of the trial: features, or with `reinforcement` exploration
-    TARGETS,  # samples of the trial: seen velocity (cm/s), or with `reinforcement` context
+    FEATURES,  # samples of the trial: features, or of a rule that learns actions exploration
+    TARGETS,  # samples of the trial: seen velocity (cm/s), or of a rule that learns actions context
     CURIOSITY,  # what `curiosity` keeps
     BABBLED,  # f8[before and now, pattern]: amplitudes
     VIEWS,  # f8[before and after, channel]: what was seen when each had acted
@@ -91,7 +91,11 @@ PARTS = (
     LAG_KEEP,
     SAMPLE_STEPS,  # between two samples; not a whole number where steps do not divide the time
     RATE,
-    LEARNER,
+    HAS_RULE,  # 1: it learns its tool by a rule of `tool_rules`, which is called at LEARN_AT
+    LEARN_AT,  # int64
+    AT_ONCE,  # 1: the rule takes samples as they come, or there is none; else it gets whole trials
+    AT_REST,  # 1: the rule is called without samples while the subject rests
+    ACTIONS,  # 1: the rule learns Theta, what to fire for a direction, instead of a model of the tool
     BY_MOUSE,  # 1: a person's hand is the intention
     HOW_EXPLORES,
     EXPLORATION_HZ,
@@ -131,7 +135,7 @@ PARTS = (
     REWARD,  # seen in this trial
     VIEWED,  # 1: curiosity has a view to compare the next one with
     LOG_ROWS,  # int64: how many were ever written
-) = range(56)
+) = range(60)
 HEAD_WORDS = 64
 
 LOG_SLOTS = 128

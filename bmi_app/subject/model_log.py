@@ -10,10 +10,10 @@ from bmi_app.rt.records import SUBJECT
 from bmi_app.rt.ring import load, read_cell, store
 from bmi_app.subject.exploration import amplitude_hz
 from bmi_app.subject.mind import (
+    ACTIONS,
     CONFIDENCE,
     FRAME_S,
     HEAD,
-    LEARNER,
     LOG,
     LOG_CONFIDENCE,
     LOG_ERROR_CM_S,
@@ -34,7 +34,7 @@ from bmi_app.subject.mind import (
     matrix,
     vector,
 )
-from bmi_app.subject.tool_model import REINFORCEMENT, trial_error_cm_s
+from bmi_app.subject.tool_model import trial_error_cm_s
 
 _COLUMNS = {
     "trial": LOG_TRIAL,
@@ -59,7 +59,7 @@ def write_row(memory):
     row[LOG_CONFIDENCE], row[LOG_EXPLORATION_HZ] = head[CONFIDENCE], amplitude_hz(head)
     model = row[LOG_WORDS:]
     weights = vector(memory, WEIGHTS)
-    by_unit = int(head[LEARNER]) == REINFORCEMENT
+    by_unit = head[ACTIONS] != 0.0
     for a in range(n_axes):
         for u in range(n_units):
             at = u * n_axes + a if by_unit else a * (n_units + 1) + u

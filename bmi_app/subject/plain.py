@@ -27,6 +27,7 @@ from bmi_app.rt.jit import kernel, part
 from bmi_app.rt.memory import MemoryLayout, words
 from bmi_app.subject import noise
 from bmi_app.subject.manifold import preferring_inverse
+from bmi_app.traits import SubjectTraits
 
 
 def _allowed(value: str, other: str) -> str:
@@ -174,3 +175,6 @@ def ACT(memory, key, seen, rates_out):
         if n_axes > 1:
             rate_hz += inverse[u, 1] * aim_y
         rates_out[u] = min(max(rate_hz, 0.0), m.max_hz)
+
+
+TRAITS = SubjectTraits()

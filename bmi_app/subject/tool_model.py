@@ -7,14 +7,15 @@
 
 A subject that can make the patterns r0 + B z only (`manifold`) inverts W^ B instead of W^, and fires r0 + B z.
 
-The rules are those of `bmi_app.learning`, one implementation for subject, decoder and inference: `regression`, `lms`, `batched`,
-`gated` (reward_gated) learn W^; `reinforcement` has no model, and learns Theta of r* = r0 + Theta v_desired / speed.
+The rules are those of `bmi_app.learning` that say so (`tool_rules`), one implementation for subject, decoder and inference. Most learn
+W^; one that learns actions has no model, and learns Theta of r* = r0 + Theta v_desired / speed.
 The spikes are not known to the subject, nor is the noise that its eyes add to the velocity.
 """
 
 import math
 
-from bmi_app.learning import batched, lms, regression, reinforcement, reward_gated
+import numpy as np
+
 from bmi_app.rt import random
 from bmi_app.rt.contracts import (
     CHANGED,
@@ -28,8 +29,11 @@ from bmi_app.rt.contracts import (
 from bmi_app.rt.jit import part
 from bmi_app.rt.records import TaskState
 from bmi_app.subject.mind import (
+    ACTIONS,
     AGE_STEPS,
     AIMED,
+    AT_ONCE,
+    AT_REST,
     BASELINE,
     BIAS,
     CONFIDENCE,
@@ -40,12 +44,13 @@ from bmi_app.subject.mind import (
     EXPLORATION,
     FEATURES,
     FRAME_S,
+    HAS_RULE,
     HEAD,
     IN_MANIFOLD,
     INVERSE,
     JUDGED_CM_S,
     LAG_KEEP,
-    LEARNER,
+    LEARN_AT,
     MANIFOLD,
     MASK,
     N_AXES,
@@ -75,18 +80,7 @@ from bmi_app.subject.mind import (
     matrix,
     vector,
 )
-
-RULES = {
-    "none": None,
-    "regression": regression,
-    "lms": lms,
-    "batched": batched,
-    "gated": reward_gated,
-    "reinforcement": reinforcement,
-}
-_NONE, _REGRESSION, _LMS, _BATCHED, _GATED, REINFORCEMENT = range(len(RULES))
-_LEARN_REGRESSION, _LEARN_LMS, _LEARN_BATCHED = regression.LEARN, lms.LEARN, batched.LEARN
-_LEARN_GATED, _LEARN_REINFORCEMENT = reward_gated.LEARN, reinforcement.LEARN
+from bmi_app.subject.tool_rules import call_rule
 
 CONSTANT_HZ = 5.0  # of the constant feature: about what exploration is, so that gradient rules learn c^ as fast as W^
 _SIGHT = 4  # lane of the random numbers
@@ -120,7 +114,7 @@ def look(memory, key, seen):
     by_hand = seen[0, SEEN_CONTROL] != 0.0  # which says nothing about the tool
     if due and was_moving and moving and not by_hand:
         _take_sample(memory, key, seen)
-    elif due and now == _REST and int(head[LEARNER]) == _BATCHED:
+    elif due and now == _REST and head[AT_REST] != 0.0:
         _plan_next_sample(head)
         _learn(memory, 0, 0.0)
     if not was_moving:
@@ -146,13 +140,13 @@ def _plan_next_sample(head):
 def _take_sample(memory, key, seen):
     """Keep what the seen velocity says of the firing of that time; learn from it where the rule learns at once."""
     head, targets = vector(memory, HEAD), vector(memory, TARGETS)
-    n_axes, n_units, learner = int(head[N_AXES]), int(head[N_UNITS]), int(head[LEARNER])
+    n_axes, n_units, acts = int(head[N_AXES]), int(head[N_UNITS]), head[ACTIONS] != 0.0
     if seen[0, SEEN_VX] == 0.0 and seen[0, SEEN_VY] == 0.0:  # to the last bit: it is held, not driven
         return
     _plan_next_sample(head)
     copies, predicted = matrix(memory, COPIES, n_units + 1), matrix(memory, PREDICTED, n_axes)
     then = int(head[STEP] - head[DELAY_STEPS] - 1.0) % copies.shape[0]
-    if learner in (_NONE, _REGRESSION, _LMS):  # nothing is kept: there is room for one
+    if head[AT_ONCE] != 0.0:  # nothing is kept: there is room for one
         head[N_SAMPLES] = 0.0
     elif head[N_SAMPLES] >= head[TRIAL_SAMPLES]:
         _forget_first_half(memory)
@@ -162,10 +156,10 @@ def _take_sample(memory, key, seen):
         velocity = seen[0, SEEN_VX + a] + head[SIGHT_CM_S] * random.normal(key, _SIGHT + a)
         error_square += (velocity - predicted[then, a]) ** 2
         velocity_square += velocity**2
-        targets[row * n_axes + a] = velocity if learner != REINFORCEMENT else head[WANTED_X + a] / head[SPEED_CM_S]
+        targets[row * n_axes + a] = head[WANTED_X + a] / head[SPEED_CM_S] if acts else velocity
     _note_error(head, error_square, velocity_square, vector(memory, AIMED)[then])
     features = vector(memory, FEATURES)
-    if learner == REINFORCEMENT:
+    if acts:
         noise_hz = vector(memory, EXPLORATION)
         for u in range(n_units):
             features[row * n_units + u] = noise_hz[u]
@@ -173,7 +167,7 @@ def _take_sample(memory, key, seen):
         for u in range(n_units + 1):
             features[row * (n_units + 1) + u] = copies[then, u]
     head[N_SAMPLES] = row + 1.0
-    if learner in (_REGRESSION, _LMS):
+    if head[HAS_RULE] != 0.0 and head[AT_ONCE] != 0.0:
         _learn(memory, 1, 0.0)
 
 
@@ -182,7 +176,7 @@ def _forget_first_half(memory):
     """Make room in a long trial: what came last is what counts."""
     head = vector(memory, HEAD)
     n, n_axes = int(head[N_SAMPLES]), int(head[N_AXES])
-    width = int(head[N_UNITS]) + (1 if int(head[LEARNER]) != REINFORCEMENT else 0)
+    width = int(head[N_UNITS]) + (1 if head[ACTIONS] == 0.0 else 0)
     features, targets = vector(memory, FEATURES), vector(memory, TARGETS)
     first = n // 2
     for word in range((n - first) * width):
@@ -206,7 +200,7 @@ def _note_error(head, error_square, velocity_square, aimed_cm_s):
     keep = max(head[SKILL_KEEP], 0.0)
     head[ERROR_SQUARE] = keep * head[ERROR_SQUARE] + (1.0 - keep) * error_square
     head[VELOCITY_SQUARE] = keep * head[VELOCITY_SQUARE] + (1.0 - keep) * velocity_square
-    if int(head[LEARNER]) != REINFORCEMENT and head[VELOCITY_SQUARE] > 0.0:
+    if head[ACTIONS] == 0.0 and head[VELOCITY_SQUARE] > 0.0:
         head[CONFIDENCE] = min(max(1.0 - head[ERROR_SQUARE] / head[VELOCITY_SQUARE], 0.0), 1.0)
 
 
@@ -214,12 +208,12 @@ def _note_error(head, error_square, velocity_square, aimed_cm_s):
 def _end_trial(memory):
     """Let the rules learn that learn from whole trials."""
     head = vector(memory, HEAD)
-    learner, n = int(head[LEARNER]), int(head[N_SAMPLES])
+    n = int(head[N_SAMPLES])
     head[TRIALS] += 1.0
-    if learner == REINFORCEMENT:  # without a model, confidence is how often it is rewarded
+    if head[ACTIONS] != 0.0:  # without a model, confidence is how often it is rewarded
         rewarded = 1.0 if head[REWARD] > 0.0 else 0.0
         head[CONFIDENCE] = 0.9 * head[CONFIDENCE] + 0.1 * rewarded
-    if learner >= _BATCHED and n > 0:
+    if head[HAS_RULE] != 0.0 and head[AT_ONCE] == 0.0 and n > 0:
         _learn(memory, n, head[REWARD])
 
 
@@ -236,25 +230,17 @@ def begin_trial(head):
 def _learn(memory, n, reward):
     """Give the first n samples of the trial to the rule; renew the inverse if it has learnt."""
     head, bias, mask, rule = vector(memory, HEAD), vector(memory, BIAS), vector(memory, MASK), vector(memory, RULE)
-    n_axes, n_units, learner, rate = int(head[N_AXES]), int(head[N_UNITS]), int(head[LEARNER]), head[RATE]
+    n_axes, n_units, rate, learn_at = int(head[N_AXES]), int(head[N_UNITS]), head[RATE], head.view(np.int64)[LEARN_AT]
     targets = vector(memory, TARGETS)[: n * n_axes].reshape(n, n_axes)
-    result = 0
-    if learner == REINFORCEMENT:
+    if head[ACTIONS] != 0.0:
         theta, mask_ = matrix(memory, WEIGHTS, n_axes), mask.reshape(n_units, n_axes)
         noise = vector(memory, FEATURES)[: n * n_units].reshape(n, n_units)
-        result = _LEARN_REINFORCEMENT(theta, bias, mask_, rule, targets, noise, noise, rate, reward)
+        result = call_rule(learn_at, theta, bias, mask_, rule, targets, noise, noise, rate, reward)
     else:
         n_features = n_units + 1
         weights, mask_ = matrix(memory, WEIGHTS, n_features), mask.reshape(n_axes, n_features)
         x = vector(memory, FEATURES)[: n * n_features].reshape(n, n_features)
-        if learner == _REGRESSION:
-            result = _LEARN_REGRESSION(weights, bias, mask_, rule, x, targets, targets, rate, reward)
-        elif learner == _LMS:
-            result = _LEARN_LMS(weights, bias, mask_, rule, x, targets, targets, rate, reward)
-        elif learner == _BATCHED:
-            result = _LEARN_BATCHED(weights, bias, mask_, rule, x, targets, targets, rate, reward)
-        elif learner == _GATED:
-            result = _LEARN_GATED(weights, bias, mask_, rule, x, targets, targets, rate, reward)
+        result = call_rule(learn_at, weights, bias, mask_, rule, x, targets, targets, rate, reward)
     if result == CHANGED:
         invert(memory)
 
@@ -265,7 +251,7 @@ def invert(memory):
     head = vector(memory, HEAD)
     n_axes, n_units = int(head[N_AXES]), int(head[N_UNITS])
     inverse = matrix(memory, INVERSE, n_axes)
-    if int(head[LEARNER]) == REINFORCEMENT:
+    if head[ACTIONS] != 0.0:
         theta = matrix(memory, WEIGHTS, n_axes)
         for u in range(n_units):
             for a in range(n_axes):
@@ -335,7 +321,7 @@ def tool_rates_into(memory, acts, rates_out):
     x = y = 0.0
     if acts:
         x, y = head[WANTED_X], head[WANTED_X + 1] if n_axes > 1 else 0.0
-        if int(head[LEARNER]) != REINFORCEMENT:
+        if head[ACTIONS] == 0.0:
             weights = matrix(memory, WEIGHTS, n_units + 1)
             x -= weights[0, n_units] * CONSTANT_HZ
             if n_axes > 1:
@@ -361,7 +347,7 @@ def remember(memory, rates_hz):
         head[WANTED_X], head[WANTED_X + 1]
     )
     copies[now, n_units] = CONSTANT_HZ
-    if int(head[LEARNER]) == REINFORCEMENT:
+    if head[ACTIONS] != 0.0:
         return
     weights = matrix(memory, WEIGHTS, n_units + 1)
     for a in range(n_axes):

@@ -93,7 +93,7 @@ def overrides(learner: str, rule: str, prior: str, rate_factor: float) -> tuple[
     subject = (f"subject.learner={learner}", f"subject.prior={prior}")
     if rule == "off":
         return *subject, *RULES[rule]
-    rate = rate_factor * plugins.load("learning", rule).DEFAULT_RATE
+    rate = rate_factor * plugins.load("learning", rule).TRAITS.default_rate
     return *subject, f"learning.rule={rule}", f"learning.rate={rate:g}", *RULES[rule]
 
 

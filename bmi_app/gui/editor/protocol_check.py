@@ -47,7 +47,7 @@ def check_text(text: str, file: str, folder: Path) -> Checked:
     """Check a text as a file in this folder would be; for a thread other than the window's, as plugins are loaded."""
     loaded = _plugins(text)
     settings = {path: module.Settings for path, module in loaded.items()}
-    own_rate = loaded["learning"].DEFAULT_RATE if "learning" in loaded else None
+    own_rate = loaded["learning"].TRAITS.default_rate if "learning" in loaded else None
     try:
         protocol = parse(text, file, folder=folder)
     except ProtocolError as error:

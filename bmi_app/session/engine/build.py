@@ -93,7 +93,7 @@ def build(
     n_units, n_axes = protocol.units.count, protocol.n_axes
     decoder_layout: Layout = decoder.layout(decoder_settings, n_units, n_axes)
     rule_layout: Layout = rule.layout(rule_settings, n_units, n_axes)
-    adapts_model = adapted_part(rule.ADAPTS, decoder.ADAPTABLE) == "model"
+    adapts_model = adapted_part(rule.TRAITS.adapts, decoder.TRAITS.adaptable) == "model"
     model_rows = decoder_layout["model"][0] if adapts_model else 0
     sizes = _sizes(protocol, length(decoder_layout), length(rule_layout), model_rows, rule, frame_slots, spike_slots)
     arrays = allocator(sizes)
@@ -184,7 +184,7 @@ def history_s(protocol: Protocol, rule: Any) -> float:
         longest = _HISTORY_S
     if learning.when == "seconds":
         longest = max(longest, _HISTORY_S, learning.every_s)
-    if learning.when == "trial" and getattr(rule, "IN_ORDER", False):
+    if learning.when == "trial" and rule.TRAITS.in_order:
         longest = max(longest, protocol.task.timeout_ms / 1e3)  # the next trial begins while this one is taught
     return longest
 
@@ -192,7 +192,7 @@ def history_s(protocol: Protocol, rule: Any) -> float:
 def slice_samples(protocol: Protocol, rule: Any) -> int:
     """Return how many samples a rule can be taught in one tick: about a quarter of a millisecond's work."""
     operations = 4 * protocol.units.count * protocol.n_axes
-    if getattr(rule, "COST", "linear") == "quadratic":
+    if rule.TRAITS.cost == "quadratic":
         operations += 4 * protocol.n_axes * protocol.units.count**2
     return int(max(_SLICE_OPERATIONS // operations, 1))
 
@@ -227,15 +227,15 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
         "path_cycles_y": task.path_cycles[1],
         "path_phase": math.radians(task.path_phase_deg),
         "learn_when": LearnWhen[learning.when.upper()],
-        "learn_staged": getattr(rule, "STAGED", False),
-        "learn_in_order": getattr(rule, "IN_ORDER", False),
-        "learn_at_rest": getattr(rule, "AT_REST", False),
+        "learn_staged": rule.TRAITS.staged,
+        "learn_in_order": rule.TRAITS.in_order,
+        "learn_at_rest": rule.TRAITS.at_rest,
         "learn_ticks": ticks_of(protocol, learning.every_s * 1e3),
         "slice_samples": slice_samples(protocol, rule),
         "trial_rows": sizes.trial_samples,
         "sample_rows": sizes.sample_rows,
         "silent_rest_freezes": protocol.model_version < 2,
-        "keep_samples": getattr(rule, "STAGED", False)
+        "keep_samples": rule.TRAITS.staged
         or learning.history_s is not None
         or any(block.fit for block in protocol.blocks),
         "on_divergence": OnDivergence[learning.on_divergence.upper()],
@@ -251,7 +251,7 @@ def _fill_config(protocol: Protocol, arrays: dict[str, np.ndarray], rule: Any, s
     for name in ("hand_x_cm", "hand_y_cm", "hand_was_x_cm", "hand_was_y_cm"):
         state[name] = math.nan
     state["learning_on"] = 1
-    state["learning_rate"] = rule.DEFAULT_RATE if learning.rate is None else learning.rate
+    state["learning_rate"] = rule.TRAITS.default_rate if learning.rate is None else learning.rate
     state["learn_block"] = -1
     state["next_update"] = config["learn_ticks"]
     state["recent_error"] = state["best_error"] = 1.0
@@ -298,8 +298,8 @@ def _fill_model(
         raise BuildError(str(error)) from error
     signs = _scrambled(protocol, arrays["mask"])
     arrays["weights"][:] *= signs
-    if hasattr(decoder, "flip"):
-        decoder.flip(parts, signs)
+    if decoder.TRAITS.flip is not None:
+        decoder.TRAITS.flip(parts, signs)
     arrays["feature_scale"][excluded] = 0.0
 
 
@@ -316,7 +316,7 @@ def _fill_rule(
     if "sample_s" in layout:
         parts["sample_s"][0] = protocol.tick.period_ms / 1e3 * _sample_ticks(protocol)
     config["tuning_word"] = config["rule_tuning_word"] = -1
-    if getattr(rule, "NEEDS_POSITION", False) and _place(decoder_layout, "position_tuning") >= 0:
+    if rule.TRAITS.needs_position and _place(decoder_layout, "position_tuning") >= 0:
         config["tuning_word"] = _place(decoder_layout, "position_tuning")
         config["rule_tuning_word"] = _place(layout, "position_tuning")
         parts["has_position"][0] = 1.0

@@ -59,7 +59,7 @@ class ClockWatch:
     def measure(self) -> None:
         """Measure once more."""
         resets = read_cell(self._ctl, cells.CLOCK_RESETS)
-        reading = connection.read_clock(self._driver)
+        reading = self._driver.read_clock()
         if resets != self._resets and not self._told_lack:
             self._told_lack = True
             self._note(

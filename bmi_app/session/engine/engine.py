@@ -18,12 +18,10 @@ from bmi_app.record.journal import Journal
 from bmi_app.record.session_folder import write_session
 from bmi_app.record.summary import Tally
 from bmi_app.rt import cells, clock
-from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import acquire, run_live
 from bmi_app.rt.records import EventKind, StopReason
 from bmi_app.rt.ring import read_cell, write_cell, write_cell_f8
 from bmi_app.session import priority
-from bmi_app.session.engine import connection
 from bmi_app.session.engine.clock_watch import ClockWatch
 from bmi_app.session.engine.control import Control
 from bmi_app.session.engine.decoder_watch import DecoderWatch
@@ -62,7 +60,7 @@ class Engine:
         self._journal = Journal(
             self._folder, sizes.n_units, sizes.n_axes, clock=clock.now_s, model_rows=sizes.model_rows
         )
-        self._drain = Drain(self._core.arrays, self._journal, self._tally, getattr(self._driver, "learnt", None))
+        self._drain = Drain(self._core.arrays, self._journal, self._tally, self._driver.learnt)
         self._operator = Operator(self._core, self._drain, self._journal, self._folder)
         self._control = Control(self._folder.name, self._operator.handle, self._operator.acted, self._operator.refused)
         self._decoder_watch = DecoderWatch(self._core.arrays, prepared.core.protocol.decoder.kind)
@@ -165,7 +163,7 @@ class Engine:
         self._clock.begin(self._core.protocol.driver.kind, say)
         priority.raise_thread(priority.ACQUISITION)  # the thread that receives the stream is made here, and inherits it
         try:
-            connection.connect(self._driver)
+            self._driver.connect()
         finally:
             priority.lower_thread()
         self._clock.measure()  # it may have stepped, or be another's, by now
@@ -178,7 +176,7 @@ class Engine:
         self._tell_interval(self._prepared.source.rate_hz)
         priority.raise_thread(priority.ACQUISITION)  # a driver from before `connect` makes its threads here
         try:
-            connection.start(self._driver, start_s, False)
+            self._driver.start(start_s, False)
         finally:
             priority.lower_thread()
         session = self._prepared.session
@@ -190,9 +188,10 @@ class Engine:
         """Own the driver's loop: acquire without the GIL; in Python, open a lost source again."""
         self._scheduling["acquisition"] = priority.raise_thread(priority.ACQUISITION)
         arrays, driver = self._core.arrays, self._driver
-        act = getattr(driver, "act", NO_ACT)
         while True:
-            fault = acquire(self._prepared.poll, act, driver.memory, arrays["spikes"], self._ctl, arrays["frames"])
+            fault = acquire(
+                self._prepared.poll, driver.act, driver.memory, arrays["spikes"], self._ctl, arrays["frames"]
+            )
             if fault == SOURCE_ENDED:
                 write_cell(self._ctl, cells.SOURCE_ENDED, 1)
                 return
@@ -212,8 +211,8 @@ class Engine:
         while not self._is_stopping():
             try:
                 self._tell_interval(self._driver.open(_REOPEN_S).rate_hz)
-                connection.connect(self._driver)
-                connection.start(self._driver, float(self._core.config[0]["start_s"]), False)
+                self._driver.connect()
+                self._driver.start(float(self._core.config[0]["start_s"]), False)
             except SourceError as error:
                 if str(error) != said:
                     said = str(error)
@@ -224,7 +223,7 @@ class Engine:
 
     def _tell_interval(self, rate_hz: float) -> None:
         """Say how often a regular live source gives a sample, so that the ticks see early that one is missing."""
-        is_live = getattr(plugins.load("drivers", self._core.protocol.driver.kind), "REAL_TIME_ONLY", False)
+        is_live = plugins.load("drivers", self._core.protocol.driver.kind).TRAITS.real_time_only
         write_cell_f8(self._ctl, cells.INTERVAL, 1 / rate_hz if is_live and rate_hz > 0 else 0.0)
 
     def _decode(self) -> None:

@@ -64,7 +64,7 @@ def _run(prepared: Prepared, on_progress: Callable[[int], object], asked_to_stop
     journal = Journal(folder, protocol.units.count, protocol.n_axes, model_rows=core.sizes.model_rows)
     failure = ""
     try:
-        drain = Drain(core.arrays, journal, tally, getattr(prepared.driver, "learnt", None))
+        drain = Drain(core.arrays, journal, tally, prepared.driver.learnt)
 
         watch = DecoderWatch(core.arrays, protocol.decoder.kind)
 

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from bmi_app.rt import cells
-from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast
 from bmi_app.rt.records import COMMAND, CommandKind, StopReason
-from bmi_app.session.engine import connection, staging
+from bmi_app.session.engine import staging
 from bmi_app.session.engine.build import Core
 from bmi_app.session.engine.staged_fits import Refitter, Staged
 
@@ -96,16 +95,15 @@ def run(
         Sends staged updates, and the stop; without it, the former alone.
     """
     core.config["start_s"] = 0.0
-    connection.connect(driver)
-    connection.start(driver, 0.0, True)
-    act = getattr(driver, "act", NO_ACT)
+    driver.connect()
+    driver.start(0.0, True)
     state = core.state
     chunk = _chunk(core)
     commands = commands or Commands(core)
     with ThreadPoolExecutor(1, "journal") as saver:
         saved: Future[object] = saver.submit(drain)
         while state[0]["stop_reason"] == 0:
-            run_fast(poll, act, driver.memory, core.decode, core.learn, core.session, chunk)
+            run_fast(poll, driver.act, driver.memory, core.decode, core.learn, core.session, chunk)
             commands.send()
             saved.result()
             saved = saver.submit(drain)

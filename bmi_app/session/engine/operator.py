@@ -255,10 +255,10 @@ class Operator:
         """Return half of each weight's 95 % interval, f8[axis, unit]; None where the rule does not know it, or is off."""
         core, learning = self._core, self._core.protocol.learning
         rule = plugins.load("learning", learning.rule)
-        if learning.when == "off" or not hasattr(rule, "confidence"):
+        if learning.when == "off" or rule.TRAITS.confidence is None:
             return None
         layout = rule.layout(rule.Settings(**learning.settings), core.sizes.n_units, core.sizes.n_axes)
-        width: np.ndarray = rule.confidence(named_parts(core.arrays["rule_memory"].copy(), layout))
+        width: np.ndarray = rule.TRAITS.confidence(named_parts(core.arrays["rule_memory"].copy(), layout))
         return width
 
 

@@ -22,6 +22,7 @@ from bmi_app.rt.clock import now_s
 from bmi_app.session import priority
 from bmi_app.session.engine import compilation, kept_inputs, provenance
 from bmi_app.session.engine.build import BuildError, Core, build
+from bmi_app.session.engine.connection import Connection
 from bmi_app.session.engine.output_thread import Wired
 from bmi_app.session.request import SessionRequest
 from drivers.contract import SourceError, SourceInfo
@@ -33,9 +34,6 @@ FORMAT = 2
 PUBLISHED = "publishing BMI-State, BMI-Decoder and BMI-Markers over LSL: on every network of this machine, without authentication"
 NOT_PUBLISHED = "no LSL outlets: nothing of this session is on the network (outlets.publish)"
 _FAST_FRAMES, _FAST_SPIKES = 1 << 12, 1 << 18  # small rings stay in the cache; they are drained between chunks
-
-
-_WITHOUT_NETWORK = ("serial", "null")  # outputs that reach a cable, or nothing
 
 
 class PrepareError(Exception):
@@ -105,7 +103,8 @@ def prepare(request: SessionRequest, say: Callable[[str], object]) -> Prepared:
     driver_module = plugins.load("drivers", protocol.driver.kind)
     if not real:
         _refuse_at_full_speed(protocol, driver_module)
-    driver = driver_module.Driver(protocol, driver_module.Settings(**protocol.driver.settings))
+    made = driver_module.Driver(protocol, driver_module.Settings(**protocol.driver.settings))
+    driver = Connection(made, driver_module.TRAITS)
     try:
         if real:
             priority.raise_thread(priority.ACQUISITION)  # the driver's own threads inherit it
@@ -137,7 +136,9 @@ def _on_the_network(protocol: Protocol) -> str:
     """Say what others on the network are told of the session, whether by its outlets or by outputs."""
     if protocol.outlets.publish:
         return PUBLISHED
-    kinds = sorted({output.kind for output in protocol.outputs} - set(_WITHOUT_NETWORK))
+    kinds = sorted(
+        {output.kind for output in protocol.outputs if plugins.load("outputs", output.kind).TRAITS.needs_network}
+    )
     if not kinds:
         return NOT_PUBLISHED
     return (
@@ -149,11 +150,11 @@ def _on_the_network(protocol: Protocol) -> str:
 def _refuse_at_full_speed(protocol: Protocol, driver_module: Any) -> None:
     """Refuse what has no end, or a source that cannot be faster than time."""
     kind = protocol.driver.kind
-    if getattr(driver_module, "REAL_TIME_ONLY", False):
+    if driver_module.TRAITS.real_time_only:
         raise PrepareError([f"{kind}: a live source runs in real time; leave out --speed max, or replay a recording"])
     last = protocol.blocks[-1]
     lengths = (protocol.session.duration_s, protocol.session.trials, last.duration_s, last.trials)
-    if not any(lengths) and kind != "replay":
+    if not any(lengths) and not driver_module.TRAITS.is_finite:
         raise PrepareError(["at --speed max a session needs an end: give --duration or --trials"])
 
 

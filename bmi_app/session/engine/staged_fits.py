@@ -53,7 +53,7 @@ class Refitter:
     @property
     def can_fit(self) -> bool:
         """Tell whether `ask_to_fit` can succeed: the decoder can be fitted, and samples are kept."""
-        return hasattr(self._decoder, "fit") and bool(self._core.config[0]["keep_samples"])
+        return self._decoder.TRAITS.fit is not None and bool(self._core.config[0]["keep_samples"])
 
     def ask_to_fit(self) -> None:
         """Have the decoder fitted to all samples that are kept; may be called from any thread."""
@@ -122,16 +122,16 @@ class Refitter:
         core = self._core
         offset = scale = None
         try:
-            if not hasattr(self._decoder, "fit"):
+            if self._decoder.TRAITS.fit is None:
                 raise FitError(f"decoder {core.protocol.decoder.kind!r} cannot be fitted")
-            if getattr(self._decoder, "HAS_DYNAMICS", False) and core.config[0]["sample_ticks"] > 1:
+            if self._decoder.TRAITS.has_dynamics and core.config[0]["sample_ticks"] > 1:
                 raise FitError(
                     f"its samples are {samples.dt_s * 1e3:g} ms apart and decoder {core.protocol.decoder.kind!r} runs every "
                     f"{core.protocol.tick.period_ms:g} ms; set learning.sample_ms to the length of a tick"
                 )
             if core.protocol.decoder.zscore and len(samples.features):
                 samples, offset, scale = _rescaled(samples, core.arrays["feature_offset"], core.arrays["feature_scale"])
-            fitted = self._decoder.fit(self._decoder_settings, samples, core.arrays["mask"].copy())
+            fitted = self._decoder.TRAITS.fit(self._decoder_settings, samples, core.arrays["mask"].copy())
         except (FitError, np.linalg.LinAlgError) as error:
             return Staged(UpdateCause.FIT, None, f"the decoder was not fitted to {what}: {error}")
         text = f"decoder fitted to {what}: {len(samples.features)} samples"
@@ -152,7 +152,7 @@ class Refitter:
             decoder_settings=self._decoder_settings,
         )
         try:
-            fitted = self._rule.refit(self._rule_settings, job)
+            fitted = self._rule.TRAITS.refit(self._rule_settings, job)
         except (FitError, np.linalg.LinAlgError) as error:
             return Staged(UpdateCause.STAGED, None, f"{core.protocol.learning.rule} did not update: {error}")
         self._refit_tick = tick
@@ -189,7 +189,9 @@ class Refitter:
         return at(float(brentq(beyond, 0.0, 1.0, xtol=_EXACT, rtol=_EXACT)))
 
     def _from_model(self, model: dict[str, np.ndarray], job: Refit) -> Fitted:
-        rest: Fitted = self._decoder.from_model(self._decoder_settings, job.parts | model, job.mask, job.samples.dt_s)
+        rest: Fitted = self._decoder.TRAITS.from_model(
+            self._decoder_settings, job.parts | model, job.mask, job.samples.dt_s
+        )
         return rest
 
     def _parts(self) -> dict[str, np.ndarray]:

@@ -54,7 +54,7 @@ def fit(
     given : list of str
         Its settings, as `key=value`.
     wanted : str, optional
-        To what it is fitted; see `fit_samples.of_session`. Without it: `refit` for `refit_kalman`, else `intent`.
+        To what it is fitted; see `fit_samples.of_session`. Without it: what the decoder's traits say.
     n_folds : int
         Into how many parts the samples are cut for the cross-validation.
     replace : bool
@@ -72,12 +72,12 @@ def fit(
     """
     module = module_of(kind)
     settings = _settings(module, kind, given)
-    chosen = wanted or ("refit" if kind == "refit_kalman" else "intent")
+    chosen = wanted or module.TRAITS.fitted_to
     if chosen not in fit_samples.WANTED:
         raise FittingError(f"--to {chosen}: must be one of {', '.join(fit_samples.WANTED)}")
     try:
         training = _training(source, chosen)  # type: ignore[arg-type]
-        fitted = module.fit(settings, training.samples, training.mask)
+        fitted = module.TRAITS.fit(settings, training.samples, training.mask)
         scored = scores(module, settings, training, n_folds)
     except (FitError, RecordingError, JournalError, BuildError) as error:
         raise FittingError(str(error)) from error
@@ -107,10 +107,10 @@ def module_of(kind: str) -> Any:
     """
     try:
         module = plugins.load("decoders", kind)
-    except LookupError as error:
+    except (LookupError, ImportError) as error:
         raise FittingError(f"--decoder {kind}: {error}") from error
-    if not hasattr(module, "fit"):
-        able = [name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit")]
+    if module.TRAITS.fit is None:
+        able = plugins.having("decoders", lambda traits: traits.fit is not None)
         raise FittingError(f"--decoder {kind}: cannot be fitted; those that can: {', '.join(able)}")
     return module
 
@@ -181,11 +181,11 @@ def cross_validate(module: Any, settings: BaseModel, training: Training, n_folds
     for k in range(n_folds):
         held_out = np.isin(samples.piece, pieces[fold == k])
         near = np.convolve(held_out, np.ones(2 * gap + 1))[gap : gap + len(held_out)] > 0.5
-        fitted = module.fit(settings, samples.part(~near), training.mask)
+        fitted = module.TRAITS.fit(settings, samples.part(~near), training.mask)
         for piece in pieces[fold == k]:
             rows = np.flatnonzero(samples.piece == piece)
             told = decode(module, settings, fitted, samples.part(rows))
-            first = module.reach(settings) if hasattr(module, "reach") else 0
+            first = module.TRAITS.reach(settings) if module.TRAITS.reach is not None else 0
             decoded[rows[first:]] = told[first:]
     scored = np.isfinite(decoded).all(axis=1)
     if not scored.any():

@@ -6,9 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bmi_app.rt.contracts import decode_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTABLE = frozenset({"readout"})
-NEEDS_MAP = True
+from bmi_app.traits import DecoderTraits
 
 
 class Settings(BaseModel):
@@ -38,3 +36,6 @@ def DECODE(weights, bias, memory, features, velocity_out):
             total += weights[a, u] * features[u]
         m.velocity[a] = m.keep * m.velocity[a] + (1.0 - m.keep) * total
         velocity_out[a] = m.velocity[a]
+
+
+TRAITS = DecoderTraits(adaptable=frozenset({"readout"}), needs_map=True)

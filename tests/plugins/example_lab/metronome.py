@@ -8,6 +8,7 @@ from bmi_app.rt.contracts import poll_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout, length, named_parts
 from bmi_app.rt.ring import publish, push
+from bmi_app.traits import DriverTraits
 from drivers.contract import SourceInfo
 from protocols.schema import Protocol
 
@@ -73,3 +74,6 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
     if m.manual == 0.0:
         sleep_until(until_s)
     return publish(ctl, until_s)
+
+
+TRAITS = DriverTraits(title="all units in turn", needs_network=False, begins_at_once=True)

@@ -7,12 +7,13 @@ import numpy as np
 from pydantic import Field
 
 from bmi_app.rt.clock import now_s
+from bmi_app.traits import DriverTraits
 from drivers.contract import ClockReading, SourceInfo
 from example_lab import metronome
 from example_lab.metronome import POLL
 from protocols.schema import Protocol
 
-__all__ = ["POLL", "Driver", "Settings"]
+__all__ = ["POLL", "TRAITS", "Driver", "Settings"]
 
 
 class Settings(metronome.Settings):
@@ -60,3 +61,6 @@ class Driver:
 
     def close(self) -> None:
         """Have nothing to let go."""
+
+
+TRAITS = DriverTraits(needs_network=False, has_clock=True)

@@ -6,9 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
-
-ADAPTS = "readout"
-DEFAULT_RATE = 0.05
+from bmi_app.traits import LearningTraits
 
 
 class Settings(BaseModel):
@@ -46,3 +44,6 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
             for u in range(weights.shape[1]):
                 weights[a, u] += step * features[t, u] * mask[a, u]
     return CHANGED
+
+
+TRAITS = LearningTraits(adapts=frozenset({"readout"}), default_rate=0.05, divided_by_all=True)
