@@ -4,6 +4,7 @@ Third parties add theirs through entry points (`bmi_app.drivers`, `bmi_app.decod
 `bmi_app.subjects`, `bmi_app.outputs`), each naming a module.
 """
 
+import ast
 import contextlib
 import difflib
 import functools
@@ -100,6 +101,49 @@ def having(kind: Kind, is_so: Callable[[Any], bool]) -> list[str]:
     return found
 
 
+@functools.cache
+def driver_traits(name: str) -> DriverTraits:
+    """Read a driver's traits from its file without running it, for windows and views, which must not wait for numba.
+
+    Raises
+    ------
+    LookupError
+        If there is no such driver, or its traits are not written out in its file.
+    """
+    paths = {point.name: point.module for point in _third_party("drivers")}
+    spec = importlib.util.find_spec(paths.get(name, f"{HOMES['drivers'][0]}.{name}"))
+    if spec is None or spec.origin is None:
+        raise LookupError(f"there is no driver {name!r}; allowed: {', '.join(names('drivers'))}")
+    with open(spec.origin, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "TRAITS":
+            with contextlib.suppress(ValueError, PluginError):
+                given = statement.value.keywords if isinstance(statement.value, ast.Call) else []
+                return DriverTraits(**{each.arg or "**": ast.literal_eval(each.value) for each in given})
+    raise LookupError(
+        f"driver {name!r} ({spec.origin}): TRAITS must be DriverTraits(...) of plain values, which are read without running the file"
+    )
+
+
+def drivers_that(is_so: Callable[[DriverTraits], bool]) -> list[str]:
+    """List the drivers whose traits are so, without importing any."""
+    found = []
+    for name in names("drivers"):
+        with contextlib.suppress(LookupError, OSError, SyntaxError):
+            if is_so(driver_traits(name)):
+                found.append(name)
+    return found
+
+
+def driver_is(name: str, is_so: Callable[[DriverTraits], bool]) -> bool:
+    """Tell whether a driver's traits are so, without importing it; false of one that is not installed here."""
+    try:
+        return is_so(driver_traits(name))
+    except (LookupError, OSError, SyntaxError):
+        return False
+
+
 _CHECKED: dict[tuple[Kind, str], ModuleType] = {}
 
 
@@ -112,7 +156,11 @@ def _checked(kind: Kind, name: str, path: str, imported: Callable[[], object]) -
         if not isinstance(module, ModuleType):
             raise PluginError(f"is a {type(module).__name__}; an entry point must name a module")
         check_module(module, TRAITS[kind])
-    except PluginError as error:
+        if kind == "drivers" and driver_traits(name) != module.TRAITS:
+            raise PluginError(
+                "TRAITS must be DriverTraits(...) of plain values, which are read without running the file"
+            )
+    except (PluginError, LookupError) as error:
         raise PluginError(f"{_WORDS[kind]} {name!r} ({path}): {error}") from error
     _CHECKED[kind, path] = module
     return module

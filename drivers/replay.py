@@ -271,5 +271,5 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
 
 
 TRAITS = DriverTraits(
-    title="the spikes of a recording, once more", needs_network=False, is_finite=True, takes_recording=True
+    title="the spikes of a recording", needs_network=False, is_finite=True, takes_recording=True
 )

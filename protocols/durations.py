@@ -89,8 +89,8 @@ def fit_defaults(protocol: Protocol) -> Protocol:
 def _needs_network(driver: str) -> bool:
     """Tell whether spikes come over a network; if not, liblsl's outlets would be the only ones there, and cannot be kept to this machine."""
     try:
-        return bool(plugins.load("drivers", driver).TRAITS.needs_network)
-    except (LookupError, ImportError):  # the checks say so
+        return plugins.driver_traits(driver).needs_network
+    except (LookupError, OSError, SyntaxError):  # the checks say so
         return True
 
 

@@ -10,6 +10,9 @@ from protocols.section import CM_S, MAX_SEED, MS, S, Section
 PLUGIN_CHOICES = ("prior", "learner", "intent", "encoding", "exploration")
 
 
+FIRST_OUTPUT = "null"  # the kind that a new entry of [[outputs]] begins with
+
+
 class Session(Section):
     """Say how the session is seeded and when it ends at the latest."""
 
@@ -29,7 +32,7 @@ class Output(Section):
     on: Literal["reward", "trial_start", "trial_end", "block_start", "session"] = Field(
         description="The moment; `session` is the sync pulse at start and stop.", examples=["reward"]
     )
-    kind: str = Field(description="Output plugin.", examples=["null"], json_schema_extra={"plugin": "outputs"})
+    kind: str = Field(description="Output plugin.", examples=[FIRST_OUTPUT], json_schema_extra={"plugin": "outputs"})
     settings: dict[str, Any] = Field({}, description="Settings of the plugin.")
 
 

@@ -49,10 +49,10 @@ def kernels() -> dict[str, Any]:
         (publish, "publish_loop"),
         (wait, "wait_events"),
     )
-    found = {f"{module.__name__}.{name}": getattr(module, name) for module, name in core}
+    found = {f"{module.__name__}.{name}": vars(module)[name] for module, name in core}
     for kind, kernel in PLUGIN_KERNELS:
         for name in plugins.names(kind):
-            found[f"{kind}.{name}.{kernel}"] = getattr(plugins.load(kind, name), kernel)
+            found[f"{kind}.{name}.{kernel}"] = vars(plugins.load(kind, name))[kernel]
     return found
 
 

@@ -63,7 +63,7 @@ def options(
 @app.command()
 def run(
     protocol: ProtocolName,
-    driver: Annotated[str | None, typer.Option(help="source of spikes: simulated, lsl, replay, or a plugin")] = None,
+    driver: Annotated[str | None, typer.Option(help="source of spikes: the name of a driver")] = None,
     duration: Annotated[float | None, typer.Option(help="length of the session (s)")] = None,
     trials: Annotated[int | None, typer.Option(help="end after this many trials")] = None,
     seed: Annotated[int | None, typer.Option(help="seed of every random number")] = None,

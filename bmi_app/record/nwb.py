@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bmi_app import plugins
 from bmi_app.record import integrity, nwb_series, nwb_tables, reading, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.reading import Recording
@@ -199,7 +200,7 @@ def _new_file(recording: Recording, protocol: Protocol, subject: Subject, standi
         summary = session_folder.read_summary(folder) or {}
     except JournalError:  # which the description names
         summary = {}
-    simulated = protocol.driver.kind == "simulated"
+    simulated = plugins.driver_is(protocol.driver.kind, lambda traits: traits.simulates_subject)
     subject_id = subject.subject_id or str(labels.get("subject", "")) or ("simulated" if simulated else "unknown")
     versions = ", ".join(f"{name} {version}" for name, version in session.get("versions", {}).items())
     damage = "".join(f" Damaged: {words}." for words in standing.explained())

@@ -69,7 +69,7 @@ def _in_words(problem: Problem) -> str:
 
 def _missing(protocol: Protocol) -> Iterator[str]:
     """Say what a valid protocol needs that is not there: a recording, a decoder that fits, a device."""
-    if plugins.load("drivers", protocol.driver.kind).TRAITS.takes_recording:
+    if plugins.driver_is(protocol.driver.kind, lambda traits: traits.takes_recording):
         try:
             recognise(protocol.driver.settings["path"])
         except RecordingError as error:

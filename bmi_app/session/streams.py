@@ -62,11 +62,11 @@ class StreamWatch:
 def judge(protocol: Protocol | None, found: Sequence[pylsl.StreamInfo]) -> tuple[list[Stream], list[str]]:
     """Say of each stream whether it is the protocol's source, and why the session cannot start, if it cannot.
 
-    Without a protocol, or with another driver than `lsl`, no stream is asked for.
+    Without a protocol, or with a driver that takes none, no stream is asked for.
     """
-    if protocol is None or protocol.driver.kind != "lsl":
+    if protocol is None or not plugins.driver_is(protocol.driver.kind, lambda traits: traits.takes_stream):
         return [_described(stream, found, None, "not used by this driver") for stream in found], []
-    settings = plugins.load("drivers", "lsl").Settings(**protocol.driver.settings)
+    settings = plugins.load("drivers", protocol.driver.kind).Settings(**protocol.driver.settings)
     wanted = wanted_by(protocol)
     spike_types = settings.event_types + settings.count_types
     matching = [stream for stream in found if _is_meant(stream, wanted, spike_types)]

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import inspect
 from types import ModuleType
+from typing import Annotated, get_origin
 
 from bmi_app.traits.fields import PluginError, Traits, nearest
 from bmi_app.traits.kinds import DriverTraits
@@ -61,7 +62,7 @@ def check_module(module: ModuleType, kind: type[Traits]) -> None:
     for name in found:
         if _BEFORE.get(name) in known:
             raise PluginError(f"{name} is not read any more; write TRAITS = {kind.__name__}({_BEFORE[name]}=...)")
-    functions = [name for name, each in known.items() if "takes" in each.metadata]
+    functions = [name for name, each in known.items() if get_origin(each.type) is Annotated]
     own = [name for name, value in found.items() if inspect.isfunction(value) and value.__module__ == module.__name__]
     for name in (name for name in own if not name.startswith("_") and name not in kind.required):
         meant = name if name in functions else next(iter(difflib.get_close_matches(name, functions, 1, 0.75)), None)

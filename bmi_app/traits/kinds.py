@@ -163,11 +163,15 @@ class LearningTraits(Traits):
             raise PluginError('TRAITS: adapts is empty; allowed: a set of "readout" and "model", at least one')
         if not self.default_rate > 0:
             raise PluginError(f"TRAITS: default_rate is {self.default_rate!r}; allowed: a number above 0")
+        if self.for_subject is not None and (self.staged or "readout" not in self.adapts):
+            raise PluginError(
+                'TRAITS: for_subject needs a rule in the tick (without refit) whose adapts has "readout"; remove for_subject'
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DriverTraits(Traits):
-    """Say what kind of source a driver is, and which optional methods its class has.
+    """Say what kind of source a driver is, and which optional methods its class has; plain values, read without running its file.
 
     Attributes
     ----------
@@ -182,7 +186,7 @@ class DriverTraits(Traits):
     takes_recording
         Its setting `path` names a recording; the start page asks for one.
     takes_stream
-        It takes an LSL stream, which `driver.stream`, `type`, `source_id`, `host` and `clock` choose.
+        It takes an LSL stream, which `driver.stream`, `type`, `source_id`, `host` and `clock` choose; its settings have `kind`, `event_types` and `count_types`.
     simulates_subject
         It simulates the protocol's subject: the class has an attribute `act` and a method `learnt(already)`.
     has_clock

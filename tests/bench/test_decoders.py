@@ -5,8 +5,8 @@ import pytest
 
 from bmi_app import plugins
 from bmi_app.bench import decoders, plain_numpy
-from tests.decoders.called_decoder import Decoder, full_mask, simulate
-from tests.learning.called_rule import Rule
+from bmi_app.testing.called_decoder import Decoder, full_mask, simulate
+from bmi_app.testing.called_rule import Rule
 
 
 @pytest.mark.parametrize("name", sorted(set(plain_numpy.DECODERS) - {"refit_kalman"}))
@@ -14,7 +14,7 @@ def test_numpy_does_the_same(name: str) -> None:
     samples = simulate(1, 12, 2)
     kind, given = decoders.VARIANTS.get(name, (name, {}))
     decoder = Decoder(kind, full_mask(2, 12), **given)
-    if hasattr(decoder.module, "fit"):
+    if decoder.module.TRAITS.fit is not None:
         decoder.fit(samples, full_mask(2, 12))
     step = plain_numpy.DECODERS[name](decoder.weights, decoder.bias, decoder.named)
     expected = np.array([step(row) for row in samples.features])
@@ -25,13 +25,13 @@ def test_numpy_does_the_same(name: str) -> None:
 def test_numpy_learns_the_same(name: str) -> None:
     n_units, module = 7, plugins.load("learning", name)
     generator = np.random.default_rng(5)
-    n_rows = 4 if module.ADAPTS == "model" else 2
+    n_rows = 4 if "model" in module.TRAITS.adapts else 2
     weights = np.ones((n_rows, n_units))
     plain = weights.copy()
-    rule, step = Rule(name, n_units, 2), plain_numpy.RULES[name](plain, module.DEFAULT_RATE)
+    rule, step = Rule(name, n_units, 2), plain_numpy.RULES[name](plain, module.TRAITS.default_rate)
     for features in generator.normal(0, 5, (1100, n_units)):  # rml waits for 1000 samples
         x, wanted = features[None], generator.normal(0, 10, (1, 2))
-        weights = rule(weights, np.zeros(2), np.ones((2, n_units)), x, wanted, wanted, module.DEFAULT_RATE)[1]
+        weights = rule(weights, np.zeros(2), np.ones((2, n_units)), x, wanted, wanted, module.TRAITS.default_rate)[1]
         step(features, wanted[0])
     assert np.abs(weights - 1).max() > 1e-3
     np.testing.assert_allclose(plain, weights, rtol=1e-6, atol=1e-9)

@@ -7,8 +7,8 @@ from scipy.signal import lfilter
 from bmi_app.api.simulation import run_trials
 from bmi_app.learning import regression, serial
 from bmi_app.rt.memory import named_parts
+from bmi_app.testing.called_rule import Rule
 from protocols.load import load
-from tests.learning.called_rule import Rule
 
 _N_UNITS, _SAMPLE_S, _TIMES = 16, 0.01, 30
 

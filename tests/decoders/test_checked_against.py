@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from tests.decoders.called_decoder import Decoder
+from bmi_app.testing.called_decoder import Decoder
 from tests.support.places import DOCS, ROOT
 
 TABLE = DOCS / "checked.md"

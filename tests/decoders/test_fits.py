@@ -13,10 +13,10 @@ from sklearn.linear_model import LinearRegression, Ridge
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError, Samples
-from tests.decoders.called_decoder import Decoder, full_mask, simulate
+from bmi_app.testing.called_decoder import Decoder, full_mask, simulate
 from tests.decoders.textbook_kalman import Model
 
-FITTED = [name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit")]
+FITTED = plugins.having("decoders", lambda traits: traits.fit is not None)
 seeds = st.integers(0, 2**32 - 1)
 every = pytest.mark.parametrize("name", FITTED)
 

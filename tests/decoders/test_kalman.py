@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmi_app.decoders.contract import FitError, Samples
-from tests.decoders.called_decoder import Decoder, full_mask, simulate
+from bmi_app.testing.called_decoder import Decoder, full_mask, simulate
 from tests.decoders.textbook_kalman import Model
 
 forms = pytest.mark.parametrize("form", ["velocity", "position_velocity"])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from tests.decoders.called_decoder import Decoder, full_mask, simulate
+from bmi_app.testing.called_decoder import Decoder, full_mask, simulate
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 
 from bmi_app.decoders.contract import Samples
-from tests.decoders.called_decoder import Decoder
+from bmi_app.testing.called_decoder import Decoder
 
 FOLDS = 5
 

@@ -16,7 +16,6 @@ from bmi_app.gui.shell.garbage import collected_here
 from bmi_app.record import session_folder
 from bmi_app.record.process_id import process_start
 from bmi_app.rt import cells, livefile
-from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast
 from bmi_app.rt.records import EVENT
 from bmi_app.rt.ring import write_cell, write_cell_f8
@@ -52,7 +51,7 @@ class SteppedSession:
     def step(self, n_ticks: int) -> None:
         for _ in range(0, n_ticks, 100):
             some = min(n_ticks, 100)
-            act, memory = getattr(self._driver, "act", NO_ACT), self._driver.memory
+            act, memory = self._driver.act, self._driver.memory
             run_fast(self._poll, act, memory, self.core.decode, self.core.learn, self.core.session, some)
             n_ticks -= some
             write_cell(self.ctl, cells.SPIKES_SAVED, int(self.ctl[cells.SPIKES_HEAD]))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmi_app.rt.contracts import CHANGED, NOTHING
-from tests.learning.called_rule import Rule, draw
+from bmi_app.testing.called_rule import Rule, draw
 from tests.rt.slow_rules import RULES
 
 

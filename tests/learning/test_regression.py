@@ -8,7 +8,7 @@ from scipy import stats
 
 from bmi_app.learning import regression
 from bmi_app.rt.contracts import CHANGED, NOTHING, REFUSED
-from tests.learning.called_rule import Rule, draw
+from bmi_app.testing.called_rule import Rule, draw
 from tests.rt.slow_rules import RULES
 
 

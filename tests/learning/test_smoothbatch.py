@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bmi_app.decoders import groupweight, kalman
 from bmi_app.decoders.contract import FitError, Refit, Samples
 from bmi_app.learning import smoothbatch
-from tests.decoders.called_decoder import Decoder
+from bmi_app.testing.called_decoder import Decoder
 from tests.decoders.textbook_kalman import Model
 
 

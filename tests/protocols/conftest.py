@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from bmi_app import plugins
+from bmi_app.traits import DecoderTraits, LearningTraits, OutputTraits, SubjectTraits
 
 
 class Settings(BaseModel):
@@ -38,28 +39,37 @@ class SerialSettings(Settings):
     port: str
 
 
-READOUT = frozenset({"readout"})
+READOUT: frozenset[Literal["model", "readout"]] = frozenset({"readout"})
+RULE = {"default_rate": 1.0}
 PLUGINS: dict[str, dict[str, Any]] = {
     "decoders": {
-        "groupweight": SimpleNamespace(Settings=Settings, ADAPTABLE=READOUT, NEEDS_MAP=True),
-        "linear": SimpleNamespace(Settings=LinearSettings, ADAPTABLE=READOUT, NEEDS_MAP=False, fit=lambda *_: None),
+        "groupweight": SimpleNamespace(Settings=Settings, TRAITS=DecoderTraits(adaptable=READOUT, needs_map=True)),
+        "linear": SimpleNamespace(
+            Settings=LinearSettings, TRAITS=DecoderTraits(adaptable=READOUT, needs_map=False, fit=lambda *_: None)
+        ),
     },
     "learning": {
-        "lms": SimpleNamespace(Settings=Settings, ADAPTS="readout"),
-        "reward_gated": SimpleNamespace(Settings=Settings, ADAPTS="readout"),
-        "refit": SimpleNamespace(Settings=Settings, ADAPTS="model"),
-        "staged": SimpleNamespace(Settings=Settings, ADAPTS=frozenset({"readout", "model"}), STAGED=True),
-        "squares": SimpleNamespace(Settings=Settings, ADAPTS="readout", COST="quadratic"),
+        "lms": SimpleNamespace(Settings=Settings, TRAITS=LearningTraits(adapts=READOUT, **RULE)),
+        "reward_gated": SimpleNamespace(Settings=Settings, TRAITS=LearningTraits(adapts=READOUT, **RULE)),
+        "refit": SimpleNamespace(Settings=Settings, TRAITS=LearningTraits(adapts=frozenset({"model"}), **RULE)),
+        "staged": SimpleNamespace(
+            Settings=Settings,
+            TRAITS=LearningTraits(adapts=frozenset({"readout", "model"}), refit=lambda *_: None, **RULE),
+        ),
+        "squares": SimpleNamespace(Settings=Settings, TRAITS=LearningTraits(adapts=READOUT, cost="quadratic", **RULE)),
     },
     "subjects": {
-        "plain": SimpleNamespace(Settings=PlainSettings),
-        "autonomous": SimpleNamespace(Settings=AutonomousSettings),
+        "plain": SimpleNamespace(Settings=PlainSettings, TRAITS=SubjectTraits()),
+        "autonomous": SimpleNamespace(Settings=AutonomousSettings, TRAITS=SubjectTraits()),
     },
-    "drivers": {"simulated": SimpleNamespace(Settings=Settings), "lsl": SimpleNamespace(Settings=Settings)},
+    "drivers": {
+        "simulated": SimpleNamespace(Settings=Settings, TRAITS=plugins.driver_traits("simulated")),
+        "lsl": SimpleNamespace(Settings=Settings, TRAITS=plugins.driver_traits("lsl")),
+    },
     "outputs": {
-        "null": SimpleNamespace(Settings=Settings),
-        "lsl_marker": SimpleNamespace(Settings=MarkerSettings),
-        "serial": SimpleNamespace(Settings=SerialSettings),
+        "null": SimpleNamespace(Settings=Settings, TRAITS=OutputTraits()),
+        "lsl_marker": SimpleNamespace(Settings=MarkerSettings, TRAITS=OutputTraits()),
+        "serial": SimpleNamespace(Settings=SerialSettings, TRAITS=OutputTraits()),
     },
 }
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from bmi_app import plugins
 from bmi_app.rt.block_kinds import WITH_TARGETS, words_of
 
 _LEARNS = ("tick", "trial", "reward", "block", "seconds")
 _WITH_TRIALS = words_of(WITH_TARGETS)
+_TAKE_STREAM = tuple(plugins.drivers_that(lambda traits: traits.takes_stream))
 # Key with the indices of lists left out: (the key beside it on which it depends, the words with which it applies).
 _ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "tick.grace_ms": ("source", ("clock",)),
@@ -34,11 +36,11 @@ _ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "blocks.trials": ("kind", _WITH_TRIALS),
     "blocks.assist": ("kind", ("closed_loop",)),
     "blocks.learning": ("kind", _WITH_TRIALS),
-    "driver.stream": ("kind", ("lsl",)),
-    "driver.type": ("kind", ("lsl",)),
-    "driver.source_id": ("kind", ("lsl",)),
-    "driver.host": ("kind", ("lsl",)),
-    "driver.clock": ("kind", ("lsl",)),
+    "driver.stream": ("kind", _TAKE_STREAM),
+    "driver.type": ("kind", _TAKE_STREAM),
+    "driver.source_id": ("kind", _TAKE_STREAM),
+    "driver.host": ("kind", _TAKE_STREAM),
+    "driver.clock": ("kind", _TAKE_STREAM),
 }
 # The keys of which one at most may be given.
 _NOT_BOTH = {

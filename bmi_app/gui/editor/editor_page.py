@@ -30,11 +30,12 @@ from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file
 from protocols.load import SHIPPED_FOLDER, catalogue, user_folder
 from protocols.problems import Problem
+from protocols.rig import FIRST_OUTPUT
 
 _TYPING_MS = 250
 _NEW_ENTRIES: dict[str, dict[str, Any]] = {
     "blocks": {"kind": "closed_loop", "trials": 40},
-    "outputs": {"on": "reward", "kind": "null"},
+    "outputs": {"on": "reward", "kind": FIRST_OUTPUT},
 }
 
 

@@ -14,7 +14,7 @@ from bmi_app.session.target_sequence import first_targets_cm
 from protocols.cautions import cautions
 from protocols.load import parse
 from protocols.problems import Problem, ProtocolError
-from protocols.rig import Driver, Subject
+from protocols.rig import FIRST_OUTPUT, Driver, Subject
 from protocols.schema import Protocol
 from protocols.section import Section
 from protocols.signal import Decoder, Learning
@@ -76,7 +76,7 @@ def _plugins(text: str) -> dict[str, ModuleType]:
     ]
     found = {}
     for path, kind, table, key in named:
-        default = {"outputs": "null"}.get(kind) or _DEFAULTS[path].model_fields[key].default
+        default = {"outputs": FIRST_OUTPUT}.get(kind) or _DEFAULTS[path].model_fields[key].default
         name = table.get(key, default) if isinstance(table, dict) else default
         with contextlib.suppress(LookupError, ImportError):  # the check says which there is none of
             found[path] = plugins.load(kind, str(name))

@@ -1,5 +1,6 @@
 """Ask what session shall run: protocol, driver, names, length, and where it is kept."""
 
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -27,11 +28,6 @@ from protocols.schema import Protocol
 
 _SOURCE_TIMEOUT_S = 5.0
 _AS_PROTOCOL = "as the protocol says"
-_DRIVERS = {
-    "simulated": "a subject inside the program",
-    "lsl": "spikes from the network",
-    "replay": "the spikes of a recording",
-}
 _FIRST_CHOICE = "center_out"  # runs at once, on the simulated rig
 
 
@@ -91,15 +87,15 @@ class SessionForm(QWidget):
         if not self.driver.count():
             self.driver.addItem(_AS_PROTOCOL, "")
             for name in plugins.names("drivers"):
-                self.driver.addItem(f"{name} – {_DRIVERS[name]}" if name in _DRIVERS else name, name)
+                self.driver.addItem(_in_words(name), name)
         self._protocol_chosen()
 
     def request(self) -> SessionRequest:
         """Return what `bmi_app.session.view.launch.launch` takes."""
         values: dict[str, str] = {}
-        if self.driver.currentData() == "replay":
+        if self._takes_recording():
             values["driver.settings.path"] = json.dumps(self.recording.text())
-        if self.source is not None and self.driver.currentData() in ("", "lsl"):
+        if self.source is not None and self._takes_stream():
             values[f"driver.{self.source[0]}"] = json.dumps(self.source[1])
         return SessionRequest(
             protocol=self.protocol.currentData() or "",
@@ -175,8 +171,17 @@ class SessionForm(QWidget):
         self.changed.emit()
 
     def _show_what_applies(self) -> None:
-        self._rows.setRowVisible(self._recording_row, self.driver.currentData() == "replay")
+        self._rows.setRowVisible(self._recording_row, self._takes_recording())
         self.changed.emit()
+
+    def _takes_recording(self) -> bool:
+        """Tell whether the driver that is chosen reads a recording; what the protocol says, the protocol's file says too."""
+        return plugins.driver_is(self.driver.currentData() or "", lambda traits: traits.takes_recording)
+
+    def _takes_stream(self) -> bool:
+        """Tell whether the driver may take an LSL stream: the protocol's may."""
+        chosen = self.driver.currentData()
+        return not chosen or plugins.driver_is(chosen, lambda traits: traits.takes_stream)
 
     def _arrange(self) -> None:
         self._rows = QFormLayout(self)
@@ -214,6 +219,14 @@ class SessionForm(QWidget):
         found = QFileDialog.getExistingDirectory(self, "Session folder to replay", str(sessions_root()))
         if found:
             self.recording.setText(found)
+
+
+def _in_words(driver: str) -> str:
+    """Return a driver's name, with what it is."""
+    title = ""
+    with contextlib.suppress(LookupError, OSError, SyntaxError):
+        title = plugins.driver_traits(driver).title
+    return f"{driver} – {title}" if title else driver
 
 
 def _length_text(protocol: Protocol) -> str:

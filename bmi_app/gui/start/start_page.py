@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from bmi_app import plugins
 from bmi_app.gui.browser.result_card import ResultCard
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.theme import theme_of
@@ -34,7 +35,7 @@ _SLOW_MS = 2500
 _MOST_REASONS = 4
 _LOOKING = "Looking…"
 _COMPILING = "After an installation or an update the kernels are compiled once: about a minute."
-_APPEAR = "Streams of every computer on the network appear here by themselves; the driver lsl takes one as its source."
+_APPEAR = "Streams of every computer on the network appear here by themselves; the driver {} takes one as its source."
 _CHOOSE = "Double click on a stream to take it as the source of the session."
 
 
@@ -192,14 +193,15 @@ class StartPage(QWidget):
             return
         self.streams.show_streams(found.streams)
         self.any_stream.setVisible(self.form.source is not None)
-        driver = found.protocol.driver.kind if found.protocol is not None else "lsl"
-        is_choice = driver == "lsl" and any(stream.is_there for stream in found.streams)
+        driver = found.protocol.driver.kind if found.protocol is not None else ""
+        takes_stream = not driver or plugins.driver_is(driver, lambda traits: traits.takes_stream)
+        is_choice = takes_stream and any(stream.is_there for stream in found.streams)
         self.stream_hint.setText(
             _CHOOSE
             if is_choice
-            else _APPEAR
-            if driver == "lsl"
-            else f"The driver {driver} needs none of these; the driver lsl takes one."
+            else _APPEAR.format(_takers())
+            if takes_stream
+            else f"The driver {driver} needs none of these; the driver {_takers()} takes one."
         )
         self.form.show_free(found.free_bytes)
         if found.protocol is not None and request == self.form.request():
@@ -297,3 +299,8 @@ def _grouped(title: str, *widgets: QWidget) -> QGroupBox:
     if isinstance(widgets[0], SessionForm):
         column.addStretch(1)
     return box
+
+
+def _takers() -> str:
+    """Name the drivers that take an LSL stream."""
+    return " or ".join(plugins.drivers_that(lambda traits: traits.takes_stream))

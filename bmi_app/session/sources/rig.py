@@ -28,7 +28,8 @@ from bmi_app.session import priority
 from bmi_app.session.engine.lsl_outlets import describe, session_of, unique_part
 from bmi_app.session.sources.rig_log import RigLog
 from bmi_app.subject import simulate
-from drivers import rig_loop, simulated
+from bmi_app.subject.simulation import build, subject_parts
+from drivers import rig_loop
 from protocols.schema import Protocol
 from protocols.task_checks import HAND_KINDS
 
@@ -41,6 +42,7 @@ _GONE_S = 5.0  # and one that was not offered for so long has gone without a wor
 _OFFSET_S, _OFFSET_WAIT_S = 5.0, 0.25  # how often the session's clock is measured, and how long that may take
 _LINGER_S = 0.2  # destroying an outlet drops what its sender thread has not yet written
 _BUFFERED_S, _MEAN_HZ = 10.0, 50.0  # what the outlet keeps for a session that is held up
+_INSIDE = next(iter(plugins.drivers_that(lambda traits: traits.simulates_subject)), "")  # the driver that needs no rig
 _STATE_NAME, _STATE_TYPE = "BMI-State", "BMIState"
 _SPIKE = (Channel("channel", "index", "SpikeEvent"), Channel("unit", "index", "SpikeEvent"))
 
@@ -108,7 +110,7 @@ def rig(
     _refuse_hands(protocol)
     source_id = source_id or f"bmi-rig-{protocol.name}-{unique_part()}"
     act = plugins.load("subjects", protocol.subject.kind).ACT
-    memory = simulated.build(protocol)
+    memory = build(protocol)
     learnt = None if log is None else _open_log(log, protocol, memory)
     step_s = float(memory[simulate.STEP_S])
     n_steps = 0 if duration_s is None else max(round(duration_s / step_s), 1)
@@ -178,18 +180,18 @@ def _refuse_hands(protocol: Protocol) -> None:
         if block.kind in HAND_KINDS:
             raise RigError(
                 f"blocks.{index}.kind: {block.kind!r} is moved by a hand, which a rig cannot send; "
-                'run it with driver.kind = "simulated"'
+                f'run it with driver.kind = "{_INSIDE}"'
             )
     if protocol.subject.intent == "mouse":
         raise RigError(
             "subject.intent: 'mouse' is a person's hand, which a rig cannot see; "
-            'run it with driver.kind = "simulated", or take subject.intent = "target"'
+            f'run it with driver.kind = "{_INSIDE}", or take subject.intent = "target"'
         )
 
 
 def _open_log(path: Path, protocol: Protocol, memory: np.ndarray) -> RigLog:
     """Begin the log of what the subject learns."""
-    subject = simulated.subject_parts(protocol, memory)
+    subject = subject_parts(protocol, memory)
     if "log" not in subject:
         raise RigError(f"--log {path}: a subject of kind {protocol.subject.kind!r} learns nothing that could be logged")
     try:

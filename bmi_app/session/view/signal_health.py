@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bmi_app import plugins
 from bmi_app.rt import cells
 from bmi_app.rt.records import Flag, Stamping
 from bmi_app.session.view.attachment import Attachment
@@ -184,7 +185,8 @@ def _percentiles(values: np.ndarray) -> tuple[float, float]:
 def _clock(attachment: Attachment, now_s: float) -> tuple[str, str]:
     """Say how the source's clock stands, and what is wrong with it."""
     ctl, driver = attachment.arrays["ctl"], attachment.protocol.driver
-    if driver.kind == "lsl" and driver.clock == "arrival":
+    takes_stream = plugins.driver_is(driver.kind, lambda traits: traits.takes_stream)
+    if takes_stream and driver.clock == "arrival":
         return 'not used: driver.clock = "arrival"', ""
     offset_s, uncertainty_s, measured_s = (
         float(ctl[cell : cell + 1].view(np.float64)[0])
@@ -197,7 +199,7 @@ def _clock(attachment: Attachment, now_s: float) -> tuple[str, str]:
     age_s = max(now_s - measured_s, 0.0)
     said = offset_words(offset_s, uncertainty_s, age_s)
     old = f"the source's clock was measured last {age_s:.0f} s ago: does a firewall block UDP?"
-    return said, old if age_s > _OLD_CLOCK_S and driver.kind == "lsl" else ""
+    return said, old if age_s > _OLD_CLOCK_S and takes_stream else ""
 
 
 def offset_words(offset_s: float, uncertainty_s: float, age_s: float) -> str:

@@ -20,6 +20,8 @@ NOW_S = 1000.0
 class Source:
     """A driver whose clock is measured as a test says; None: the measurement fails."""
 
+    has_clock = True
+
     def __init__(self) -> None:
         self.reading: ClockReading | None = ClockReading(-86_400.0, 1e-4, NOW_S)
 

@@ -22,7 +22,7 @@ from bmi_app.session.recompute.fit_samples import Training
 from bmi_app.session.request import SessionRequest
 from protocols.load import load
 
-KINDS = tuple(name for name in plugins.names("decoders") if hasattr(plugins.load("decoders", name), "fit"))
+KINDS = tuple(plugins.having("decoders", lambda traits: traits.fit is not None))
 # What unseen trials of a minute reach, less a little: correlation with the intention; R2 with the cursor's velocity.
 LEAST = {
     "kalman": (0.47, 0.9),

@@ -57,9 +57,9 @@ def content(folder: Path) -> dict[str, bytes]:
 def acts_when(rule: str, decoder: str) -> list[str]:
     """List when a rule can act on a decoder; not at all where it adapts what the decoder does not offer."""
     module = plugins.load("learning", rule)
-    if adapted_part(module.ADAPTS, plugins.load("decoders", decoder).ADAPTABLE) is None:
+    if adapted_part(module.TRAITS.adapts, plugins.load("decoders", decoder).TRAITS.adaptable) is None:
         return []
-    return ["block", "seconds"] if getattr(module, "STAGED", False) else ["tick", "trial", "reward", "block", "seconds"]
+    return ["block", "seconds"] if module.TRAITS.staged else ["tick", "trial", "reward", "block", "seconds"]
 
 
 COMBINATIONS = [

@@ -19,7 +19,6 @@ from bmi_app.plain_text import plain
 from bmi_app.record import session_folder
 from bmi_app.record.process_id import process_start
 from bmi_app.rt import cells, livefile
-from bmi_app.rt.contracts import NO_ACT
 from bmi_app.rt.loop import run_fast
 from bmi_app.rt.records import EventKind, Flag, TaskState
 from bmi_app.rt.ring import write_cell, write_cell_f8
@@ -49,7 +48,7 @@ class Still:
         driver = module.Driver(loaded, module.Settings())
         driver.open(1.0)
         driver.start(0.0, True)
-        self._run = (module.POLL, getattr(driver, "act", NO_ACT), driver.memory)
+        self._run = (module.POLL, driver.act, driver.memory)
 
     def step_until(self, holds: Callable[[np.void], bool]) -> None:
         ctl, frames = self.core.arrays["ctl"], self.core.arrays["frames"]

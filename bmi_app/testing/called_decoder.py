@@ -1,5 +1,7 @@
 """Call a decoder's kernel from a test, with its memory by name; simulate what it is fitted to."""
 
+from typing import Any
+
 import numpy as np
 
 from bmi_app import plugins
@@ -8,9 +10,9 @@ from bmi_app.rt.memory import length, named_parts
 
 
 class Decoder:
-    """A decoder's kernel with its memory, weights and bias."""
+    """Hold a decoder's kernel with its memory, weights and bias."""
 
-    def __init__(self, name: str, axis_map: np.ndarray, **settings) -> None:
+    def __init__(self, name: str, axis_map: np.ndarray, **settings: Any) -> None:
         self.module = plugins.load("decoders", name)
         self.settings = self.module.Settings(**settings)
         layout = self.module.layout(self.settings, axis_map.shape[1], axis_map.shape[0])
@@ -20,7 +22,7 @@ class Decoder:
 
     def fit(self, samples: Samples, mask: np.ndarray) -> Fitted:
         """Fit to samples, and take over what comes out."""
-        fitted: Fitted = self.module.fit(self.settings, samples, mask)
+        fitted: Fitted = self.module.TRAITS.fit(self.settings, samples, mask)
         self.take(fitted)
         return fitted
 

@@ -1,23 +1,88 @@
-"""Every decoder, rule and subject that is found keeps its contract, with 1, 96 and 2048 units."""
+"""Laws of the contract itself: what a plugin defines has the shapes, bounds and manners that its kind promises, with 1, 96 and 2048 units."""
+
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from bmi_app import plugins
+from bmi_app.bench import machine_code
 from bmi_app.rt.contracts import CHANGED, N_SEEN, NOTHING, REFUSED, SEEN_RADIUS, SEEN_TARGET_X
 from bmi_app.rt.memory import Layout, length, named_parts
+from bmi_app.testing.law import Law
 
 UNITS = (1, 96, 2048)
 AXES = (1, 2)
-
-sizes = pytest.mark.parametrize(("n_units", "n_axes"), [(n, axes) for n in UNITS for axes in AXES if n >= axes])
-decoders = pytest.mark.parametrize("name", plugins.names("decoders"))
-rules = pytest.mark.parametrize("name", plugins.names("learning"))
-subjects = pytest.mark.parametrize("name", plugins.names("subjects"))
+SIZES = [(n, axes) for n in UNITS for axes in AXES if n >= axes]
 
 
-def settings_of(module, **known: str) -> BaseModel:
+def laws(kind: plugins.Kind, name: str, settings: Mapping[str, Any]) -> list[Law]:
+    """Return the laws of a plugin's contract."""
+    found = [
+        Law(
+            f"{name}-settings_are_frozen_and_know_their_keys",
+            partial(settings_are_frozen_and_know_their_keys, kind, name, settings),
+        )
+    ]
+    kernel = dict(machine_code.PLUGIN_KERNELS).get(kind)
+    if kernel is not None:
+        found.append(Law(f"{name}-{kernel}_runs_in_real_time", partial(kernel_runs_in_real_time, kind, name, kernel)))
+    for n, axes in SIZES:
+        if kind == "decoders":
+            found.append(Law(f"{name}-decodes_{n}_units_to_{axes}_axes", partial(decodes, name, n, axes)))
+        if kind == "subjects":
+            found.append(Law(f"{name}-acts_with_{n}_units_and_{axes}_axes", partial(acts, name, n, axes)))
+        for samples in (0, 1, 60) if kind == "learning" else ():
+            of = f"{name}-learns_{n}_units_and_{axes}_axes_from_{samples}_samples"
+            found.append(Law(of, partial(learns, name, n, axes, samples)))
+    if kind == "decoders":
+        found.append(Law(f"{name}-is_a_function_of_its_past", partial(is_a_function_of_its_past, name)))
+    if kind == "subjects":
+        found.append(Law(f"{name}-rests_without_a_tool", partial(rests_without_a_tool, name)))
+    if kind == "outputs":
+        found.append(
+            Law(
+                f"{name}-close_needs_no_open_and_may_come_twice",
+                partial(close_needs_no_open_and_may_come_twice, name, settings),
+            )
+        )
+    return found
+
+
+def settings_are_frozen_and_know_their_keys(kind: plugins.Kind, name: str, given: Mapping[str, Any]) -> None:
+    module = plugins.load(kind, name)
+    settings = settings_of(module, given)
+    try:
+        module.Settings(**given, no_such_key=1)
+    except ValidationError:
+        pass
+    else:
+        raise AssertionError("it takes a setting that it does not have")
+    for key in module.Settings.model_fields:
+        try:
+            setattr(settings, key, getattr(settings, key))
+        except ValidationError:
+            continue
+        raise AssertionError(f"its setting {key} can be changed")
+
+
+def kernel_runs_in_real_time(kind: plugins.Kind, name: str, kernel: str) -> None:
+    compiled = vars(plugins.load(kind, name))[kernel]
+    assert not machine_code.forbidden(machine_code.calls_of(compiled)), "it allocates, or needs the interpreter"
+    assert machine_code.has_address(compiled), "else numba asks the interpreter for it at every call"
+
+
+def close_needs_no_open_and_may_come_twice(name: str, settings: Mapping[str, Any]) -> None:
+    module = plugins.load("outputs", name)
+    output = module.Output(settings_of(module, settings))
+    output.close()
+    output.close()
+
+
+def settings_of(module: Any, known: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """Return a plugin's settings, all at their defaults."""
     assert module.Settings.model_config.get("frozen")
     assert module.Settings.model_config.get("extra") == "forbid"
@@ -49,12 +114,9 @@ def signs(n_axes: int, n_units: int) -> np.ndarray:
     return found
 
 
-@decoders
-@sizes
-def test_a_decoder(name: str, n_units: int, n_axes: int) -> None:
+def decodes(name: str, n_units: int, n_axes: int) -> None:
     module = plugins.load("decoders", name)
     settings, axis_map = settings_of(module), signs(n_axes, n_units)
-    assert module.ADAPTABLE <= {"readout", "model"}
     layout = module.layout(settings, n_units, n_axes)
     memory, given = memory_for(layout), axis_map.copy()
     weights, bias = module.start(settings, axis_map, named_parts(memory, layout))
@@ -75,8 +137,7 @@ def test_a_decoder(name: str, n_units: int, n_axes: int) -> None:
     assert untouched(memory)
 
 
-@decoders
-def test_a_decoder_is_a_function_of_its_past(name: str) -> None:
+def is_a_function_of_its_past(name: str) -> None:
     module = plugins.load("decoders", name)
     runs = []
     for _ in range(2):
@@ -88,19 +149,13 @@ def test_a_decoder_is_a_function_of_its_past(name: str) -> None:
         for row, features in zip(out, np.random.default_rng(3).normal(0, 9, (30, 10)), strict=True):
             module.DECODE(weights, bias, guarded(memory), features, row)
         runs.append(out)
-    np.testing.assert_array_equal(*runs)
+    np.testing.assert_array_equal(runs[0], runs[1])
 
 
-@rules
-@sizes
-@pytest.mark.parametrize("n_samples", [0, 1, 60])
-def test_a_rule(name: str, n_units: int, n_axes: int, n_samples: int) -> None:
+def learns(name: str, n_units: int, n_axes: int, n_samples: int) -> None:
     module = plugins.load("learning", name)
     settings = settings_of(module)
-    adapts = {module.ADAPTS} if isinstance(module.ADAPTS, str) else set(module.ADAPTS)
-    assert adapts
-    assert adapts <= {"readout", "model"}
-    assert module.DEFAULT_RATE > 0
+    default_rate = module.TRAITS.default_rate
     layout = module.layout(settings, n_units, n_axes)
     memory = memory_for(layout)
     module.start(settings, named_parts(memory, layout))
@@ -112,7 +167,7 @@ def test_a_rule(name: str, n_units: int, n_axes: int, n_samples: int) -> None:
     for reward in (1.0, 0.0, 1.0):
         kept = [part.copy() for part in (mask, x, intent, noise)]
         before = weights.copy()
-        result = module.LEARN(weights, bias, mask, guarded(memory), x, intent, noise, module.DEFAULT_RATE, reward)
+        result = module.LEARN(weights, bias, mask, guarded(memory), x, intent, noise, default_rate, reward)
         assert result in (NOTHING, CHANGED, REFUSED)
         assert result == CHANGED or (weights == before).all()
         assert np.isfinite(weights).all()
@@ -121,16 +176,14 @@ def test_a_rule(name: str, n_units: int, n_axes: int, n_samples: int) -> None:
         for part, as_it_was in zip((mask, x, intent, noise), kept, strict=True):
             np.testing.assert_array_equal(part, as_it_was)
         before = weights.copy()
-        module.LEARN(weights, bias, mask, guarded(memory), x * 0, intent, noise, module.DEFAULT_RATE, reward)
+        module.LEARN(weights, bias, mask, guarded(memory), x * 0, intent, noise, default_rate, reward)
         assert np.isfinite(weights).all()  # silence teaches nothing wrong
         result = module.LEARN(weights, bias, mask, guarded(memory), x, intent, noise, 0.0, reward)
         assert result == NOTHING
     assert untouched(memory)
 
 
-@subjects
-@sizes
-def test_a_subject(name: str, n_units: int, n_axes: int) -> None:
+def acts(name: str, n_units: int, n_axes: int) -> None:
     module = plugins.load("subjects", name)
     settings, tool = settings_of(module), 0.08 * signs(n_axes, n_units)
     layout = module.layout(settings, n_units, n_axes)
@@ -150,8 +203,7 @@ def test_a_subject(name: str, n_units: int, n_axes: int) -> None:
     assert untouched(memory)
 
 
-@subjects
-def test_a_subject_that_knows_no_tool_rests(name: str) -> None:
+def rests_without_a_tool(name: str) -> None:
     module = plugins.load("subjects", name)
     settings = settings_of(module)
     layout = module.layout(settings, 5, 2)

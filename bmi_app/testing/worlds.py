@@ -1,15 +1,15 @@
 """Draw what decoders are fitted to and decode, and change it in ways whose effect on them is known."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 
 from bmi_app.decoders.contract import Samples
-from tests.decoders.called_decoder import Decoder
+from bmi_app.testing.called_decoder import Decoder
 
 
-def choices(module) -> list[tuple[tuple[str, object], ...]]:
+def choices(module: Any) -> list[tuple[tuple[str, object], ...]]:
     """Return the defaults, and every other choice that a decoder's settings offer, one at a time."""
     found: list[tuple[tuple[str, object], ...]] = [()]
     for name, field in module.Settings.model_fields.items():
@@ -31,12 +31,10 @@ class World:
 
     def changed(self, features: np.ndarray, order: np.ndarray, scale: np.ndarray) -> "World":
         """Return the same world with other features, units in another order, and weights over a scale."""
-        taken = [
+        fires, signs, mask, weights = (
             np.ascontiguousarray(part[:, order]) for part in (features, self.signs, self.mask, self.weights / scale)
-        ]
-        given_ = self.samples
-        samples = replace(given_, features=taken[0])
-        return World(samples, *taken[1:], self.bias)
+        )
+        return World(replace(self.samples, features=fires), signs, mask, weights, self.bias)
 
 
 def world(seed: int, n_units: int, n_axes: int) -> World:

@@ -1,5 +1,7 @@
 """Call a learning rule's kernel from a test, with its memory by name; draw what it learns from."""
 
+from typing import Any
+
 import numpy as np
 
 from bmi_app import plugins
@@ -7,9 +9,9 @@ from bmi_app.rt.memory import length, named_parts
 
 
 class Rule:
-    """A rule's kernel with its memory."""
+    """Hold a rule's kernel with its memory."""
 
-    def __init__(self, name: str, n_units: int, n_axes: int, **settings: float) -> None:
+    def __init__(self, name: str, n_units: int, n_axes: int, **settings: Any) -> None:
         module = plugins.load("learning", name)
         given = module.Settings(**settings)
         layout = module.layout(given, n_units, n_axes)
@@ -18,14 +20,24 @@ class Rule:
         module.start(given, self.named)
         self.kernel = module.LEARN
 
-    def __call__(self, weights, bias, mask, x, intent, noise, rate, reward=1.0):
+    def __call__(
+        self,
+        weights: np.ndarray,
+        bias: np.ndarray,
+        mask: np.ndarray,
+        x: np.ndarray,
+        intent: np.ndarray,
+        noise: np.ndarray,
+        rate: float,
+        reward: float = 1.0,
+    ) -> tuple[int, np.ndarray]:
         """Return the result, and the weights that the rule makes of `weights`."""
         new = weights.copy()
         result = self.kernel(new, bias, mask, self.memory, x, intent, noise, rate, reward)
         return result, new
 
 
-def draw(seed: int, n_units: int, n_axes: int, n_samples: int):
+def draw(seed: int, n_units: int, n_axes: int, n_samples: int) -> tuple[np.ndarray, ...]:
     """Draw weights, bias, mask, features, intentions and noise."""
     generator = np.random.default_rng(seed)
     mask = (generator.random((n_axes, n_units)) < 0.7).astype(float)

@@ -1,19 +1,17 @@
-"""The laws of `test_rule_laws`, of rules that are computed beside the tick, on every decoder that each can adapt."""
+"""The laws of `rule_laws`, of rules that are computed beside the tick, on every decoder that each can adapt."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bmi_app import plugins
 from bmi_app.decoders.contract import FitError, Fitted, Refit, adapted_part
-from tests.conformance.worlds import World, choices, run, world
-from tests.decoders.called_decoder import Decoder
+from bmi_app.testing import law as laws_
+from bmi_app.testing.called_decoder import Decoder
+from bmi_app.testing.law import Law, drawn_law
+from bmi_app.testing.worlds import World, choices, run, world
 
-# Settings in which a rule acts on the samples of a test.
-SOONER = {"smoothbatch": {"least_samples": 50}}
 ELAPSED_S = 100.0
 TOLERANCE = 1e-7  # relative to the largest number
 
@@ -31,22 +29,39 @@ class Case:
         return "-".join([self.rule, self.decoder, *(str(value) for _, value in self.chosen)])
 
 
-def cases() -> list[Case]:
+def cases(rule: str) -> list[Case]:
+    """Return every decoder that a rule can adapt, with each choice of its settings."""
     found = []
-    for rule in plugins.names("learning"):
-        module = plugins.load("learning", rule)
-        for name in plugins.names("decoders") if getattr(module, "STAGED", False) else []:
-            decoder = plugins.load("decoders", name)
-            part = adapted_part(module.ADAPTS, decoder.ADAPTABLE)
-            # A rule cannot keep noise that units share: what it makes of such a filter has laws of its own.
-            offered = [chosen for chosen in choices(decoder) if ("noise", "full") not in chosen]
-            found += [Case(rule, name, chosen, part) for chosen in offered if part is not None]
+    adapts = plugins.load("learning", rule).TRAITS.adapts
+    for name in plugins.having("decoders", lambda traits: adapted_part(adapts, traits.adaptable) is not None):
+        decoder = plugins.load("decoders", name)
+        part = adapted_part(adapts, decoder.TRAITS.adaptable)
+        assert part is not None
+        # A rule cannot keep noise that units share: what it makes of such a filter has laws of its own.
+        shared = decoder.TRAITS.shared_noise.items()
+        offered = [chosen for chosen in choices(decoder) if not any(one in shared for one in chosen)]
+        found += [Case(rule, name, chosen, part) for chosen in offered]
     return found
 
 
-every = pytest.mark.parametrize("case", cases(), ids=str)
-seeds = st.integers(0, 2**32 - 1)
-small = given(seed=seeds, size=st.sampled_from([(1, 1), (2, 1), (2, 2), (9, 1), (9, 2)]))
+SMALL = ((1, 1), (2, 1), (2, 2), (9, 1), (9, 2))
+MASKED = ((2, 1), (9, 1), (9, 2))
+
+
+def laws(rule: str) -> list[Law]:
+    """Return the laws of a staged rule."""
+    found = []
+    for case in cases(rule):
+        for check, sizes in (
+            (the_order_of_units_does_not_matter, SMALL),
+            (units_outside_the_mask_stay_zero_and_have_no_influence, MASKED),
+            (silent_units_leave_all_finite, SMALL),
+        ):
+            found.append(drawn_law(case, check, sizes))
+            found.append(Law(f"{case}-{check.__name__}_of_2048", partial(check, case, 1, 2048, 1)))
+        found.append(drawn_law(case, features_in_other_units_teach_the_same_in_other_units, SMALL))
+        found.append(laws_.law(case, a_batch_of_nothing_but_silence_is_lived_through))
+    return found
 
 
 def standing(case: Case, of: World) -> Decoder:
@@ -67,7 +82,7 @@ def refitted(case: Case, first: World, batch: World) -> Decoder:
     work = Refit(
         batch.samples, first.mask, ELAPSED_S, decoder.weights, decoder.bias, parts, decoder.module, decoder.settings
     )
-    found = rule.refit(rule.Settings(**SOONER.get(case.rule, {})), work)
+    found = rule.TRAITS.refit(rule.Settings(**rule.TRAITS.acts_soon), work)
     assert isinstance(found, Fitted)
     for part, before in zip((work.weights, work.bias, batch.samples.features), kept, strict=True):
         np.testing.assert_array_equal(part, before)
@@ -75,53 +90,34 @@ def refitted(case: Case, first: World, batch: World) -> Decoder:
     return decoder
 
 
-def close(found: np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE) -> None:
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * max(np.abs(expected).max(), 1e-9))
-
-
 def pair(seed: int, n_units: int, n_axes: int) -> tuple[World, World]:
     """Return a world, and one of the same mask in which units are tuned otherwise."""
     return world(seed, n_units, n_axes), world(seed + 1, n_units, n_axes)
 
 
-def check_order(case: Case, seed: int, n_units: int, n_axes: int) -> None:
+def the_order_of_units_does_not_matter(case: Case, seed: int, n_units: int, n_axes: int) -> None:
     first, batch = pair(seed, n_units, n_axes)
     order, ones = np.random.default_rng(seed).permutation(n_units), np.ones(n_units)
     other, other_batch = (of.changed(of.samples.features, order, ones) for of in (first, batch))
     decoder, permuted = refitted(case, first, batch), refitted(case, other, other_batch)
-    close(permuted.weights, decoder.weights[:, order])
-    close(permuted.bias, decoder.bias)
-    close(run(permuted, other_batch), run(decoder, batch))
+    laws_.close(permuted.weights, decoder.weights[:, order], TOLERANCE)
+    laws_.close(permuted.bias, decoder.bias, TOLERANCE)
+    laws_.close(run(permuted, other_batch), run(decoder, batch), TOLERANCE)
     assert np.abs(decoder.weights - standing(case, first).weights).max() > 0
 
 
-@every
-@settings(max_examples=6)
-@small
-def test_the_order_of_the_units_does_not_matter(case, seed, size) -> None:
-    check_order(case, seed, *size)
-
-
-@every
-def test_nor_does_it_of_2048(case) -> None:
-    check_order(case, 1, 2048, 1)
-
-
-@every
-@settings(max_examples=6)
-@small
-def test_features_in_other_units_teach_the_same_in_other_units(case, seed, size) -> None:
-    first, batch = pair(seed, *size)
+def features_in_other_units_teach_the_same_in_other_units(case: Case, seed: int, n_units: int, n_axes: int) -> None:
+    first, batch = pair(seed, n_units, n_axes)
     # A readout's ridge is a share of the mean power of all units; a model is of the features, each in its own unit.
-    scale = np.random.default_rng(seed).uniform(0.1, 10, 1 if case.adapted == "readout" else size[0])
-    other, other_batch = (of.changed(of.samples.features * scale, np.arange(size[0]), scale) for of in (first, batch))
+    scale = np.random.default_rng(seed).uniform(0.1, 10, 1 if case.adapted == "readout" else n_units)
+    other, other_batch = (of.changed(of.samples.features * scale, np.arange(n_units), scale) for of in (first, batch))
     decoder, scaled = refitted(case, first, batch), refitted(case, other, other_batch)
-    close(scaled.weights * scale, decoder.weights)
-    close(scaled.bias, decoder.bias)
-    close(run(scaled, other_batch), run(decoder, batch))
+    laws_.close(scaled.weights * scale, decoder.weights, TOLERANCE)
+    laws_.close(scaled.bias, decoder.bias, TOLERANCE)
+    laws_.close(run(scaled, other_batch), run(decoder, batch), TOLERANCE)
 
 
-def check_mask(case: Case, seed: int, n_units: int, n_axes: int) -> None:
+def units_outside_the_mask_stay_zero_and_have_no_influence(case: Case, seed: int, n_units: int, n_axes: int) -> None:
     first, batch = pair(seed, n_units, n_axes)
     first.mask[:, -1], first.signs[:, -1], first.weights[:, -1] = 0.0, 0.0, 0.0
     control = (first.mask == 0).all(axis=0)
@@ -131,24 +127,12 @@ def check_mask(case: Case, seed: int, n_units: int, n_axes: int) -> None:
     decoder, other = refitted(case, first, batch), refitted(case, first, wild)
     assert (decoder.weights[first.mask == 0] == 0).all()
     assert (other.weights[first.mask == 0] == 0).all()
-    close(other.weights, decoder.weights)
-    close(other.bias, decoder.bias)
-    close(run(other, wild), run(decoder, batch))
+    laws_.close(other.weights, decoder.weights, TOLERANCE)
+    laws_.close(other.bias, decoder.bias, TOLERANCE)
+    laws_.close(run(other, wild), run(decoder, batch), TOLERANCE)
 
 
-@every
-@settings(max_examples=6)
-@given(seed=seeds, size=st.sampled_from([(2, 1), (9, 1), (9, 2)]))
-def test_units_outside_the_mask_stay_zero_and_have_no_influence(case, seed, size) -> None:
-    check_mask(case, seed, *size)
-
-
-@every
-def test_so_they_do_among_2048(case) -> None:
-    check_mask(case, 1, 2048, 1)
-
-
-def check_silence(case: Case, seed: int, n_units: int, n_axes: int) -> None:
+def silent_units_leave_all_finite(case: Case, seed: int, n_units: int, n_axes: int) -> None:
     first, batch = pair(seed, n_units, n_axes)
     silent = np.random.default_rng(seed).random(n_units) < 0.4
     silent[:n_axes] = False
@@ -161,20 +145,7 @@ def check_silence(case: Case, seed: int, n_units: int, n_axes: int) -> None:
         assert (np.abs(decoder.weights[:, silent]) <= np.abs(before)).all()
 
 
-@every
-@settings(max_examples=6)
-@small
-def test_silent_units_leave_all_finite(case, seed, size) -> None:
-    check_silence(case, seed, *size)
-
-
-@every
-def test_so_they_do_among_2048_too(case) -> None:
-    check_silence(case, 1, 2048, 1)
-
-
-@every
-def test_a_batch_of_nothing_but_silence_is_lived_through(case) -> None:
+def a_batch_of_nothing_but_silence_is_lived_through(case: Case) -> None:
     first, batch = pair(3, 5, 2)
     batch.samples.features[:] = 0.0
     try:
