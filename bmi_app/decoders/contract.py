@@ -1,6 +1,6 @@
 """State how a decoder is fitted to samples: one form for `bmi fit`, for calibration and for staged rules.
 
-A decoder that can be fitted defines in its module
+A decoder that can be fitted has among its traits
 
     fit(settings, samples: Samples, mask: f8[axis, unit]) -> Fitted
 
@@ -8,18 +8,13 @@ It may use BLAS and allocate: it never runs in a tick. It is a function of its a
 at `--speed max` must be the same twice. Where `mask[axis, unit]` is 0 the weight of the fit is 0, and a unit whose column
 of the mask is 0 has no influence at all. Silent units, and one unit alone, must give finite numbers.
 
-`HAS_DYNAMICS = True` says that a fit means samples a tick apart: how one follows on another enters. `SMOOTHING_HURTS` says
-in words why exponentially smoothed features do not suit it.
-
-One that looks back over samples defines `reach(settings) -> int`, how many: the first ones of a piece are not scored.
-
-A decoder whose `ADAPTABLE` has "model" begins its memory with the part `model`, f8[rows, unit], on which DECODE acts as it
-stands at each tick, and defines
+A decoder in which "model" is `adaptable` begins its memory with the part `model`, f8[rows, unit], on which DECODE acts as it
+stands at each tick, and has among its traits
 
     from_model(settings, parts, mask, dt_s) -> Fitted
 
 which derives weights, bias and the other parts of the memory (a steady-state gain, say) from `parts`, its memory by name,
-the model included. Rules that adapt the model in the tick change `model` only; `MODEL_ACTS` names the settings, and their
+the model included. Rules that adapt the model in the tick change `model` only; `model_acts` names the settings, and their
 values, with which DECODE then acts on it. The rows of a velocity Kalman filter's model are: C of
 each axis, C of the constant, and the variances Q.
 """
