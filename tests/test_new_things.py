@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from bmi_app.record.reading import read
 from tests.support.places import ROOT
 
 PANEL = '''
@@ -202,3 +204,50 @@ def test_a_frame_field_is_two_files(tmp_path: Path) -> None:
     )
     assert found == [True, True]
     assert files == {"bmi_app/rt/records.py", "bmi_app/rt/tick.py"}
+
+
+# Of the lab in tests/plugins/example_lab: what each plugin is, its one file, how a session uses it, and what shows that it did.
+LAB = ROOT / "tests/plugins/example_lab"
+PLUGINS = {
+    "decoder": ("decoders", "leaky", ("--set", "decoder.kind=leaky")),
+    "driver": ("drivers", "metronome", ("--driver", "metronome")),
+    "subject": ("subjects", "swaying", ("--set", "subject.kind=swaying")),
+    "learning rule": ("learning", "sign_lms", ("--set", "learning.rule=sign_lms", "--set", "learning.when=tick")),
+    "learning rule of the subject": (
+        "learning",
+        "sign_lms",
+        ("--set", "subject.kind=autonomous", "--set", "subject.learner=sign_lms", "--set", "subject.prior=nothing"),
+    ),
+    "output": ("outputs", "bell", ("--set", "outputs=[{on='session',kind='bell',settings={file='rung'}}]")),
+}
+
+
+@pytest.mark.parametrize("thing", PLUGINS)
+def test_a_plugin_is_one_file(thing: str, tmp_path: Path) -> None:
+    """A package that has nothing but the plugin's own file, and an entry point, is enough for a session."""
+    kind, name, chosen = PLUGINS[thing]
+    package, info = tmp_path / "site/one_plugin", tmp_path / "site/one_plugin-1.0.dist-info"
+    for folder in (package, info):
+        folder.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: one-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[bmi_app.{kind}]\n{name} = one_plugin.{name}\n")
+    (package / f"{name}.py").write_text((LAB / f"{name}.py").read_text())
+    touched = [path for path in package.rglob("*") if path.is_file()]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
+    speed = ("--duration", "2") if thing == "output" else ("--duration", "30", "--speed", "max")
+    command = [sys.executable, "-m", "bmi_app.cli.app", "run", "center_out", *speed, *chosen]
+    result = subprocess.run(
+        [*command, "--headless", "--json", "--out", str(tmp_path / "out")],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    recording = read(Path(json.loads(result.stdout)["session"]))
+    assert name in recording.protocol_text
+    if thing == "learning rule":
+        assert len(recording.updates) > 0
+    if thing == "learning rule of the subject":
+        models = recording.subject_rows
+        assert np.abs(models[-1] - models[0]).max() > 0
+    if thing == "output":
+        assert (tmp_path / "rung").read_text().startswith("session")
+    assert len(touched) == 1

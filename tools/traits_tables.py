@@ -11,7 +11,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "plugins.md"
 
 def table(name: str) -> str:
     """Return the table of one class."""
-    rows = [f"| `{field}` | {said.replace(chr(124), BAR)} |" for field, said in traits.described(getattr(traits, name)).items()]
+    rows = [
+        f"| `{field}` | {said.replace(chr(124), BAR)} |"
+        for field, said in traits.described(getattr(traits, name)).items()
+    ]
     return "\n".join(["| trait | meaning |", "|---|---|", *rows])
 
 

@@ -1,1 +1,1 @@
-"""A package of a lab of its own: a decoder, a learning rule and a driver, found through entry points."""
+"""A package of a lab of its own: a plugin of each kind, one file each, found through entry points."""

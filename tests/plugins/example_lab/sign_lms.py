@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from bmi_app.rt.contracts import CHANGED, NOTHING, learn_signature
 from bmi_app.rt.jit import kernel
 from bmi_app.rt.memory import MemoryLayout
-from bmi_app.traits import LearningTraits
+from bmi_app.traits import LearningTraits, SubjectRole
 
 
 class Settings(BaseModel):
@@ -46,4 +46,6 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
     return CHANGED
 
 
-TRAITS = LearningTraits(adapts=frozenset({"readout"}), default_rate=0.05, divided_by_all=True)
+TRAITS = LearningTraits(
+    adapts=frozenset({"readout"}), default_rate=0.05, for_subject=SubjectRole(rate=0.01), divided_by_all=True
+)
