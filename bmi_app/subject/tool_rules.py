@@ -41,12 +41,18 @@ class ToolRule:
 
 
 def _found() -> dict[str, ToolRule]:
-    """Return the rules by their names in `subject.learner`."""
+    """Return the rules by their names in `subject.learner`: first those that learn from every sample, last those of actions."""
     found = {}
     for name in plugins.having("learning", lambda traits: traits.for_subject is not None):
         module = plugins.load("learning", name)
         found[module.TRAITS.for_subject.learner or name] = ToolRule(module, module.TRAITS, module.TRAITS.for_subject)
-    return dict(sorted(found.items()))
+
+    def order(item: tuple[str, ToolRule]) -> tuple[object, ...]:
+        name, rule = item
+        traits = rule.traits
+        return rule.role.learns_actions, not traits.in_order, not traits.at_rest, traits.cost == "linear", name
+
+    return dict(sorted(found.items(), key=order))
 
 
 NO_LEARNER = "none"
