@@ -50,7 +50,7 @@ def _found() -> dict[str, ToolRule]:
     def order(item: tuple[str, ToolRule]) -> tuple[object, ...]:
         name, rule = item
         traits = rule.traits
-        return rule.role.learns_actions, not traits.in_order, not traits.at_rest, traits.cost == "linear", name
+        return rule.role.learns_actions, not traits.in_order, not traits.at_rest, traits.cost != "quadratic", name
 
     return dict(sorted(found.items(), key=order))
 
