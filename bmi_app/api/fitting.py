@@ -161,7 +161,7 @@ def fit(
         `linear`, `population_vector`, `wiener`, `kalman`, `refit_kalman`, or a plugin.
     to : {"intent", "refit", "velocity"}, optional
         What the decoder of a session should have said: the intention modelled there; the speed of the cursor, turned toward
-        the target; or the velocity of the cursor. Without it: `refit` for `refit_kalman`, else `intent`.
+        the target; or the velocity of the cursor. Without it: what the decoder's traits say (`fitted_to`).
     folds : int
         Into how many parts the trials are cut for the score.
     counts : [t, unit], optional
@@ -202,9 +202,9 @@ def fit(
             raise BmiError("sessions and counts: give one of them")
         training = _of_arrays(counts, velocity, position, pieces, dt_s, smoothing_ms)
     else:
-        training = training_of(_listed(sessions), to or ("refit" if decoder == "refit_kalman" else "intent"))
+        training = training_of(_listed(sessions), to or module.TRAITS.fitted_to)
     try:
-        fitted = module.fit(chosen, training.samples, training.mask)
+        fitted = module.TRAITS.fit(chosen, training.samples, training.mask)
     except (FitError, np.linalg.LinAlgError) as error:
         raise in_words(error) from error
     return FittedDecoder(decoder, chosen, training, fitted, fits.scores(module, chosen, training, folds))

@@ -183,7 +183,7 @@ class Rule:
             self.memory,
             x,
             wanted,
-            place if getattr(self.module, "NEEDS_POSITION", False) else added,
+            place if self.module.TRAITS.needs_position else added,
             self.rate if rate is None else rate,
             float(reward),
         )
@@ -199,10 +199,10 @@ class Rule:
         BmiError
             If the rule changes nothing of this decoder, or is computed beside the tick.
         """
-        part = adapted_part(self.module.ADAPTS, decoder.module.ADAPTABLE)
+        part = adapted_part(self.module.TRAITS.adapts, decoder.module.TRAITS.adaptable)
         if part is None:
             raise BmiError(f"{self.kind}: changes nothing that the decoder {decoder.kind!r} lets rules change")
-        if getattr(self.module, "STAGED", False):
+        if self.module.TRAITS.staged:
             raise BmiError(
                 f"{self.kind}: is computed beside the tick from many samples; bmi_app.fit fits a decoder to samples"
             )
@@ -285,7 +285,7 @@ def rule(kind: str, n_units: int, n_axes: int = 2, *, rate: float | None = None,
     layout = module.layout(chosen, n_units, n_axes)
     memory = np.zeros(max(length(layout), 1))
     module.start(chosen, named_parts(memory, layout))
-    return Rule(kind, chosen, module.DEFAULT_RATE if rate is None else rate, memory, layout)
+    return Rule(kind, chosen, module.TRAITS.default_rate if rate is None else rate, memory, layout)
 
 
 def decoder_of(protocol: Protocol, folder: Path) -> Decoder:

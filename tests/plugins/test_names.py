@@ -9,15 +9,15 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("bmi_app", "drivers")
 # Words that are names of plugins, and something else in the file where they stand.
 OTHER_MEANING: dict[str, tuple[str, ...]] = {
-    "arm": ("bmi_app/gui/editor/applicability.py",),  # a kind of block
-    "linear": ("bmi_app/traits/kinds.py",),  # a cost
+    "arm": ("bmi_app/rt/block_kinds.py",),  # a kind of block
+    "linear": ("bmi_app/traits/kinds.py", "bmi_app/api/fitting.py"),  # a cost; the default of `fit`, named once
     "plain": (),
-    "simulated": ("bmi_app/record/nwb.py",),  # a subject's id in a file
+    "simulated": ("bmi_app/record/nwb.py", "bmi_app/api/simulation.py"),  # a subject's id in a file; what `simulate` runs
     "replay": ("bmi_app/session/view/run_command.py", "bmi_app/session/store/printing.py", "bmi_app/cli/app.py", "bmi_app/gui/replay/replay_page.py"),  # a report, a command, settings of a page
     "serial": (),
 }  # fmt: skip
 # Studies name the plugins that they compare; benchmarks are such.
-STUDIES = "bmi_app/bench"
+STUDIES = ("bmi_app/bench", "bmi_app/api/simulation.py")  # `simulate` is a rig of its own, and runs nothing else
 
 
 def homes() -> dict[str, set[str]]:
