@@ -270,6 +270,4 @@ def POLL(act, memory, spikes, ctl, frames, until_s):
     return publish(ctl, arrival_s)
 
 
-TRAITS = DriverTraits(
-    title="the spikes of a recording", needs_network=False, is_finite=True, takes_recording=True
-)
+TRAITS = DriverTraits(title="the spikes of a recording", needs_network=False, is_finite=True, takes_recording=True)
