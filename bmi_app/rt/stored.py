@@ -11,7 +11,7 @@ _READOUT: dict[str, Shape] = {"weights": ("axes", "units"), "bias": ("axes",), "
 READOUT = MemoryLayout(_READOUT)
 # A row of weights, as the journal has it: with the decoder's model where rules adapt that, and the units' populations.
 ROW = MemoryLayout({**_READOUT, "model": ("model_rows", "units"), "population": ("units",)})
-# A blob, which is adopted whole; NaN keeps what stands.
+# A blob, which is adopted whole; where it is NaN the present value stays.
 BLOB = MemoryLayout(
     {
         **_READOUT,
