@@ -338,7 +338,7 @@ def test_an_exception_in_a_slot_is_shown_below_the_pages(
         shown._computes.submit(fail, lambda _: None)  # and one from a worker's thread
         qtbot.waitUntil(lambda: "(×2)" in shown.log.toPlainText() or shown.log.blockCount() == 2)
     assert shown.log.isVisible()
-    assert "ValueError: nonsense (test_start.py:" in shown.log.toPlainText()
+    assert "ValueError: nonsense (test_start_page.py:" in shown.log.toPlainText()
     assert "Traceback" in capsys.readouterr().err
     shown.pages.setCurrentWidget(shown.sessions_page)  # it lives on
     assert shown.sessions_page.isVisible()
