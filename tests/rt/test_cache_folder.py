@@ -137,8 +137,13 @@ def names_that_kernels_import() -> list[tuple[str, str, str]]:
                 if isinstance(node, ast.ImportFrom) and node.module
                 for alias in node.names
             }
-            constants = [node for node in tree.body if isinstance(node, ast.Assign)]
             kernels = [node for node in tree.body if isinstance(node, ast.FunctionDef) and _is_compiled(node)]
+            # What a plugin says of itself to the program is no constant of a kernel, as long as no kernel reads it.
+            read = {each.id for node in kernels for each in ast.walk(node) if isinstance(each, ast.Name)}
+            assert "TRAITS" not in read, path
+            constants = [
+                node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) != "TRAITS"
+            ]
             for node in (*kernels, *constants):
                 used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
                 found += [
