@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bmi_app.api.simulation import Outcomes
 from bmi_app.bench import curves, learning
 from bmi_app.bench.commands import bench_app
 
@@ -38,9 +39,9 @@ def test_learning_beats_not_learning(report: dict) -> None:
 
 def test_time_to_success_is_when_the_last_fifty_trials_had_enough_of_it() -> None:
     success = np.repeat([False, True], [30, 100])
-    trials = learning.Trials(np.arange(130.0), success, None)  # type: ignore[arg-type]
+    trials = Outcomes(np.arange(130.0), success)
     assert trials.minutes_to_success() == 30 + 45 - 1
-    assert learning.Trials(np.arange(30.0), success[:30], None).minutes_to_success() is None  # type: ignore[arg-type]
+    assert Outcomes(np.arange(30.0), success[:30]).minutes_to_success() is None
     assert trials.success_between(20, 40) == 0.5
     assert np.isnan(trials.success_between(500, 600))
 

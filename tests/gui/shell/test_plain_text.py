@@ -184,7 +184,7 @@ def is_of_the_program(text: ast.expr) -> bool:
             return name.isupper() or name in PROVEN
         case ast.Call(func=ast.Name(id="plain_tip")):
             return True
-        case ast.Call(func=ast.Attribute(value=value)) | ast.Subscript(value=value):
+        case ast.Call(func=ast.Attribute(value=value)) | ast.Subscript(value=value) | ast.Attribute(value=value):
             return is_of_the_program(value)
     return False
 

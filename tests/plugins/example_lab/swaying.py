@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bmi_app.rt.contracts import SEEN_RADIUS, act_signature
 from bmi_app.rt.jit import kernel
+from bmi_app.rt.memory import MemoryLayout
 from bmi_app.traits import SubjectTraits
 
 
@@ -21,21 +22,20 @@ class Settings(BaseModel):
     rate_hz: float = Field(default=30.0, ge=0, le=100, description="rate while a target is shown (Hz)")
 
 
-def layout(settings: Settings, n_units: int, n_axes: int) -> dict[str, tuple[int, ...]]:
-    """Return the named parts of the subject's memory."""
-    return {"rate_hz": (1,)}
+layout = MemoryLayout({"rate_hz": ()})
 
 
 def start(settings: Settings, tool: np.ndarray, step_s: float, seed: int, memory: dict[str, np.ndarray]) -> None:
     """Fill the subject's memory."""
-    memory["rate_hz"][0] = settings.rate_hz
+    layout.fill(memory, rate_hz=settings.rate_hz)
 
 
 @kernel(act_signature)
 def ACT(memory, key, seen, rates_out):
     """Fire at the set rate while there is a target, at half of it else."""
+    m = layout.named(memory)
     for u in range(rates_out.shape[0]):
-        rates_out[u] = memory[0] if seen[0, SEEN_RADIUS] > 0.0 else 0.5 * memory[0]
+        rates_out[u] = m.rate_hz if seen[0, SEEN_RADIUS] > 0.0 else 0.5 * m.rate_hz
 
 
 TRAITS = SubjectTraits()

@@ -74,7 +74,9 @@ def test_a_decoder_that_fails_now_and_then_is_not_told_of_in_each_tick() -> None
     frames, ctl = np.zeros(4096, FRAME), np.zeros(64, np.int64)
     config = np.zeros(1, [("tick_s", "f8")])
     config["tick_s"] = 0.01
-    watch = DecoderWatch({"frames": frames, "ctl": ctl, "config": config}, "mine")
+    watch = DecoderWatch(
+        {"frames": frames, "counts": np.zeros((4096, 1), np.uint8), "ctl": ctl, "config": config}, "mine"
+    )
     frames["tick"] = np.arange(4096)
     assert list(watch.fresh()) == []
     from bmi_app.rt import cells
