@@ -183,7 +183,8 @@ class Rule:
             self.memory,
             x,
             wanted,
-            place if self.module.TRAITS.needs_position else added,
+            added,
+            place,
             self.rate if rate is None else rate,
             float(reward),
         )

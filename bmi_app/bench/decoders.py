@@ -38,7 +38,7 @@ def learn_often(rule, weights, bias, mask, memory, features, intent, rate, times
     for i in range(int(times)):
         row = i % features.shape[0]
         one, wanted = features[row : row + 1], intent[row : row + 1]
-        rule(weights, bias, mask, memory, one, wanted, wanted, rate, 1.0)
+        rule(weights, bias, mask, memory, one, wanted, wanted, wanted, rate, 1.0)
 
 
 def measure(units: Sequence[int], say: Callable[[str], object]) -> dict[str, Any]:

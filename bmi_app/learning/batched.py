@@ -98,7 +98,7 @@ def _replay(weights, bias, mask, gradient, x, intent, n, rate, epsilon, normalis
 
 
 @kernel(learn_signature)
-def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def LEARN(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Store what is given, and replay what is stored; units outside the mask stay as they are."""
     if rate == 0.0:
         return NOTHING

@@ -39,7 +39,7 @@ def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
 
 
 @kernel(learn_signature)
-def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def LEARN(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Pull the weights by every sample in turn; units outside the mask stay as they are."""
     if features.shape[0] == 0 or rate == 0.0:
         return NOTHING

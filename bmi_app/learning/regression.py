@@ -203,7 +203,7 @@ def _same_masks(mask):
 
 
 @kernel(learn_signature)
-def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def LEARN(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Regress on every sample in turn; units outside the mask stay as they are."""
     if features.shape[0] == 0 or rate == 0.0:
         return NOTHING

@@ -96,7 +96,7 @@ def _turn(row, before, max_turn):
 
 
 @kernel(learn_signature)
-def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def LEARN(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Reinforce, or weaken, what the exploration of this trial did."""
     n_units = weights.shape[1]
     m = layout.named(memory, axes=weights.shape[0], units=n_units)

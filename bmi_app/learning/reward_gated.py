@@ -37,7 +37,7 @@ def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
 
 
 @kernel(learn_signature)
-def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def LEARN(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Apply the trial's summed gradient if it was rewarded."""
     if reward <= 0.0 or features.shape[0] == 0 or rate == 0.0:
         return NOTHING

@@ -105,7 +105,7 @@ def _add_prior(model, m):
 
 
 @kernel(learn_signature)
-def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def LEARN(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Take samples into the statistics, and renew the model from them; `weights` is the model, f8[axis + 2, unit]."""
     n_axes, n_units = intent.shape[1], weights.shape[1]
     k = n_axes + 1
@@ -119,7 +119,7 @@ def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
             y[u] = features[t, u]
         for a in range(n_axes if m.has_position != 0.0 else 0):
             for u in range(n_units):
-                y[u] -= m.position_tuning[a, u] * noise[t, a]
+                y[u] -= m.position_tuning[a, u] * position[t, a]
         for i in range(k):
             z = intent[t, i] if i < n_axes else 1.0
             for j in range(k):

@@ -102,12 +102,13 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "trial_features": (f8, (sizes.sample_rows, units)),
         "trial_intent": (f8, (sizes.sample_rows, axes)),
         "trial_noise": (f8, (sizes.sample_rows, axes)),
+        "trial_position": (f8, (sizes.sample_rows, axes)),
         "trial_place": (records.PLACE, (sizes.sample_rows,)),
         "backup": (f8, (length(sizes.adapted),)),
         "episode_start": (f8, (length(sizes.adapted),)),
         "good": (f8, (length(sizes.good),)),
         "rule_memory": (f8, (max(sizes.rule_words, 1),)),
-        "vectors": (f8, (4, axes)),  # decoded, velocity, intent, noise of this tick
+        "vectors": (f8, (5, axes)),  # decoded, velocity, intent, noise and aim of this tick
         # task
         "targets": (f8, (max(sizes.n_targets, 1), 2)),
         "target_order": (i8, (max(sizes.n_targets, 1),)),

@@ -92,8 +92,8 @@ def call_rule(rule, core, model, trial, logs, first, last, cause, reward):
     open_update(core, model, trial, first)
     keep_copy(adapted, bias, before)
     longest = config.max_step * size_now(adapted, bias) if config.max_step > 0.0 else 0.0
-    x, intent, noise = trial[0][first:last], trial[1][first:last], trial[2][first:last]
-    result = rule(adapted, bias, mask, memory, x, intent, noise, state.learning_rate, reward)
+    x, intent, noise, position = trial[0][first:last], trial[1][first:last], trial[2][first:last], trial[9][first:last]
+    result = rule(adapted, bias, mask, memory, x, intent, noise, position, state.learning_rate, reward)
     if result == NOTHING:
         return
     norm = norm_of_change(adapted, bias, before)

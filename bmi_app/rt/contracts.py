@@ -22,9 +22,9 @@ commands_t = records(COMMAND)
 
 # DECODE(weights[axis, unit], bias[axis], memory, features[unit], velocity_out[axis])
 decode_signature = void(f8_2, f8_1, f8_1, f8_1, f8_1)
-# LEARN(weights, bias, mask[axis, unit], memory, features[t, unit], intent[t, axis], noise[t, axis], rate, reward)
-#   -> 0 nothing changed, 1 changed, 2 the rule itself refuses the update
-learn_signature = i8(f8_2, f8_1, f8_2, f8_1, f8_2, f8_2, f8_2, f8, f8)
+# LEARN(weights, bias, mask[axis, unit], memory, features[t, unit], intent[t, axis], noise[t, axis], position[t, axis], rate,
+#   reward) -> 0 nothing changed, 1 changed, 2 the rule itself refuses the update
+learn_signature = i8(f8_2, f8_1, f8_2, f8_1, f8_2, f8_2, f8_2, f8_2, f8, f8)
 # ACT(memory, key, seen[history, field], rates_out_hz[unit])
 act_signature = void(f8_1, u8, f8_2, f8_1)
 
@@ -77,6 +77,7 @@ _GROUPS: tuple[tuple[tuple[str, Any], ...], ...] = (
         ("trial_place", records(PLACE)),
         ("episode_start", f8_1),
         ("good", f8_1),
+        ("trial_position", f8_2),
     ),
     (("targets", f8_2), ("target_order", i8_1), ("blocks", records(BLOCK)), ("transitions", i8_2)),
     (("frames", frames_t), ("counts", f4_2), ("health", records(HEALTH))),
@@ -107,6 +108,6 @@ def NO_ACT(memory, key, seen, rates_out):
 
 
 @kernel(learn_signature)
-def NO_LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def NO_LEARN(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Stand for the rule in the tick where it is computed beside it."""
     return NOTHING

@@ -16,7 +16,7 @@ _ASSISTED_BLEND, _RECORDED = int(Intent.ASSISTED_BLEND), int(Intent.RECORDED)
 
 _CATCHING_UP = int(Flag.CATCHING_UP)
 
-DECODED, VELOCITY, INTENT, NOISE = range(4)  # rows of `vectors`
+DECODED, VELOCITY, INTENT, NOISE, AIM = range(5)  # rows of `vectors`
 
 
 @part
@@ -67,7 +67,7 @@ def _take_hand_velocity(config, state, intent):
 
 @part
 def intend(config, state, vectors):
-    """Model what the subject intends, from which rules learn (`learning.intent`); leave the aim in the row of the velocity.
+    """Model what the subject wants, from which rules learn (`learning.intent`); write the aim as well.
 
     speed_model      the aim itself
     refit            the decoded speed, turned toward the target (Gilja et al. 2012); 0 while holding
@@ -75,7 +75,7 @@ def intend(config, state, vectors):
     assisted_blend   what moves the cursor without noise: the computer's share of the aim, the rest as decoded
     recorded         the velocity of the hand; 0 without one
     """
-    aimed, decoded, intent = vectors[VELOCITY], vectors[DECODED], vectors[INTENT]
+    aimed, decoded, intent = vectors[AIM], vectors[DECODED], vectors[INTENT]
     aim(config, state, aimed)
     aimed_cm_s = math.hypot(aimed[0], aimed[aimed.shape[0] - 1] * (aimed.shape[0] - 1))
     factor = 1.0
@@ -152,7 +152,7 @@ def _follow_hand(config, state, velocity):
 @part
 def _steer(config, state, vectors):
     """Move the cursor by decoded velocity, exploration and assist, unless it rests or waits at the centre."""
-    decoded, velocity, noise = vectors[DECODED], vectors[VELOCITY], vectors[NOISE]
+    decoded, velocity, noise, aimed = vectors[DECODED], vectors[VELOCITY], vectors[NOISE], vectors[AIM]
     fixed = (
         state.held
         or state.block < 0
@@ -161,10 +161,9 @@ def _steer(config, state, vectors):
     )
     speed_squared = 0.0
     for a in range(velocity.shape[0]):
-        aimed = velocity[a]
         velocity[a] = 0.0
         if not fixed:
-            velocity[a] = (1.0 - state.assist) * (decoded[a] + noise[a]) + state.assist * aimed
+            velocity[a] = (1.0 - state.assist) * (decoded[a] + noise[a]) + state.assist * aimed[a]
         speed_squared += velocity[a] * velocity[a]
     if not speed_squared <= config.max_speed_cm_s * config.max_speed_cm_s:  # also when it is NaN
         speed_cm_s = math.sqrt(speed_squared)

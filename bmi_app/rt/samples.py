@@ -36,12 +36,13 @@ def begin_samples(config, state):
 
 @part
 def sample(core, model, features, trial):
-    """Keep this tick's features, intention and noise, every `learning.sample_ms`; return 1 if kept.
+    """Keep this tick's features, intention, noise and position, every `learning.sample_ms`; return 1 if kept.
 
-    Intention and noise are divided by the gain, so that a rule works in the units of weights x features.
+    Intention, noise and position are divided by the gain, so that a rule works in the units of weights x features.
     """
     config, state = core[1][0], core[2][0]
     x, trial_features, trial_intent, trial_noise, vectors = features[5], trial[0], trial[1], trial[2], trial[5]
+    trial_position = trial[9]
     gain = model[2]
     moving = state.state == _MOVE or state.state == _HOLD
     if state.held or not moving or state.trial_ticks % config.sample_ticks != 0:
@@ -54,10 +55,8 @@ def sample(core, model, features, trial):
     for a in range(gain.shape[0]):
         trial_intent[row, a] = vectors[INTENT, a] / gain[a] if gain[a] != 0.0 else 0.0
         trial_noise[row, a] = vectors[NOISE, a] / gain[a] if gain[a] != 0.0 else 0.0
-    if config.tuning_word >= 0:  # the rule needs the cursor's position instead of the noise
-        for a in range(gain.shape[0]):
-            place_cm = state.from_y_cm if a == 1 else state.from_x_cm
-            trial_noise[row, a] = place_cm / gain[a] if gain[a] != 0.0 else 0.0
+        place_cm = state.from_y_cm if a == 1 else state.from_x_cm
+        trial_position[row, a] = place_cm / gain[a] if gain[a] != 0.0 else 0.0
     place, last = trial[6][row], vectors.shape[1] - 1
     place.tick, place.trial, place.block, place.state = state.tick, state.trial, state.block + 1, state.state
     place.cursor_x_cm, place.cursor_y_cm = state.from_x_cm, state.from_y_cm

@@ -7,7 +7,7 @@ from bmi_app.rt import cells
 from bmi_app.rt.bins import collect, freeze_baselines, gather_rest, smooth
 from bmi_app.rt.commands import take_commands
 from bmi_app.rt.contracts import DECODE, LEARN, frames_t, session_t
-from bmi_app.rt.cursor import NOISE, decode, intend
+from bmi_app.rt.cursor import NOISE, VELOCITY, decode, intend
 from bmi_app.rt.jit import f4_2, kernel, part, void
 from bmi_app.rt.learn import learn
 from bmi_app.rt.records import HOLDING_FLAGS, INPUT_FLAGS, Flag, TaskState
@@ -62,9 +62,9 @@ def run_what_if(decoder, rule, session, recorded, counts):
             gather_rest(core, features, frame_rings)
         decode(decoder, core, model, features, trial)
         intend(core[1][0], state, vectors)
-        vectors[NOISE, 0] = frame.noise_x_cm_s
+        vectors[NOISE, 0], vectors[VELOCITY, 0] = frame.noise_x_cm_s, frame.velocity_x_cm_s
         if vectors.shape[1] > 1:
-            vectors[NOISE, 1] = frame.noise_y_cm_s
+            vectors[NOISE, 1], vectors[VELOCITY, 1] = frame.noise_y_cm_s, frame.velocity_y_cm_s
         sampled = sample(core, model, features, trial)
         _follow(core, features, frame)
         learn(rule, core, model, features, trial, task, logs, sampled)

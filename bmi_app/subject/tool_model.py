@@ -228,19 +228,22 @@ def begin_trial(head):
 
 @part
 def _learn(memory, n, reward):
-    """Give the first n samples of the trial to the rule; renew the inverse if it has learnt."""
+    """Give the first n samples of the trial to the rule; renew the inverse if it has learnt.
+
+    The rules of a model read neither noise nor position, that without a model no intention: what stands there is not used.
+    """
     head, bias, mask, rule = vector(memory, HEAD), vector(memory, BIAS), vector(memory, MASK), vector(memory, RULE)
     n_axes, n_units, rate, learn_at = int(head[N_AXES]), int(head[N_UNITS]), head[RATE], head.view(np.int64)[LEARN_AT]
     targets = vector(memory, TARGETS)[: n * n_axes].reshape(n, n_axes)
     if head[ACTIONS] != 0.0:
         theta, mask_ = matrix(memory, WEIGHTS, n_axes), mask.reshape(n_units, n_axes)
         noise = vector(memory, FEATURES)[: n * n_units].reshape(n, n_units)
-        result = call_rule(learn_at, theta, bias, mask_, rule, targets, noise, noise, rate, reward)
+        result = call_rule(learn_at, theta, bias, mask_, rule, targets, noise, noise, noise, rate, reward)
     else:
         n_features = n_units + 1
         weights, mask_ = matrix(memory, WEIGHTS, n_features), mask.reshape(n_axes, n_features)
         x = vector(memory, FEATURES)[: n * n_features].reshape(n, n_features)
-        result = call_rule(learn_at, weights, bias, mask_, rule, x, targets, targets, rate, reward)
+        result = call_rule(learn_at, weights, bias, mask_, rule, x, targets, targets, targets, rate, reward)
     if result == CHANGED:
         invert(memory)
 

@@ -60,7 +60,7 @@ RULES = _found()
 
 
 @intrinsic
-def call_rule(typing_context, address, weights, bias, mask, memory, features, intent, noise, rate, reward):
+def call_rule(typing_context, address, weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Call the LEARN at an address, as numba calls a kernel that it knows."""
     returned, taken = learn_signature.return_type, learn_signature.args
 

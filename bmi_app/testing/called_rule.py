@@ -33,7 +33,8 @@ class Rule:
     ) -> tuple[int, np.ndarray]:
         """Return the result, and the weights that the rule makes of `weights`."""
         new = weights.copy()
-        result = self.kernel(new, bias, mask, self.memory, x, intent, noise, rate, reward)
+        position = np.full(intent.shape, np.nan)  # of no rule that is called here
+        result = self.kernel(new, bias, mask, self.memory, x, intent, noise, position, rate, reward)
         return result, new
 
 

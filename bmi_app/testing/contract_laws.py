@@ -164,21 +164,22 @@ def learns(name: str, n_units: int, n_axes: int, n_samples: int) -> None:
     generator = np.random.default_rng(2)
     x = generator.normal(0, 20, (n_samples, n_units))
     intent, noise = generator.normal(0, 100, (n_samples, n_axes)), generator.normal(0, 30, (n_samples, n_axes))
+    position = generator.normal(0, 50, (n_samples, n_axes))
     for reward in (1.0, 0.0, 1.0):
-        kept = [part.copy() for part in (mask, x, intent, noise)]
+        kept = [part.copy() for part in (mask, x, intent, noise, position)]
         before = weights.copy()
-        result = module.LEARN(weights, bias, mask, guarded(memory), x, intent, noise, default_rate, reward)
+        result = module.LEARN(weights, bias, mask, guarded(memory), x, intent, noise, position, default_rate, reward)
         assert result in (NOTHING, CHANGED, REFUSED)
         assert result == CHANGED or (weights == before).all()
         assert np.isfinite(weights).all()
         assert np.isfinite(bias).all()
         assert (weights[mask == 0] == 0).all()
-        for part, as_it_was in zip((mask, x, intent, noise), kept, strict=True):
+        for part, as_it_was in zip((mask, x, intent, noise, position), kept, strict=True):
             np.testing.assert_array_equal(part, as_it_was)
         before = weights.copy()
-        module.LEARN(weights, bias, mask, guarded(memory), x * 0, intent, noise, default_rate, reward)
+        module.LEARN(weights, bias, mask, guarded(memory), x * 0, intent, noise, position, default_rate, reward)
         assert np.isfinite(weights).all()  # silence teaches nothing wrong
-        result = module.LEARN(weights, bias, mask, guarded(memory), x, intent, noise, 0.0, reward)
+        result = module.LEARN(weights, bias, mask, guarded(memory), x, intent, noise, position, 0.0, reward)
         assert result == NOTHING
     assert untouched(memory)
 

@@ -109,7 +109,7 @@ class LearningTraits(Traits):
     in_order
         It takes samples one by one: where many are due it gets a slice of about 0.2 ms of work a tick; else it gets whole trials, one a tick.
     needs_position
-        Where the decoder's memory has a part `position_tuning`, `noise` is the cursor's position instead of the exploration.
+        Where the decoder's memory has a part `position_tuning`, C of the position, those of the rule's memory are kept equal to it.
     at_rest
         All through rest blocks it is called without samples, to replay what it has stored.
     refit

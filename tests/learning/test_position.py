@@ -66,6 +66,7 @@ def test_rml_learns_the_velocitys_tuning_without_that_of_the_position() -> None:
         memory,
         samples.features,
         samples.velocity,
+        np.full_like(samples.velocity, np.nan),  # exploration is none of its business
         samples.position,
         1.0,
         0.0,

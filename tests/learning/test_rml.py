@@ -48,7 +48,9 @@ class Called:
         self.model, self.mask, self.bias = model.copy(), mask, np.zeros(n_axes)
 
     def learn(self, features: np.ndarray, intent: np.ndarray, position: np.ndarray) -> int:
-        return int(rml.LEARN(self.model, self.bias, self.mask, self.memory, features, intent, position, 1.0, 0.0))
+        noise = np.full(intent.shape, np.nan)  # exploration is none of its business
+        samples = features, intent, noise, position
+        return int(rml.LEARN(self.model, self.bias, self.mask, self.memory, *samples, 1.0, 0.0))
 
 
 def check(seed: int, n_units: int, n_axes: int, chunk: int, n_samples: int, position_matters: bool) -> None:
@@ -99,6 +101,7 @@ def test_it_finds_the_model_that_made_the_features() -> None:
     layout = rml.layout(chosen, 30, 2)
     memory, model = np.zeros(length(layout)), np.ones((4, 30))
     rml.start(chosen, named_parts(memory, layout))
-    rml.LEARN(model, np.zeros(2), np.ones((2, 30)), memory, features, velocity, 0 * velocity, 1.0, 0.0)
+    nothing = 0 * velocity
+    rml.LEARN(model, np.zeros(2), np.ones((2, 30)), memory, features, velocity, nothing, nothing, 1.0, 0.0)
     np.testing.assert_allclose(model[:2], c, atol=0.1)
     np.testing.assert_allclose(np.sqrt(model[3]), deviation, rtol=0.15)

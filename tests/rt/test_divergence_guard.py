@@ -34,7 +34,7 @@ FALLEN, _ = fall(10, 0.4)
 
 
 @kernel(learn_signature)
-def TURNER(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def TURNER(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Multiply the weights by `memory[0]`; count the calls in `memory[1]`. A factor of 1 is no change."""
     memory[1] += 1
     if memory[0] == 1.0:

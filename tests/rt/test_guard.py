@@ -32,7 +32,7 @@ every_way = pytest.mark.parametrize(("rule", "when", "cause"), WAYS)
 
 
 @kernel(learn_signature)
-def PUSH(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def PUSH(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Add `memory[2:]` to weights and bias, return `memory[0]`, and count the calls in `memory[1]`."""
     memory[1] += 1
     n_axes, n_units = weights.shape

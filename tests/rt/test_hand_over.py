@@ -23,7 +23,7 @@ BLOCKS = 'blocks=[{kind="closed_loop",trials=7},{kind="closed_loop",trials=9},{k
 
 
 @kernel(learn_signature)
-def LISTENER(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def LISTENER(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Note in `memory` how many calls there were, how many samples, the most in one call, and each sample's name."""
     memory[0] += features.shape[0] > 0
     memory[2] = max(memory[2], features.shape[0])
@@ -34,7 +34,7 @@ def LISTENER(weights, bias, mask, memory, features, intent, noise, rate, reward)
 
 
 @kernel(learn_signature)
-def REWARDS(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def REWARDS(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Note of each call the name of its first sample, and the reward."""
     memory[1 + 2 * int(memory[0])] = features[0, 95]
     memory[2 + 2 * int(memory[0])] = reward

@@ -18,7 +18,7 @@ _WORD = (1 << 64) - 1
 
 
 @kernel(learn_signature)
-def SCRIPTED(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def SCRIPTED(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Put `memory[0]` into a weight, and return `memory[1]` as the result."""
     weights[0, 1] = memory[0]
     bias[1] = memory[2]

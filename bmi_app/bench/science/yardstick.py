@@ -200,8 +200,9 @@ def _replay(subject: dict[str, np.ndarray]) -> None:
     weights, none = subject["weights"], np.zeros((0, 2))
     nothing_new = np.zeros((0, weights.shape[1]))
     rate = float(subject["head"][mind.RATE])
+    bias, mask, rule = subject["bias"], subject["mask"], subject["rule"]
     for _ in range(_REPLAYS):
-        batched.LEARN(weights, subject["bias"], subject["mask"], subject["rule"], nothing_new, none, none, rate, 0.0)
+        batched.LEARN(weights, bias, mask, rule, nothing_new, none, none, none, rate, 0.0)
     subject["inverse"][:] = _inverse(weights, subject["manifold"])
 
 

@@ -23,7 +23,7 @@ def start(settings: Settings, memory: dict[str, np.ndarray]) -> None:
 
 
 @kernel(learn_signature)
-def LEARN(weights, bias, mask, memory, features, intent, noise, rate, reward):
+def LEARN(weights, bias, mask, memory, features, intent, noise, position, rate, reward):
     """Move the weights by the sign of the error of every sample."""
     if features.shape[0] == 0 or rate == 0.0:
         return NOTHING
