@@ -9,7 +9,6 @@ leaves this path out, and `has_address` says for each kernel that its pointer is
 
 import re
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 from llvmlite.binding import ValueKind
@@ -43,13 +42,12 @@ def kernels() -> dict[str, Any]:
     """Return every kernel that runs in real time by its name: those of the core, and of each plugin that is found."""
     from bmi_app.rt import loop, publish, wait
 
-    core: tuple[tuple[ModuleType, str], ...] = (
-        (loop, "run_live"),  # the tick is a part of it
-        (loop, "acquire"),
-        (publish, "publish_loop"),
-        (wait, "wait_events"),
-    )
-    found = {f"{module.__name__}.{name}": vars(module)[name] for module, name in core}
+    found = {
+        "bmi_app.rt.loop.run_live": loop.run,  # the tick is a part of it
+        "bmi_app.rt.loop.acquire": loop.acquire,
+        "bmi_app.rt.publish.publish_loop": publish.publish_loop,
+        "bmi_app.rt.wait.wait_events": wait.wait_events,
+    }
     for kind, kernel in PLUGIN_KERNELS:
         for name in plugins.names(kind):
             found[f"{kind}.{name}.{kernel}"] = vars(plugins.load(kind, name))[kernel]

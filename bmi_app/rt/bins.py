@@ -10,14 +10,11 @@ import numpy as np
 
 from bmi_app.rt import cells
 from bmi_app.rt.arrays import FUTURE_TICKS
+from bmi_app.rt.codes import FLAG, SMOOTHING
 from bmi_app.rt.jit import part
-from bmi_app.rt.records import Flag
 from bmi_app.rt.ring import load, store
-from bmi_app.rt.state import Smoothing
 
-_UNKNOWN = int(Flag.SOURCE_LOST | Flag.SOURCE_SILENT)
-_NONE = int(Smoothing.NONE)
-_EXPONENTIAL = int(Smoothing.EXPONENTIAL)
+_UNKNOWN = FLAG.SOURCE_LOST | FLAG.SOURCE_SILENT
 
 
 @part
@@ -30,7 +27,7 @@ def bin_of(time_s, start_s, tick_s):
 
 
 @part
-def collect(core, features, inputs):
+def collect(core, signal, inputs):
     """Drain the spike ring into the bins of this tick and the next ones.
 
     A spike that is later than its bin counts in this tick; so does one stamped further ahead than bins are kept. Both
@@ -39,8 +36,8 @@ def collect(core, features, inputs):
     stamp, and further ahead than bins are kept, waits in the ring for its tick: the ticks are behind, not its clock. In
     stream mode the drain stops after one sample.
     """
-    ctl, config, state = core[0], core[1][0], core[2][0]
-    pending, spikes = features[0], inputs[0]
+    ctl, config, state = core.ctl, core.config, core.state
+    pending, spikes = signal.pending, inputs.spikes
     tail, head = ctl[cells.SPIKES_DECODED], load(ctl, cells.SPIKES_HEAD)
     state.backlog = head - tail
     tick = state.tick
@@ -82,14 +79,15 @@ def _feature(config, rate):
 
 
 @part
-def smooth(core, features, frame_rings):
+def smooth(core, signal, frame_rings):
     """Take this tick's counts, smooth them to rates, subtract baselines; in a rest block, gather baselines.
 
     While the source is lost, or leaves out samples, nothing is known, so nothing moves.
     """
-    ctl, config, state = core[0], core[1][0], core[2][0]
-    pending, rates, boxcar, offset, scale, x, _ = features
-    counts_ring = frame_rings[1]
+    ctl, config, state = core.ctl, core.config, core.state
+    pending, rates, boxcar, x = signal.pending, signal.rates, signal.boxcar, signal.features
+    offset, scale = signal.feature_offset, signal.feature_scale
+    counts_ring = frame_rings.counts
     fresh = pending[state.tick & (pending.shape[0] - 1)]
     counts = counts_ring[ctl[cells.FRAMES_HEAD] & (counts_ring.shape[0] - 1)]
     total = 0.0
@@ -100,10 +98,10 @@ def smooth(core, features, frame_rings):
     state.spikes = total
     if state.inputs & _UNKNOWN:
         return
-    if config.smoothing == _NONE:
+    if config.smoothing == SMOOTHING.NONE:
         for u in range(rates.shape[0]):
             rates[u] = counts[u] * config.rate_scale
-    elif config.smoothing == _EXPONENTIAL:
+    elif config.smoothing == SMOOTHING.EXPONENTIAL:
         keep = config.smoothing_keep
         for u in range(rates.shape[0]):
             rates[u] = keep * rates[u] + (1.0 - keep) * (counts[u] * config.rate_scale)
@@ -120,28 +118,28 @@ def smooth(core, features, frame_rings):
 
 
 @part
-def rest_rates(core, features):
+def rest_rates(core, signal):
     """Put every unit's rate at its baseline, where its feature is 0: the rates of a lost source are not known.
 
     Otherwise the first moments after its return would be smoothed together with the gap.
     """
-    config = core[1][0]
-    _, rates, boxcar, offset, _, x, _ = features
+    config = core.config
+    rates, boxcar, offset, x = signal.rates, signal.boxcar, signal.feature_offset, signal.features
     rows = config.smoothing_ticks
     for u in range(rates.shape[0]):
         rates[u] = offset[u] * offset[u] if config.square_root else offset[u]
         x[u] = 0.0
-        if config.smoothing != _NONE and config.smoothing != _EXPONENTIAL:
+        if config.smoothing != SMOOTHING.NONE and config.smoothing != SMOOTHING.EXPONENTIAL:
             for row in range(rows):
                 boxcar[row, u] = rates[u] / config.rate_scale
             boxcar[rows, u] = rows * (rates[u] / config.rate_scale)
 
 
 @part
-def gather_rest(core, features, frame_rings):
+def gather_rest(core, signal, frame_rings):
     """Add this tick to what a rest block measures: counts, or where features are more than rates, these and their squares."""
-    ctl, config, state = core[0], core[1][0], core[2][0]
-    rates, rest_sum, counts_ring = features[1], features[6], frame_rings[1]
+    ctl, config, state = core.ctl, core.config, core.state
+    rates, rest_sum, counts_ring = signal.rates, signal.rest_sum, frame_rings.counts
     counts = counts_ring[ctl[cells.FRAMES_HEAD] & (counts_ring.shape[0] - 1)]
     for u in range(rest_sum.shape[1]):
         if config.square_root or config.zscore:
@@ -172,9 +170,9 @@ def _freeze_scales(rest_sum, scale, n):
 
 
 @part
-def is_silent(features):
+def is_silent(signal):
     """Tell whether no unit fired in a rest block: the source was absent then, and the counts are no baseline."""
-    rest_sum = features[6]
+    rest_sum = signal.rest_sum
     fired = 0.0
     for u in range(rest_sum.shape[1]):
         fired += abs(rest_sum[0, u])
@@ -182,13 +180,13 @@ def is_silent(features):
 
 
 @part
-def freeze_baselines(core, features):
+def freeze_baselines(core, signal):
     """Make the mean of the rest block each unit's baseline, and with `decoder.zscore` its deviation the unit.
 
     Means and deviations of z-scores that a decoder was fitted with are part of it, and stay.
     """
-    config, state = core[1][0], core[2][0]
-    offset, scale, rest_sum = features[3], features[4], features[6]
+    config, state = core.config, core.state
+    offset, scale, rest_sum = signal.feature_offset, signal.feature_scale, signal.rest_sum
     n = state.rest_ticks
     if n == 0:
         return

@@ -9,37 +9,14 @@ import numpy as np
 
 from bmi_app.rt import cells
 from bmi_app.rt.audit import size_now, write_update
+from bmi_app.rt.codes import CAUSE, COMMAND_KIND, EVENT_KIND, FLAG, TASK, VERDICT, WHEN
 from bmi_app.rt.guard import trust
 from bmi_app.rt.jit import part
-from bmi_app.rt.log import hash_weights, keep_copy, log_event, norm_of_change, shorten, store_weights
-from bmi_app.rt.records import CommandKind, EventKind, Flag, TaskState, UpdateCause, UpdateVerdict
+from bmi_app.rt.log import hash_of, keep_copy, log_event, norm_of_change, shorten, store_weights
 from bmi_app.rt.ring import load, store
 from bmi_app.rt.samples import JUDGED_ON, error_on
-from bmi_app.rt.state import LearnWhen
 from bmi_app.rt.stored import BLOB, MODEL
 
-_PAUSE, _RESUME = int(CommandKind.PAUSE), int(CommandKind.RESUME)
-_STOP = int(CommandKind.STOP)
-_ASSIST, _GAIN = int(CommandKind.ASSIST), int(CommandKind.GAIN)
-_LEARNING, _LEARNING_RATE = int(CommandKind.LEARNING), int(CommandKind.LEARNING_RATE)
-_MOVE_UNIT, _ADOPT = int(CommandKind.MOVE_UNIT), int(CommandKind.ADOPT)
-_REWARD, _SKIP_TRIAL, _NEXT_BLOCK = int(CommandKind.REWARD), int(CommandKind.SKIP_TRIAL), int(CommandKind.NEXT_BLOCK)
-_EVENT_PAUSED, _EVENT_RESUMED = int(EventKind.PAUSED), int(EventKind.RESUMED)
-_EVENT_REWARD, _EVENT_ADOPTED = int(EventKind.REWARD), int(EventKind.ADOPTED)
-_EVENT_UNIT_MOVED, _EVENT_REJECTED = int(EventKind.UNIT_MOVED), int(EventKind.UPDATE_REJECTED)
-_ACCEPTED, _SHORTENED, _REFUSED, _NOT_FINITE, _OUTSIDE, _LEARNING_OFF = (
-    int(UpdateVerdict.ACCEPTED),
-    int(UpdateVerdict.SHORTENED),
-    int(UpdateVerdict.REFUSED),
-    int(UpdateVerdict.NOT_FINITE),
-    int(UpdateVerdict.OUTSIDE_LIMITS),
-    int(UpdateVerdict.LEARNING_OFF),
-)
-_CAUSE_ADOPTED, _CAUSE_STAGED = int(UpdateCause.ADOPTED), int(UpdateCause.STAGED)
-_CAUSE_UNIT_MOVED = int(UpdateCause.UNIT_MOVED)
-_CAUSE_GAIN = int(UpdateCause.GAIN)
-_CATCHING_UP, _OFF = int(Flag.CATCHING_UP), int(LearnWhen.OFF)
-_MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
 _AT_LIMIT, _STALE = (
     1e-9,
     1e-6,
@@ -60,7 +37,12 @@ def _place_unit(config, model, unit, population):
 
     Where no population drives an axis every unit does, and a population is a name only; up to model 1 the unit was cut off.
     """
-    weights, mask, unit_population, population_axis = model[0], model[3], model[5], model[6]
+    weights, mask, unit_population, population_axis = (
+        model.weights,
+        model.mask,
+        model.unit_population,
+        model.population_axis,
+    )
     unit_population[unit] = population
     drives = 0
     for p in range(population_axis.shape[0]):
@@ -77,13 +59,13 @@ def _place_unit(config, model, unit, population):
 @part
 def _move_unit(core, model, trial, logs, unit, population):
     """Give a unit to another population at the operator's word."""
-    config, state = core[1][0], core[2][0]
+    config, state = core.config, core.state
     _place_unit(config, model, unit, population)
-    state.weights_hash = hash_weights(model)
+    state.weights_hash = hash_of(model)
     state.updated = 1
     trust(core, model, trial)
-    log_event(core, logs, _EVENT_UNIT_MOVED, unit, float(population))
-    store_weights(core, model, logs, _CAUSE_UNIT_MOVED, -1)
+    log_event(core, logs, EVENT_KIND.UNIT_MOVED, unit, float(population))
+    store_weights(core, model, logs, CAUSE.UNIT_MOVED, -1)
 
 
 @part
@@ -95,7 +77,7 @@ def _parts_of(config, blob):
 @part
 def _step_of(model, staged):
     """Return how far a blob would move the decoder's model and the bias."""
-    bias, adapted, memory = model[1], model[7], staged.decoder_memory
+    bias, adapted, memory = model.bias, model.adapted, staged.decoder_memory
     rows, n_units = adapted.shape
     own = MODEL.named(memory, model_rows=rows, units=n_units, decoder_words=memory.shape[0])
     total = 0.0
@@ -116,40 +98,40 @@ def _may_adopt(core, model, blob, longest):
 
     A model comes shortened (`bmi_app.session.engine.staged_fits`). A step beyond `longest` was computed from a model that has been replaced since.
     """
-    config, state = core[1][0], core[2][0]
-    n_axes, n_units = model[0].shape
-    mask = model[3]
+    config, state = core.config, core.state
+    n_axes, n_units = model.weights.shape
+    mask = model.mask
     if not state.learning_on or state.probation > 0:
-        return _LEARNING_OFF
+        return VERDICT.LEARNING_OFF
     for i in range(blob.shape[0]):
         if np.isinf(blob[i]):
-            return _NOT_FINITE
+            return VERDICT.NOT_FINITE
     staged = _parts_of(config, blob)
     for a in range(n_axes):
         for u in range(n_units):
             new = staged.weights[a, u]
             if mask[a, u] != 0.0 and not np.isnan(new) and not (config.weight_min <= new <= config.weight_max):
-                return _OUTSIDE
-    if model[7].shape[0] != n_axes and longest > 0.0 and _step_of(model, staged) > (1.0 + _STALE) * longest:
-        return _REFUSED
-    return _ACCEPTED
+                return VERDICT.OUTSIDE_LIMITS
+    if model.adapted.shape[0] != n_axes and longest > 0.0 and _step_of(model, staged) > (1.0 + _STALE) * longest:
+        return VERDICT.REFUSED
+    return VERDICT.ACCEPTED
 
 
 @part
-def _swap_in(core, model, features, rule_memory, blob):
+def _swap_in(core, model, signal, rule_memory, blob):
     """Copy a blob's parts to their places, the units' populations first: they say which weights may be other than 0.
 
     Weights of masked units stay 0, whatever a blob says: control units never drive. A unit that comes to another
     population without weights of its own begins there as one that is moved.
     """
-    config, state = core[1][0], core[2][0]
-    weights, bias, gain, mask, memory = model[0], model[1], model[2], model[3], model[4]
-    offset, scale = features[3], features[4]
+    config, state = core.config, core.state
+    weights, bias, gain, mask, memory = model.weights, model.bias, model.gain, model.mask, model.decoder_memory
+    offset, scale = signal.feature_offset, signal.feature_scale
     n_axes, n_units = weights.shape
     staged = _parts_of(config, blob)
     for u in range(n_units):
         new = staged.population[u]
-        if -1.0 <= new < model[6].shape[0] and int(new) != model[5][u]:  # false for NaN
+        if -1.0 <= new < model.population_axis.shape[0] and int(new) != model.unit_population[u]:  # false for NaN
             _place_unit(config, model, u, int(new))
     for a in range(n_axes):
         for u in range(n_units):
@@ -171,7 +153,7 @@ def _swap_in(core, model, features, rule_memory, blob):
 
 
 @part
-def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
+def _adopt(core, model, signal, trial, logs, inputs, slot, blob_id, cause):
     """Swap in a staged blob; where it is NaN the present value stays. Return 1 if it was taken.
 
     Its parts: weights, bias, gain, feature offset and scale, decoder memory, each unit's population.
@@ -179,34 +161,34 @@ def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
     A rule's result has to pass the guard; a readout is shortened to `learning.max_step`, a model was so before the rest was
     derived from it. What the operator or a fit brings is taken as it is, and is from now on what the guard against divergence takes for good.
     """
-    config, state = core[1][0], core[2][0]
-    adapted, bias, before = model[7], model[1], trial[3]
-    blob = inputs[2][slot]
+    config, state = core.config, core.state
+    adapted, bias, before = model.adapted, model.bias, trial.backup
+    blob = inputs.staging[slot]
     first, last = state.trial_first, state.trial_first + state.n_samples
     size, error_before = size_now(adapted, bias), error_on(model, trial, adapted, first, last, JUDGED_ON)
     longest = config.max_step * size
-    verdict = _may_adopt(core, model, blob, longest) if cause == _CAUSE_STAGED else _ACCEPTED
-    if verdict != _ACCEPTED:
+    verdict = _may_adopt(core, model, blob, longest) if cause == CAUSE.STAGED else VERDICT.ACCEPTED
+    if verdict != VERDICT.ACCEPTED:
         state.rejected = 1
-        log_event(core, logs, _EVENT_REJECTED, cause, 0.0)
+        log_event(core, logs, EVENT_KIND.UPDATE_REJECTED, cause, 0.0)
         write_update(core, logs, cause, verdict, 0, 1, 0.0, size, error_before, error_before, blob_id)
         return 0
     keep_copy(adapted, bias, before)
-    _swap_in(core, model, features, trial[4], blob)
+    _swap_in(core, model, signal, trial.rule_memory, blob)
     norm = norm_of_change(adapted, bias, before)
-    if cause == _CAUSE_STAGED:
+    if cause == CAUSE.STAGED:
         state.off_good = 1
         if adapted.shape[0] != bias.shape[0]:
-            verdict = _SHORTENED if norm >= (1.0 - _AT_LIMIT) * longest > 0.0 else _ACCEPTED
+            verdict = VERDICT.SHORTENED if norm >= (1.0 - _AT_LIMIT) * longest > 0.0 else VERDICT.ACCEPTED
         elif norm > longest > 0.0:
             shorten(adapted, bias, before, longest / norm)
-            norm, verdict = longest, _SHORTENED
+            norm, verdict = longest, VERDICT.SHORTENED
     else:
         trust(core, model, trial)
-    state.weights_hash = hash_weights(model)
+    state.weights_hash = hash_of(model)
     state.updated = 1
     state.update_norm = norm
-    log_event(core, logs, _EVENT_ADOPTED, blob_id, norm)
+    log_event(core, logs, EVENT_KIND.ADOPTED, blob_id, norm)
     store_weights(core, model, logs, cause, blob_id)
     error_after = error_on(model, trial, adapted, first, last, JUDGED_ON)
     write_update(core, logs, cause, verdict, 1, 0, norm, size_now(adapted, bias), error_before, error_after, blob_id)
@@ -216,84 +198,84 @@ def _adopt(core, model, features, trial, logs, inputs, slot, blob_id, cause):
 @part
 def _would_act(core, model, kind, index, aux, value):
     """Tell whether a command would change anything; of an adoption the guard says so."""
-    config, state = core[1][0], core[2][0]
+    config, state = core.config, core.state
     acts = state.stop_reason == 0  # behind a stop there are no more ticks
-    if kind in (_PAUSE, _RESUME):
-        acts = acts and (state.paused == 0) == (kind == _PAUSE)
-    elif kind == _ASSIST:
+    if kind in (COMMAND_KIND.PAUSE, COMMAND_KIND.RESUME):
+        acts = acts and (state.paused == 0) == (kind == COMMAND_KIND.PAUSE)
+    elif kind == COMMAND_KIND.ASSIST:
         acts = acts and state.assist_override != value and (value >= 0.0 or state.assist_override >= 0.0)
-    elif kind == _LEARNING:
+    elif kind == COMMAND_KIND.LEARNING:
         ends_probation = state.probation > 0 or (index != 0 and state.returns > 0)
-        acts = acts and config.learn_when != _OFF and (state.learning_on != index or ends_probation)
-    elif kind == _LEARNING_RATE:
+        acts = acts and config.learn_when != WHEN.OFF and (state.learning_on != index or ends_probation)
+    elif kind == COMMAND_KIND.LEARNING_RATE:
         acts = acts and state.learning_rate != value
-    elif kind == _GAIN:
-        acts = acts and model[2][index] != value
-    elif kind == _REWARD:
-        acts = acts and (state.reward_owed == 0 if state.inputs & _CATCHING_UP else state.reward == 0.0)
-    elif kind == _SKIP_TRIAL:
-        in_trial = state.state == _MOVE or state.state == _HOLD
+    elif kind == COMMAND_KIND.GAIN:
+        acts = acts and model.gain[index] != value
+    elif kind == COMMAND_KIND.REWARD:
+        acts = acts and (state.reward_owed == 0 if state.inputs & FLAG.CATCHING_UP else state.reward == 0.0)
+    elif kind == COMMAND_KIND.SKIP_TRIAL:
+        in_trial = state.state == TASK.MOVE or state.state == TASK.HOLD
         acts = acts and in_trial and state.skip == 0 and state.next_block == 0
-    elif kind == _NEXT_BLOCK:
+    elif kind == COMMAND_KIND.NEXT_BLOCK:
         acts = acts and state.block >= 0 and state.next_block == 0
-    elif kind == _MOVE_UNIT:
-        acts = acts and model[5][index] != aux
+    elif kind == COMMAND_KIND.MOVE_UNIT:
+        acts = acts and model.unit_population[index] != aux
     return acts
 
 
 @part
-def _apply(core, model, features, trial, logs, inputs, kind, index, aux, value):
+def _apply(core, model, signal, trial, logs, inputs, kind, index, aux, value):
     """Do what one command says; the control thread has checked its arguments. Return 1 if it acted, else 0."""
-    config, state = core[1][0], core[2][0]
+    config, state = core.config, core.state
     acted = 1 if _would_act(core, model, kind, index, aux, value) else 0
     if acted == 0 and config.model_version > 1:
         return 0
-    if kind == _PAUSE:
+    if kind == COMMAND_KIND.PAUSE:
         state.paused = 1
-        log_event(core, logs, _EVENT_PAUSED, 0, 0.0)
-    elif kind == _RESUME:
+        log_event(core, logs, EVENT_KIND.PAUSED, 0, 0.0)
+    elif kind == COMMAND_KIND.RESUME:
         state.paused = 0
-        log_event(core, logs, _EVENT_RESUMED, 0, 0.0)
-    elif kind == _STOP:
+        log_event(core, logs, EVENT_KIND.RESUMED, 0, 0.0)
+    elif kind == COMMAND_KIND.STOP:
         state.stop_reason = index
-    elif kind == _ASSIST:
+    elif kind == COMMAND_KIND.ASSIST:
         state.assist_override = value
-    elif kind == _LEARNING:
+    elif kind == COMMAND_KIND.LEARNING:
         state.learning_on = index
         state.returns = state.probation = 0  # the operator's choice overrules the guard
-    elif kind == _LEARNING_RATE:
+    elif kind == COMMAND_KIND.LEARNING_RATE:
         state.learning_rate = value
-    elif kind == _GAIN:
-        model[2][index] = value
-        state.weights_hash = hash_weights(model)
-        store_weights(core, model, logs, _CAUSE_GAIN, -1)
-    elif kind == _REWARD:
-        if state.inputs & _CATCHING_UP:  # the subject would see it with what was long before
+    elif kind == COMMAND_KIND.GAIN:
+        model.gain[index] = value
+        state.weights_hash = hash_of(model)
+        store_weights(core, model, logs, CAUSE.GAIN, -1)
+    elif kind == COMMAND_KIND.REWARD:
+        if state.inputs & FLAG.CATCHING_UP:  # the subject would see it with what was long before
             state.reward_owed = 1
         else:
             state.reward = 1.0
-            log_event(core, logs, _EVENT_REWARD, 1, 1.0)
-    elif kind == _SKIP_TRIAL:
+            log_event(core, logs, EVENT_KIND.REWARD, 1, 1.0)
+    elif kind == COMMAND_KIND.SKIP_TRIAL:
         state.skip = 1
-    elif kind == _NEXT_BLOCK:
+    elif kind == COMMAND_KIND.NEXT_BLOCK:
         state.next_block = 1
-    elif kind == _MOVE_UNIT:
+    elif kind == COMMAND_KIND.MOVE_UNIT:
         _move_unit(core, model, trial, logs, index, aux)
-    elif kind == _ADOPT:
-        acted = _adopt(core, model, features, trial, logs, inputs, index, aux, int(value) if value else _CAUSE_ADOPTED)
+    elif kind == COMMAND_KIND.ADOPT:
+        acted = _adopt(core, model, signal, trial, logs, inputs, index, aux, int(value) if value else CAUSE.ADOPTED)
     return acted
 
 
 @part
-def take_commands(core, model, features, trial, logs, inputs):
+def take_commands(core, model, signal, trial, logs, inputs):
     """Apply every waiting command whose earliest tick has come, in order."""
-    ctl, state, done, queue = core[0], core[2][0], logs[1], inputs[1]
+    ctl, state, done, queue = core.ctl, core.state, logs.commands_done, inputs.queue
     tail, head = ctl[cells.QUEUE_TAIL], load(ctl, cells.QUEUE_HEAD)
     state.n_commands = 0
     while tail < head and queue[tail & (queue.shape[0] - 1)].tick <= state.tick:
         command = queue[tail & (queue.shape[0] - 1)]
         acted = _apply(
-            core, model, features, trial, logs, inputs, command.kind, command.index, command.aux, command.value
+            core, model, signal, trial, logs, inputs, command.kind, command.index, command.aux, command.value
         )
         finished = ctl[cells.COMMANDS_HEAD]
         entry = done[finished & (done.shape[0] - 1)]

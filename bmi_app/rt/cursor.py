@@ -3,36 +3,27 @@
 import math
 
 from bmi_app.rt import random
+from bmi_app.rt.codes import FLAG, INTENT_MODEL, MOVED_BY_COMPUTER, MOVED_BY_FORCE, MOVED_BY_HAND, TASK
 from bmi_app.rt.jit import part
-from bmi_app.rt.records import BlockKind, Flag, TaskState
-from bmi_app.rt.state import Intent
-
-_MOVE, _INTER_TRIAL, _REST = int(TaskState.MOVE), int(TaskState.INTER_TRIAL), int(TaskState.REST)
-_BY_COMPUTER, _BY_HAND, _BY_FORCE = (
-    tuple(int(kind) for kind in BlockKind if kind.moved_by == mover) for mover in ("computer", "hand", "force")
-)
-_REFIT, _TARGET_POSITION = int(Intent.REFIT), int(Intent.TARGET_POSITION)
-_ASSISTED_BLEND, _RECORDED = int(Intent.ASSISTED_BLEND), int(Intent.RECORDED)
-
-_CATCHING_UP = int(Flag.CATCHING_UP)
 
 DECODED, VELOCITY, INTENT, NOISE, AIM = range(5)  # rows of `vectors`
+X, Y = range(2)  # axes
 
 
 @part
-def decode(decoder, core, model, features, trial):
+def decode(decoder, core, model, signal, trial):
     """Decode this tick's features to a velocity (cm/s), gain included.
 
     A decoder whose memory has a part `cursor` finds there where the cursor stands, divided by the gain.
     """
-    weights, bias, gain, memory = model[0], model[1], model[2], model[4]
-    config, state = core[1][0], core[2][0]
-    decoded = trial[5][DECODED]
+    weights, bias, gain, memory = model.weights, model.bias, model.gain, model.decoder_memory
+    config, state = core.config, core.state
+    decoded = trial.vectors[DECODED]
     if config.cursor_word >= 0:
-        memory[config.cursor_word] = state.cursor_x_cm / gain[0]
+        memory[config.cursor_word] = state.cursor_x_cm / gain[X]
         if decoded.shape[0] > 1:
-            memory[config.cursor_word + 1] = state.cursor_y_cm / gain[1]
-    decoder(weights, bias, memory, features[5], decoded)
+            memory[config.cursor_word + 1] = state.cursor_y_cm / gain[Y]
+    decoder(weights, bias, memory, signal.features, decoded)
     for a in range(decoded.shape[0]):
         decoded[a] *= gain[a]
 
@@ -42,16 +33,16 @@ def aim(config, state, velocity):
     """Model a straight movement to the target, slower when near, none while holding: what assist adds."""
     for a in range(velocity.shape[0]):
         velocity[a] = 0.0
-    if state.state != _MOVE:
+    if state.state != TASK.MOVE:
         return
     dx = state.target_x_cm - state.cursor_x_cm
     dy = state.target_y_cm - state.cursor_y_cm
     distance_cm = math.hypot(dx, dy)
     if distance_cm > 0.0:
         speed_cm_s = min(config.intent_speed_cm_s, config.intent_gain_per_s * distance_cm)
-        velocity[0] = speed_cm_s * dx / distance_cm
+        velocity[X] = speed_cm_s * dx / distance_cm
         if velocity.shape[0] > 1:
-            velocity[1] = speed_cm_s * dy / distance_cm
+            velocity[Y] = speed_cm_s * dy / distance_cm
 
 
 @part
@@ -60,9 +51,9 @@ def _take_hand_velocity(config, state, intent):
     vx = (state.hand_x_cm - state.hand_was_x_cm) / config.tick_s
     vy = (state.hand_y_cm - state.hand_was_y_cm) / config.tick_s
     state.hand_was_x_cm, state.hand_was_y_cm = state.hand_x_cm, state.hand_y_cm
-    intent[0] = vx if math.isfinite(vx) else 0.0
+    intent[X] = vx if math.isfinite(vx) else 0.0
     if intent.shape[0] > 1:
-        intent[1] = vy if math.isfinite(vy) else 0.0
+        intent[Y] = vy if math.isfinite(vy) else 0.0
 
 
 @part
@@ -77,19 +68,19 @@ def intend(config, state, vectors):
     """
     aimed, decoded, intent = vectors[AIM], vectors[DECODED], vectors[INTENT]
     aim(config, state, aimed)
-    aimed_cm_s = math.hypot(aimed[0], aimed[aimed.shape[0] - 1] * (aimed.shape[0] - 1))
+    aimed_cm_s = math.hypot(aimed[X], aimed[aimed.shape[0] - 1] * (aimed.shape[0] - 1))
     factor = 1.0
     if aimed_cm_s > 0.0:
-        if config.intent == _REFIT:
-            factor = math.hypot(decoded[0], decoded[decoded.shape[0] - 1] * (decoded.shape[0] - 1)) / aimed_cm_s
-        elif config.intent == _TARGET_POSITION:
+        if config.intent == INTENT_MODEL.REFIT:
+            factor = math.hypot(decoded[X], decoded[decoded.shape[0] - 1] * (decoded.shape[0] - 1)) / aimed_cm_s
+        elif config.intent == INTENT_MODEL.TARGET_POSITION:
             away_cm = math.hypot(state.target_x_cm - state.cursor_x_cm, state.target_y_cm - state.cursor_y_cm)
             factor = config.intent_gain_per_s * away_cm / aimed_cm_s
     for a in range(intent.shape[0]):
         intent[a] = factor * aimed[a]
-        if config.intent == _ASSISTED_BLEND:
+        if config.intent == INTENT_MODEL.ASSISTED_BLEND:
             intent[a] = (1.0 - state.assist) * decoded[a] + state.assist * aimed[a]
-    if config.intent == _RECORDED:
+    if config.intent == INTENT_MODEL.RECORDED:
         _take_hand_velocity(config, state, intent)
 
 
@@ -99,15 +90,15 @@ def follows_hand(state, blocks):
     if state.block < 0:
         return 0
     kind = blocks[state.block].kind
-    if kind in _BY_FORCE:
+    if kind in MOVED_BY_FORCE:
         return 2
-    return int(kind in _BY_HAND)
+    return int(kind in MOVED_BY_HAND)
 
 
 @part
 def _assist_now(state, block):
     """Return the share of the computer in the movement, 0 to 1."""
-    if block.kind in _BY_COMPUTER:
+    if block.kind in MOVED_BY_COMPUTER:
         return 1.0
     if state.assist_override >= 0.0:
         return state.assist_override
@@ -144,9 +135,9 @@ def _follow_hand(config, state, velocity):
     n_axes = velocity.shape[0]
     if not state.held and not math.isnan(state.hand_x_cm):
         _put(config, state, state.hand_x_cm, state.hand_y_cm if n_axes > 1 else before_y_cm)
-    velocity[0] = (state.cursor_x_cm - before_x_cm) / config.tick_s
+    velocity[X] = (state.cursor_x_cm - before_x_cm) / config.tick_s
     if n_axes > 1:
-        velocity[1] = (state.cursor_y_cm - before_y_cm) / config.tick_s
+        velocity[Y] = (state.cursor_y_cm - before_y_cm) / config.tick_s
 
 
 @part
@@ -156,8 +147,8 @@ def _steer(config, state, vectors):
     fixed = (
         state.held
         or state.block < 0
-        or state.state == _REST
-        or (state.state == _INTER_TRIAL and config.start_at_centre)
+        or state.state == TASK.REST
+        or (state.state == TASK.INTER_TRIAL and config.start_at_centre)
     )
     speed_squared = 0.0
     for a in range(velocity.shape[0]):
@@ -170,22 +161,22 @@ def _steer(config, state, vectors):
         for a in range(velocity.shape[0]):
             limited = velocity[a] * (config.max_speed_cm_s / speed_cm_s)
             velocity[a] = limited if math.isfinite(limited) else 0.0
-    x_cm, y_cm = state.cursor_x_cm + velocity[0] * config.tick_s, state.cursor_y_cm
+    x_cm, y_cm = state.cursor_x_cm + velocity[X] * config.tick_s, state.cursor_y_cm
     if velocity.shape[0] > 1:
-        y_cm += velocity[1] * config.tick_s
+        y_cm += velocity[Y] * config.tick_s
     _put(config, state, x_cm, y_cm)
 
 
 @part
 def move(core, trial, task):
     """Move the cursor by one tick."""
-    config, state, blocks = core[1][0], core[2][0], task[2]
-    vectors = trial[5]
+    config, state, blocks = core.config, core.state, task.blocks
+    vectors = trial.vectors
     by_hand = follows_hand(state, blocks)
     state.assist = _assist_now(state, blocks[state.block]) if state.block >= 0 and not by_hand else 0.0
     state.from_x_cm, state.from_y_cm = state.cursor_x_cm, state.cursor_y_cm
     intend(config, state, vectors)
-    if not state.inputs & _CATCHING_UP:
+    if not state.inputs & FLAG.CATCHING_UP:
         _explore(config, state, vectors[NOISE])
     if by_hand:
         _follow_hand(config, state, vectors[VELOCITY])

@@ -25,10 +25,11 @@ hundredth each trial, so that a lucky trial does not set it for good.
 """
 
 from bmi_app.rt.audit import size_now, write_update
+from bmi_app.rt.codes import CAUSE, EVENT_KIND, ON_DIVERGENCE, OUTCOME, TASK, VERDICT, WHEN
 from bmi_app.rt.cursor import DECODED, INTENT
 from bmi_app.rt.jit import part
 from bmi_app.rt.log import (
-    hash_weights,
+    hash_of,
     keep_copy,
     keep_good,
     log_event,
@@ -37,18 +38,7 @@ from bmi_app.rt.log import (
     put_back_good,
     store_weights,
 )
-from bmi_app.rt.records import EventKind, Outcome, TaskState, UpdateCause, UpdateVerdict
 from bmi_app.rt.samples import error_on, fit_on
-from bmi_app.rt.state import LearnWhen, OnDivergence
-
-_MOVE = int(TaskState.MOVE)
-_OFF, _FREEZE = int(OnDivergence.OFF), int(OnDivergence.FREEZE)
-_TRIAL, _REWARD = int(LearnWhen.TRIAL), int(LearnWhen.REWARD)
-_SUCCESS = int(Outcome.SUCCESS)
-_DIVERGED, _PROBATION_OVER = int(EventKind.DIVERGED), int(EventKind.PROBATION_OVER)
-_GUARD = int(UpdateCause.GUARD)
-_RETURNED, _FROZEN = int(UpdateVerdict.RETURNED), int(UpdateVerdict.FROZEN)
-_LEARNING_BLAMED, _WORLD_BLAMED = int(UpdateVerdict.LEARNING_BLAMED), int(UpdateVerdict.WORLD_BLAMED)
 
 # Chosen for this project. An average over twenty trials of a true success of 0.6 has a deviation of 0.08, so that 0.4 of its
 # best (about 0.8) lies 3.5 deviations below; a complete loss is seen after eighteen trials.
@@ -68,8 +58,8 @@ _PROBATION_TRIALS, _SLOWER, _MOST_RETURNS = 10, 0.25, 6
 @part
 def follow(core, trial):
     """Take this tick's error and place into the sums of the trial."""
-    config, state, vectors = core[1][0], core[2][0], trial[5]
-    if state.state != _MOVE or state.held:
+    config, state, vectors = core.config, core.state, trial.vectors
+    if state.state != TASK.MOVE or state.held:
         return
     for a in range(vectors.shape[1]):
         state.moving_error += (vectors[DECODED, a] - vectors[INTENT, a]) ** 2
@@ -102,17 +92,17 @@ def _trial_error(state):
 @part
 def _compare(core, model, trial, first, last):
     """Take into the averages what the good weights, and those that stand, would make of samples first..last."""
-    state = core[2][0]
+    state = core.state
     if first >= last:
         return
-    adapted, bias, before = model[7], model[1], trial[3]
+    adapted, bias, before = model.adapted, model.bias, trial.backup
     error, cosine = fit_on(model, trial, adapted, first, last, _JUDGED_ON)
     state.recent_cosine += _ERROR_SHARE * (cosine - state.recent_cosine)
     state.best_cosine = max(state.best_cosine / _FORGET, state.recent_cosine)
     if state.off_good == 0:
         return
     keep_copy(adapted, bias, before)
-    put_back(adapted, bias, trial[8])
+    put_back(adapted, bias, trial.good)
     good_error, good_cosine = fit_on(model, trial, adapted, first, last, _JUDGED_ON)
     put_back(adapted, bias, before)
     state.compared += 1
@@ -127,7 +117,7 @@ def _is_to_blame(model, state):
     """Tell whether the good weights are clearly better, on the last trials' samples, than what learning made of them."""
     if state.off_good == 0 or state.compared == 0:
         return False
-    is_readout = model[7].shape[0] == model[0].shape[0]
+    is_readout = model.adapted.shape[0] == model.weights.shape[0]
     better = _BETTER_READOUT if is_readout else _BETTER_MODEL
     return state.good_error < better * state.now_error or state.cosine_lost > _CLEARLY
 
@@ -135,8 +125,8 @@ def _is_to_blame(model, state):
 @part
 def _keep(core, model, trial, changed):
     """Take for good what this trial was made with: a rule that acts at its end may have changed it since."""
-    config, state = core[1][0], core[2][0]
-    at_end = config.learn_when == _TRIAL or config.learn_when == _REWARD
+    config, state = core.config, core.state
+    at_end = config.learn_when == WHEN.TRIAL or config.learn_when == WHEN.REWARD
     keep_good(model, trial, 1 if at_end and changed else 0)
     state.off_good = 1 if at_end and changed else 0
     state.compared = 0
@@ -145,10 +135,10 @@ def _keep(core, model, trial, changed):
 @part
 def _blame_world(core, model, trial, logs):
     """Forget the good weights, since they are no better than the present ones; learning goes on."""
-    state = core[2][0]
-    log_event(core, logs, _DIVERGED, _WORLD_BLAMED, state.recent_success)
-    size = size_now(model[7], model[1])
-    write_update(core, logs, _GUARD, _WORLD_BLAMED, 0, 0, 0.0, size, state.good_error, state.now_error, -1)
+    state = core.state
+    log_event(core, logs, EVENT_KIND.DIVERGED, VERDICT.WORLD_BLAMED, state.recent_success)
+    size = size_now(model.adapted, model.bias)
+    write_update(core, logs, CAUSE.GUARD, VERDICT.WORLD_BLAMED, 0, 0, 0.0, size, state.good_error, state.now_error, -1)
     state.off_good = state.compared = state.guarded_trials = 0
     keep_good(model, trial, 0)
     state.best_success, state.best_error, state.best_cosine = 0.0, state.recent_error, state.recent_cosine
@@ -157,10 +147,10 @@ def _blame_world(core, model, trial, logs):
 @part
 def _come_back(core, model, trial, logs, first, last):
     """Put the good weights back, and let learning wait or end."""
-    config, state = core[1][0], core[2][0]
-    adapted, bias = model[7], model[1]
+    config, state = core.config, core.state
+    adapted, bias = model.adapted, model.bias
     error_before = error_on(model, trial, adapted, first, last, _JUDGED_ON)
-    norm = norm_of_change(adapted, bias, trial[8])
+    norm = norm_of_change(adapted, bias, trial.good)
     put_back_good(model, trial)
     error_after = error_on(model, trial, adapted, first, last, _JUDGED_ON)
     state.off_good = state.compared = 0
@@ -168,25 +158,27 @@ def _come_back(core, model, trial, logs, first, last):
     state.handing = state.then_until = 0
     state.learn_from = state.sample_row
     state.episode = 0
-    frozen = config.on_divergence == _FREEZE or state.returns >= _MOST_RETURNS
+    frozen = config.on_divergence == ON_DIVERGENCE.FREEZE or state.returns >= _MOST_RETURNS
     if frozen:
         state.learning_on = 0
     else:
         state.probation = _PROBATION_TRIALS
         state.probation_success = state.probation_error = 0.0
-    verdict = _FROZEN if frozen else _RETURNED
+    verdict = VERDICT.FROZEN if frozen else VERDICT.RETURNED
     state.updated = 1
     state.update_norm = norm
-    state.weights_hash = hash_weights(model)
-    log_event(core, logs, _DIVERGED, verdict, state.recent_success)
-    store_weights(core, model, logs, _GUARD, -1)
-    write_update(core, logs, _GUARD, verdict, 1, 0, norm, size_now(model[7], model[1]), error_before, error_after, -1)
+    state.weights_hash = hash_of(model)
+    log_event(core, logs, EVENT_KIND.DIVERGED, verdict, state.recent_success)
+    store_weights(core, model, logs, CAUSE.GUARD, -1)
+    write_update(
+        core, logs, CAUSE.GUARD, verdict, 1, 0, norm, size_now(model.adapted, model.bias), error_before, error_after, -1
+    )
 
 
 @part
 def _try_good_weights(core, model, trial, logs, succeeded, error):
     """Count a trial of the probation; after the last, say what was to blame, and act accordingly."""
-    state = core[2][0]
+    state = core.state
     state.probation_success += succeeded
     state.probation_error += error
     state.probation -= 1
@@ -198,24 +190,24 @@ def _try_good_weights(core, model, trial, logs, succeeded, error):
     if state.best_success >= _ENOUGH:
         serves = success >= _SERVES * state.best_success
     state.recent_success, state.recent_error, state.recent_wall = success, mean_error, 0.0
-    verdict = _LEARNING_BLAMED
+    verdict = VERDICT.LEARNING_BLAMED
     if serves:
         state.learning_rate *= _SLOWER
     else:
-        verdict = _WORLD_BLAMED
+        verdict = VERDICT.WORLD_BLAMED
         state.best_success, state.best_error, state.guarded_trials = 0.0, mean_error, 0
-    log_event(core, logs, _PROBATION_OVER, verdict, success)
-    write_update(core, logs, _GUARD, verdict, 0, 0, 0.0, size_now(model[7], model[1]), 0.0, 0.0, -1)
+    log_event(core, logs, EVENT_KIND.PROBATION_OVER, verdict, success)
+    write_update(core, logs, CAUSE.GUARD, verdict, 0, 0, 0.0, size_now(model.adapted, model.bias), 0.0, 0.0, -1)
 
 
 @part
 def watch(core, model, trial, logs, first, last, changed):
     """Judge the trial that has just ended, with samples first..last; `changed`: the rule has acted in this tick."""
-    config, state = core[1][0], core[2][0]
+    config, state = core.config, core.state
     error, wall = _trial_error(state)
-    if config.on_divergence == _OFF or not (state.learning_on or state.probation):
+    if config.on_divergence == ON_DIVERGENCE.OFF or not (state.learning_on or state.probation):
         return
-    succeeded = 1.0 if state.outcome == _SUCCESS else 0.0
+    succeeded = 1.0 if state.outcome == OUTCOME.SUCCESS else 0.0
     if state.probation > 0:
         _try_good_weights(core, model, trial, logs, succeeded, error)
         return
@@ -249,7 +241,7 @@ def watch(core, model, trial, logs, first, last, changed):
 @part
 def trust(core, model, trial):
     """Take the present weights for good, and forget the earlier ones: the operator, or a fit, has changed the decoder."""
-    state = core[2][0]
+    state = core.state
     keep_good(model, trial, 0)
     state.off_good = state.compared = state.probation = state.returns = state.guarded_trials = 0
     state.recent_cosine = state.best_cosine = 0.0

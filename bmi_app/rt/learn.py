@@ -12,26 +12,11 @@ A staged rule is not called here: `refits_due` asks the engine for it, and its r
 import math
 
 from bmi_app.rt.audit import call_rule, close_update
+from bmi_app.rt.codes import BLOCK_KIND, CAUSE, OUTCOME, TASK, WHEN
 from bmi_app.rt.cursor import follows_hand
 from bmi_app.rt.guard import follow, forget_trial, watch
 from bmi_app.rt.jit import part
-from bmi_app.rt.records import BlockKind, Outcome, TaskState, UpdateCause
 from bmi_app.rt.samples import note_reward
-from bmi_app.rt.state import LearnWhen
-
-_MOVE, _HOLD = int(TaskState.MOVE), int(TaskState.HOLD)
-_OFF, _TICK, _TRIAL, _REWARD = int(LearnWhen.OFF), int(LearnWhen.TICK), int(LearnWhen.TRIAL), int(LearnWhen.REWARD)
-_BLOCK, _SECONDS = int(LearnWhen.BLOCK), int(LearnWhen.SECONDS)
-_BLOCK_ENDED, _OPERATOR = int(Outcome.BLOCK_ENDED), int(Outcome.OPERATOR)
-_REST = int(BlockKind.REST)
-_CAUSE_TICK, _CAUSE_TRIAL, _CAUSE_REWARD, _CAUSE_BLOCK, _CAUSE_SECONDS, _CAUSE_REST = (
-    int(UpdateCause.TICK),
-    int(UpdateCause.TRIAL),
-    int(UpdateCause.REWARD),
-    int(UpdateCause.BLOCK),
-    int(UpdateCause.SECONDS),
-    int(UpdateCause.REST),
-)
 
 
 @part
@@ -58,8 +43,8 @@ def _hand_over(rule, core, model, trial, blocks, logs):
 
     Trials of blocks without learning may lie between the others: they are passed over.
     """
-    config, state = core[1][0], core[2][0]
-    place, until = trial[6], state.hand_until
+    config, state = core.config, core.state
+    place, until = trial.trial_place, state.hand_until
     first = _run_of_rows(place, blocks, state.learn_from, until, False)
     last = _run_of_rows(place, blocks, first, min(first + config.slice_samples, until), True)
     if not config.learn_in_order:
@@ -81,7 +66,7 @@ def _hand_over(rule, core, model, trial, blocks, logs):
 @part
 def _drop_hand_over(core, model, trial, logs):
     """End a hand-over where it stands: learning was switched off."""
-    state = core[2][0]
+    state = core.state
     close_update(core, model, trial, logs, state.learn_from, state.hand_cause)
     state.learn_from = max(state.hand_until, state.then_until)
     state.handing = state.then_until = 0
@@ -109,7 +94,7 @@ def _take_up(state, first, last):
         state.then_first, state.then_until = first, last
     elif first == state.then_until:
         state.then_until = last
-    _begin_hand_over(state, _CAUSE_TRIAL)
+    _begin_hand_over(state, CAUSE.TRIAL)
 
 
 @part
@@ -132,9 +117,9 @@ def _pass_over(config, state, place, blocks, sampled_in):
 @part
 def _is_due(config, state, block_ended):
     """Tell whether an update by block or by time is due; the next one is then `learn_ticks` away."""
-    if config.learn_when == _BLOCK:
+    if config.learn_when == WHEN.BLOCK:
         return block_ended
-    if config.learn_when != _SECONDS or state.state == _MOVE or state.state == _HOLD:
+    if config.learn_when != WHEN.SECONDS or state.state == TASK.MOVE or state.state == TASK.HOLD:
         return False
     if state.tick < state.next_update:
         return False
@@ -145,33 +130,33 @@ def _is_due(config, state, block_ended):
 @part
 def _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged):
     """Act with the sample, the trial or the reward, as the protocol says."""
-    config, state = core[1][0], core[2][0]
+    config, state = core.config, core.state
     n, row = state.n_samples, state.trial_first
-    if config.learn_when == _TICK and sampled:
-        call_rule(rule, core, model, trial, logs, row + n - 1, row + n, _CAUSE_TICK, state.reward)
+    if config.learn_when == WHEN.TICK and sampled:
+        call_rule(rule, core, model, trial, logs, row + n - 1, row + n, CAUSE.TICK, state.reward)
         state.episode_first = row
-    elif config.learn_when == _TRIAL and judged and n > 0:
+    elif config.learn_when == WHEN.TRIAL and judged and n > 0:
         if config.learn_in_order:
             _take_up(state, row, row + n)
         else:
-            call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_TRIAL, state.reward)
-            close_update(core, model, trial, logs, row + n, _CAUSE_TRIAL)
-    elif config.learn_when == _REWARD and state.reward > 0.0 and n > 0:
-        call_rule(rule, core, model, trial, logs, row, row + n, _CAUSE_REWARD, state.reward)
-        close_update(core, model, trial, logs, row + n, _CAUSE_REWARD)
+            call_rule(rule, core, model, trial, logs, row, row + n, CAUSE.TRIAL, state.reward)
+            close_update(core, model, trial, logs, row + n, CAUSE.TRIAL)
+    elif config.learn_when == WHEN.REWARD and state.reward > 0.0 and n > 0:
+        call_rule(rule, core, model, trial, logs, row, row + n, CAUSE.REWARD, state.reward)
+        close_update(core, model, trial, logs, row + n, CAUSE.REWARD)
         state.trial_first = row + n  # a second reward in this trial teaches only what came after the first
         state.n_samples = 0
 
 
 @part
-def learn(rule, core, model, features, trial, task, logs, sampled):
+def learn(rule, core, model, trial, task, logs, sampled):
     """Call the rule if this tick is one at which it acts, and watch over it; store what it changed."""
-    config, state, blocks = core[1][0], core[2][0], task[2]
+    config, state, blocks = core.config, core.state, task.blocks
     before, state.learn_block = state.learn_block, state.block
     follow(core, trial)
     first, last, adopted = state.trial_first, state.trial_first + state.n_samples, state.updated
     ended = state.outcome != 0
-    judged = ended and state.outcome != _BLOCK_ENDED and state.outcome != _OPERATOR
+    judged = ended and state.outcome != OUTCOME.BLOCK_ENDED and state.outcome != OUTCOME.OPERATOR
     block_ended = before >= 0 and before != state.block
     if block_ended and blocks[before].fit:
         state.fit_tick, state.fit_block = state.tick, before
@@ -183,25 +168,29 @@ def learn(rule, core, model, features, trial, task, logs, sampled):
     if state.handing and not state.learning_on:
         _drop_hand_over(core, model, trial, logs)
     sampled_in = before if block_ended else state.block
-    _pass_over(config, state, trial[6], blocks, sampled_in)
-    active = config.learn_when != _OFF and state.learning_on and state.block >= 0 and not state.held
+    _pass_over(config, state, trial.trial_place, blocks, sampled_in)
+    active = config.learn_when != WHEN.OFF and state.learning_on and state.block >= 0 and not state.held
     active = active and state.probation == 0
     if active and blocks[state.block].learning and not config.learn_staged:
         _learn_in_trials(rule, core, model, trial, logs, sampled, ended, judged)
-        if config.learn_at_rest and blocks[state.block].kind == _REST and state.tick % config.sample_ticks == 0:
-            call_rule(rule, core, model, trial, logs, state.trial_first, state.trial_first, _CAUSE_REST, 0.0)
-    if config.learn_at_rest and block_ended and blocks[before].kind == _REST:
-        close_update(core, model, trial, logs, state.trial_first, _CAUSE_REST)
+        if (
+            config.learn_at_rest
+            and blocks[state.block].kind == BLOCK_KIND.REST
+            and state.tick % config.sample_ticks == 0
+        ):
+            call_rule(rule, core, model, trial, logs, state.trial_first, state.trial_first, CAUSE.REST, 0.0)
+    if config.learn_at_rest and block_ended and blocks[before].kind == BLOCK_KIND.REST:
+        close_update(core, model, trial, logs, state.trial_first, CAUSE.REST)
     if active and blocks[sampled_in].learning and _is_due(config, state, block_ended):
         if config.learn_staged:
             state.refit_tick = state.tick
             state.refits_due += 1
         else:
-            _begin_hand_over(state, _CAUSE_BLOCK if config.learn_when == _BLOCK else _CAUSE_SECONDS)
+            _begin_hand_over(state, CAUSE.BLOCK if config.learn_when == WHEN.BLOCK else CAUSE.SECONDS)
     if state.handing and not state.held:
         _hand_over(rule, core, model, trial, blocks, logs)
     # Each reward's change is listed and can be undone, the operator's rewards too.
-    if config.learn_when == _TICK and (ended or state.reward > 0.0):
-        close_update(core, model, trial, logs, state.trial_first + state.n_samples, _CAUSE_TICK)
-    if judged and config.learn_when != _OFF and not follows_hand(state, blocks):
+    if config.learn_when == WHEN.TICK and (ended or state.reward > 0.0):
+        close_update(core, model, trial, logs, state.trial_first + state.n_samples, CAUSE.TICK)
+    if judged and config.learn_when != WHEN.OFF and not follows_hand(state, blocks):
         watch(core, model, trial, logs, first, last, state.updated and not adopted)

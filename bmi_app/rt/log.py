@@ -13,13 +13,13 @@ from bmi_app.rt.stored import ADAPTED, GOOD, MODEL, ROW
 @part
 def log_event(core, logs, kind, code, value):
     """Append an event of this tick."""
-    log_event_at(core, logs, core[2][0].tick, kind, code, value)
+    log_event_at(core, logs, core.state.tick, kind, code, value)
 
 
 @part
 def log_event_at(core, logs, tick, kind, code, value):
     """Append an event of a tick."""
-    ctl, state, events = core[0], core[2][0], logs[0]
+    ctl, state, events = core.ctl, core.state, logs.events
     head = ctl[cells.EVENTS_HEAD]
     event = events[head & (events.shape[0] - 1)]
     event.tick = tick
@@ -44,9 +44,8 @@ def _absorb(digest, array):
 
 
 @part
-def hash_weights(model):
+def hash_weights(weights, bias, gain, adapted):
     """Hash weights, bias and gain to 64 bits; where rules adapt the decoder's model, that as well."""
-    weights, bias, gain, adapted = model[0], model[1], model[2], model[7]
     digest = np.uint64(0xCBF29CE484222325)
     for a in range(weights.shape[0]):
         digest = _absorb(digest, weights[a])
@@ -57,11 +56,17 @@ def hash_weights(model):
 
 
 @part
+def hash_of(model):
+    """Hash what stands of the decoder to 64 bits."""
+    return hash_weights(model.weights, model.bias, model.gain, model.adapted)
+
+
+@part
 def store_weights(core, model, logs, cause, blob):
     """Append the weights as they now stand, where rules adapt it the decoder's model, and each unit's population."""
-    ctl, state = core[0], core[2][0]
-    weights, bias, gain = model[0], model[1], model[2]
-    log, rows = logs[2], logs[3]
+    ctl, state = core.ctl, core.state
+    weights, bias, gain = model.weights, model.bias, model.gain
+    log, rows = logs.weights_log, logs.weights_rows
     head = ctl[cells.WEIGHTS_HEAD]
     slot = head & (log.shape[0] - 1)
     entry, row = log[slot], rows[slot]
@@ -71,7 +76,7 @@ def store_weights(core, model, logs, cause, blob):
     entry.id = blob
     entry.hash = state.weights_hash
     n_axes, n_units = weights.shape
-    stands = ROW.named(row, axes=n_axes, units=n_units, model_rows=core[1][0].model_rows)
+    stands = ROW.named(row, axes=n_axes, units=n_units, model_rows=core.config.model_rows)
     for a in range(n_axes):
         for u in range(n_units):
             stands.weights[a, u] = weights[a, u]
@@ -80,9 +85,9 @@ def store_weights(core, model, logs, cause, blob):
     state.weights_dirty = 0
     for i in range(stands.model.shape[0]):
         for u in range(n_units):
-            stands.model[i, u] = model[7][i, u]
+            stands.model[i, u] = model.adapted[i, u]
     for u in range(n_units):
-        stands.population[u] = model[5][u]
+        stands.population[u] = model.unit_population[u]
     store(ctl, cells.WEIGHTS_HEAD, head + 1)
 
 
@@ -141,8 +146,8 @@ def shorten(adapted, bias, before, share):
 @part
 def _good_parts(model, trial):
     """Name the parts of what the guard comes back to, and of the decoder's memory where rules adapt its model."""
-    memory, adapted, (n_axes, n_units) = model[4], model[7], model[0].shape
-    start, good = trial[7], trial[8]
+    memory, adapted, (n_axes, n_units) = model.decoder_memory, model.adapted, model.weights.shape
+    start, good = trial.episode_start, trial.good
     n_rows = adapted.shape[0] if good.shape[0] > start.shape[0] else 0
     kept = GOOD.named(good, axes=n_axes, units=n_units, model_rows=n_rows, decoder_words=memory.shape[0])
     return kept, MODEL.named(memory, model_rows=n_rows, units=n_units, decoder_words=memory.shape[0])
@@ -155,12 +160,12 @@ def keep_good(model, trial, before_update):
     Where rules adapt the decoder's model, weights and the rest of the memory are copied with it: what is derived from the
     model (a steady gain) has to come back with it.
     """
-    weights, start, good = model[0], trial[7], trial[8]
+    weights, start, good = model.weights, trial.episode_start, trial.good
     if before_update:
         for i in range(start.shape[0]):
             good[i] = start[i]
     else:
-        keep_copy(model[7], model[1], good)
+        keep_copy(model.adapted, model.bias, good)
     kept, own = _good_parts(model, trial)
     for a in range(kept.weights.shape[0]):
         for u in range(kept.weights.shape[1]):
@@ -172,8 +177,8 @@ def keep_good(model, trial, before_update):
 @part
 def put_back_good(model, trial):
     """Come back to what `keep_good` has copied."""
-    weights = model[0]
-    put_back(model[7], model[1], trial[8])
+    weights = model.weights
+    put_back(model.adapted, model.bias, trial.good)
     kept, own = _good_parts(model, trial)
     for a in range(kept.weights.shape[0]):
         for u in range(kept.weights.shape[1]):

@@ -7,12 +7,10 @@ of each row when it was written, and what reward its trial ended with.
 
 import math
 
-from bmi_app.rt.cursor import INTENT, NOISE, VELOCITY
+from bmi_app.rt.codes import TASK, WHEN
+from bmi_app.rt.cursor import INTENT, NOISE, VELOCITY, X, Y
 from bmi_app.rt.jit import part
-from bmi_app.rt.records import TaskState
-from bmi_app.rt.state import LearnWhen
 
-_MOVE, _HOLD, _TRIAL = int(TaskState.MOVE), int(TaskState.HOLD), int(LearnWhen.TRIAL)
 JUDGED_ON = 64  # samples on which an update's error is taken: 0.2 ms at 1024 units
 
 
@@ -25,7 +23,7 @@ def begin_samples(config, state):
     """
     state.n_samples = 0
     # By trial, what no hand-over has taken up at its trial's end never will be.
-    all_taught = state.handing == 0 and (state.learn_from == state.sample_row or config.learn_when == _TRIAL)
+    all_taught = state.handing == 0 and (state.learn_from == state.sample_row or config.learn_when == WHEN.TRIAL)
     if (all_taught and not config.keep_samples) or state.sample_row + config.trial_rows > config.sample_rows:
         state.sample_row = 0
         if state.handing == 0 or state.learn_from == 0:
@@ -35,16 +33,22 @@ def begin_samples(config, state):
 
 
 @part
-def sample(core, model, features, trial):
+def sample(core, model, signal, trial):
     """Keep this tick's features, intention, noise and position, every `learning.sample_ms`; return 1 if kept.
 
     Intention, noise and position are divided by the gain, so that a rule works in the units of weights x features.
     """
-    config, state = core[1][0], core[2][0]
-    x, trial_features, trial_intent, trial_noise, vectors = features[5], trial[0], trial[1], trial[2], trial[5]
-    trial_position = trial[9]
-    gain = model[2]
-    moving = state.state == _MOVE or state.state == _HOLD
+    config, state = core.config, core.state
+    x, trial_features, trial_intent, trial_noise, vectors = (
+        signal.features,
+        trial.trial_features,
+        trial.trial_intent,
+        trial.trial_noise,
+        trial.vectors,
+    )
+    trial_position = trial.trial_position
+    gain = model.gain
+    moving = state.state == TASK.MOVE or state.state == TASK.HOLD
     if state.held or not moving or state.trial_ticks % config.sample_ticks != 0:
         return 0
     row = state.trial_first + state.n_samples
@@ -55,12 +59,12 @@ def sample(core, model, features, trial):
     for a in range(gain.shape[0]):
         trial_intent[row, a] = vectors[INTENT, a] / gain[a] if gain[a] != 0.0 else 0.0
         trial_noise[row, a] = vectors[NOISE, a] / gain[a] if gain[a] != 0.0 else 0.0
-        place_cm = state.from_y_cm if a == 1 else state.from_x_cm
+        place_cm = state.from_y_cm if a == Y else state.from_x_cm
         trial_position[row, a] = place_cm / gain[a] if gain[a] != 0.0 else 0.0
-    place, last = trial[6][row], vectors.shape[1] - 1
+    place, last = trial.trial_place[row], vectors.shape[1] - 1
     place.tick, place.trial, place.block, place.state = state.tick, state.trial, state.block + 1, state.state
     place.cursor_x_cm, place.cursor_y_cm = state.from_x_cm, state.from_y_cm
-    place.velocity_x_cm_s, place.velocity_y_cm_s = vectors[VELOCITY, 0], vectors[VELOCITY, last] * last
+    place.velocity_x_cm_s, place.velocity_y_cm_s = vectors[VELOCITY, X], vectors[VELOCITY, last] * last
     place.reward = math.nan
     state.n_samples += 1
     state.sample_row = row + 1
@@ -70,7 +74,7 @@ def sample(core, model, features, trial):
 @part
 def note_reward(state, trial):
     """Say of the samples of the trial that has just been judged what it ended with: a hand-over teaches them later."""
-    place = trial[6]
+    place = trial.trial_place
     for row in range(state.trial_first, state.trial_first + state.n_samples):
         place[row].reward = state.reward
 
@@ -82,7 +86,8 @@ def error_on(model, trial, adapted, first, last, most):
     Of a readout, f8[axis, unit]: root mean square of weights x features + bias less the intention, in cm/s. Of a model,
     f8[axis + 2, unit] (`bmi_app.decoders.contract`): of features less those that it expects of the intention.
     """
-    return fit_on(model, trial, adapted, first, last, most)[0]
+    error, _ = fit_on(model, trial, adapted, first, last, most)
+    return error
 
 
 @part
@@ -91,8 +96,8 @@ def fit_on(model, trial, adapted, first, last, most):
 
     The cosine is of all samples together, so that fast moments count most; how fast the cursor is does not enter.
     """
-    x, intent = trial[0], trial[1]
-    bias, gain = model[1], model[2]
+    x, intent = trial.trial_features, trial.trial_intent
+    bias, gain = model.bias, model.gain
     n_axes, n_units = intent.shape[1], x.shape[1]
     count = min(last - first, most)
     total = along = power_said = power_meant = 0.0

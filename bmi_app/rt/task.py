@@ -11,12 +11,12 @@ import numpy as np
 
 from bmi_app.rt import random
 from bmi_app.rt.bins import freeze_baselines, is_silent
-from bmi_app.rt.cursor import follows_hand
+from bmi_app.rt.codes import BLOCK_KIND, EVENT_KIND, ORDER, OUTCOME, PATTERN, STOP_REASON, TASK, bits
+from bmi_app.rt.cursor import X, Y, follows_hand
 from bmi_app.rt.jit import part
 from bmi_app.rt.log import log_event
-from bmi_app.rt.records import BlockKind, EventKind, Outcome, StopReason, TaskState
+from bmi_app.rt.records import Outcome, TaskState
 from bmi_app.rt.samples import begin_samples
-from bmi_app.rt.state import TargetOrder, TargetPattern
 
 
 class Condition(IntEnum):
@@ -53,25 +53,8 @@ TRANSITIONS = np.array(
     dtype=np.int64,
 )
 
-# Enumerations are not seen by nopython code; plain integers are.
-_IDLE, _REST, _MOVE, _HOLD = int(_S.IDLE), int(_S.REST), int(_S.MOVE), int(_S.HOLD)
-_REWARD, _FAILED, _INTER_TRIAL = int(_S.REWARD), int(_S.FAILED), int(_S.INTER_TRIAL)
-_INSIDE, _OUTSIDE, _HELD, _LEFT_FATALLY = (1 << int(c) for c in (_C.INSIDE, _C.OUTSIDE, _C.HELD, _C.LEFT_FATALLY))
-_NEVER_REACHED, _NOT_HELD, _SKIPPED, _TIME_UP, _WRONG = (
-    1 << int(c) for c in (_C.NEVER_REACHED, _C.NOT_HELD, _C.SKIPPED, _C.TIME_UP, _C.WRONG)
-)
-_SUCCESS, _BLOCK_ENDED, _OPERATOR = int(_O.SUCCESS), int(_O.BLOCK_ENDED), int(_O.OPERATOR)
-_BLOCK_REST, _BLOCK_FREE = int(BlockKind.REST), int(BlockKind.FREE)
-_BLOCK_DRAWING = int(BlockKind.DRAWING)
-_BLOCK_START, _TRIAL_START, _TRIAL_END = (
-    int(k) for k in (EventKind.BLOCK_START, EventKind.TRIAL_START, EventKind.TRIAL_END)
-)
-_TARGET_ENTER, _TARGET_LEAVE = int(EventKind.TARGET_ENTER), int(EventKind.TARGET_LEAVE)
-_EVENT_REWARD = int(EventKind.REWARD)
-_BASELINE_FROZEN, _BASELINE_SILENT = int(EventKind.BASELINE_FROZEN), int(EventKind.BASELINE_SILENT)
-_PROTOCOL_DONE = int(StopReason.PROTOCOL_DONE)
-_LIST = int(TargetPattern.LIST)
-_SHUFFLED, _SEQUENTIAL = int(TargetOrder.SHUFFLED), int(TargetOrder.SEQUENTIAL)
+_FROM, _IF, _TO, _WITH = range(4)  # columns of `TRANSITIONS`
+_BIT = bits(Condition)
 
 
 @part
@@ -79,19 +62,19 @@ def _block_is_over(state, block):
     """Tell whether the block has had its ticks or its trials, or the operator asked for the next one."""
     if state.next_block or (block.ticks > 0 and state.block_ticks >= block.ticks):
         return True
-    between_trials = state.state == _INTER_TRIAL
+    between_trials = state.state == TASK.INTER_TRIAL
     return block.trials > 0 and state.block_trials >= block.trials and between_trials
 
 
 @part
 def _dwells_elsewhere(config, state, targets):
     """Follow in which other target the cursor is; tell whether it has stayed there as long as a hold lasts."""
-    if config.wrong_target_fails == 0 or state.state != _MOVE:
+    if config.wrong_target_fails == 0 or state.state != TASK.MOVE:
         state.other = -1
         return False
     now = -1
     for k in range(targets.shape[0]):
-        distance_cm = math.hypot(state.cursor_x_cm - targets[k, 0], state.cursor_y_cm - targets[k, 1])
+        distance_cm = math.hypot(state.cursor_x_cm - targets[k, X], state.cursor_y_cm - targets[k, Y])
         if k != state.target and distance_cm <= config.target_radius_cm:
             now = k
     state.other_ticks = state.other_ticks + 1 if now == state.other else 0
@@ -104,32 +87,32 @@ def _conditions(config, state, targets):
     """Return the bits of the conditions that hold in this tick."""
     distance_cm = math.hypot(state.cursor_x_cm - state.target_x_cm, state.cursor_y_cm - state.target_y_cm)
     # Where nothing is to be held, having entered is enough.
-    inside = distance_cm <= config.target_radius_cm or (state.state == _HOLD and config.hold_ticks == 0)
-    bits = _INSIDE if inside else _OUTSIDE
-    if state.state == _HOLD:
+    inside = distance_cm <= config.target_radius_cm or (state.state == TASK.HOLD and config.hold_ticks == 0)
+    bits = _BIT.INSIDE if inside else _BIT.OUTSIDE
+    if state.state == TASK.HOLD:
         if state.state_ticks >= config.hold_ticks:
-            bits |= _HELD
+            bits |= _BIT.HELD
         if not inside and config.hold_break_fails:
-            bits |= _LEFT_FATALLY
+            bits |= _BIT.LEFT_FATALLY
     if state.trial_ticks >= config.timeout_ticks:
-        bits |= _NOT_HELD if state.entered else _NEVER_REACHED
+        bits |= _BIT.NOT_HELD if state.entered else _BIT.NEVER_REACHED
     if state.skip:
-        bits |= _SKIPPED
+        bits |= _BIT.SKIPPED
     if _dwells_elsewhere(config, state, targets):
-        bits |= _WRONG
+        bits |= _BIT.WRONG
     if (
-        (state.state == _REWARD and state.state_ticks >= config.reward_ticks)
-        or (state.state == _FAILED and state.state_ticks >= config.failed_ticks)
-        or (state.state == _INTER_TRIAL and state.state_ticks >= config.inter_trial_ticks)
+        (state.state == TASK.REWARD and state.state_ticks >= config.reward_ticks)
+        or (state.state == TASK.FAILED and state.state_ticks >= config.failed_ticks)
+        or (state.state == TASK.INTER_TRIAL and state.state_ticks >= config.inter_trial_ticks)
     ):
-        bits |= _TIME_UP
+        bits |= _BIT.TIME_UP
     return bits
 
 
 @part
 def _is_drawing(state, blocks):
     """Tell whether the target moves along the path."""
-    return state.block >= 0 and blocks[state.block].kind == _BLOCK_DRAWING
+    return state.block >= 0 and blocks[state.block].kind == BLOCK_KIND.DRAWING
 
 
 @part
@@ -146,7 +129,7 @@ def _follow_path(config, state):
 def choose_target(config, state, targets, order):
     """Choose the target of trial `state.trial`, as a function of seed and trial."""
     trial = state.trial
-    if config.target_pattern != _LIST:
+    if config.target_pattern != PATTERN.LIST:
         draw = random.key(config.seed, random.TARGET_PLACE, trial)
         state.target = -1
         state.target_x_cm = (2.0 * random.uniform(draw, 0) - 1.0) * (config.half_width_cm - config.margin_cm)
@@ -155,7 +138,7 @@ def choose_target(config, state, targets, order):
         return
     n = targets.shape[0]
     place = trial % n
-    if config.target_order == _SHUFFLED:
+    if config.target_order == ORDER.SHUFFLED:
         if place == 0:  # Fisher and Yates, once a cycle
             draw = random.key(config.seed, random.TARGET_ORDER, trial // n)
             for i in range(n):
@@ -164,12 +147,12 @@ def choose_target(config, state, targets, order):
                 j = int(random.uniform(draw, i) * (i + 1))
                 order[i], order[j] = order[j], order[i]
         state.target = order[place]
-    elif config.target_order == _SEQUENTIAL:
+    elif config.target_order == ORDER.SEQUENTIAL:
         state.target = place
     else:
         state.target = int(random.uniform(random.key(config.seed, random.TARGET_ORDER, trial), 0) * n)
-    state.target_x_cm = targets[state.target, 0]
-    state.target_y_cm = targets[state.target, 1]
+    state.target_x_cm = targets[state.target, X]
+    state.target_y_cm = targets[state.target, Y]
 
 
 @part
@@ -179,111 +162,111 @@ def end_trial(core, logs, outcome):
     A skipped trial counts toward neither the block's trials nor the session's, and is no failure; a trial that is cut
     while the operator's skip waits was skipped. Up to model 1 it counted like any other.
     """
-    config, state = core[1][0], core[2][0]
+    config, state = core.config, core.state
     if config.model_version > 1:
-        outcome = _OPERATOR if state.skip and outcome == _BLOCK_ENDED else outcome
+        outcome = OUTCOME.OPERATOR if state.skip and outcome == OUTCOME.BLOCK_ENDED else outcome
         state.skip = 0
     state.outcome = outcome
     time_to_target_s = -1.0
-    if outcome == _SUCCESS:
+    if outcome == OUTCOME.SUCCESS:
         draw = random.key(config.seed, random.REWARD, state.trial)
         given = 1.0 if random.uniform(draw, 0) < config.reward_probability else 0.0
         state.reward += given
         state.successes += 1
         time_to_target_s = (state.trial_ticks - state.state_ticks) * config.tick_s
-        log_event(core, logs, _EVENT_REWARD, 0, given)
-    if outcome == _OPERATOR:
+        log_event(core, logs, EVENT_KIND.REWARD, 0, given)
+    if outcome == OUTCOME.OPERATOR:
         state.skipped += 1
-    if outcome != _BLOCK_ENDED and (outcome != _OPERATOR or config.model_version == 1):
+    if outcome != OUTCOME.BLOCK_ENDED and (outcome != OUTCOME.OPERATOR or config.model_version == 1):
         state.trials_done += 1
         state.block_trials += 1
-    log_event(core, logs, _TRIAL_END, outcome, time_to_target_s)
+    log_event(core, logs, EVENT_KIND.TRIAL_END, outcome, time_to_target_s)
 
 
 @part
 def _enter(core, task, logs, next_state, outcome):
     """Leave the present state for the next one, and do what its beginning asks."""
-    config, state = core[1][0], core[2][0]
+    config, state = core.config, core.state
     left = state.state
     if outcome:
         end_trial(core, logs, outcome)
-    if next_state == _HOLD:
+    if next_state == TASK.HOLD:
         state.entered = 1
-        log_event(core, logs, _TARGET_ENTER, state.target, 0.0)
-    elif left == _HOLD and next_state != _REWARD:
-        log_event(core, logs, _TARGET_LEAVE, state.target, 0.0)
+        log_event(core, logs, EVENT_KIND.TARGET_ENTER, state.target, 0.0)
+    elif left == TASK.HOLD and next_state != TASK.REWARD:
+        log_event(core, logs, EVENT_KIND.TARGET_LEAVE, state.target, 0.0)
     state.state = next_state
     state.state_ticks = 0
-    if next_state == _MOVE and left == _INTER_TRIAL:
+    if next_state == TASK.MOVE and left == TASK.INTER_TRIAL:
         state.trial += 1
         state.trial_ticks = 0
         state.entered = 0
         state.other = -1
         begin_samples(config, state)
-        choose_target(config, state, task[0], task[1])
-        if _is_drawing(state, task[2]):  # after the choice, which shuffles the next cycle when that is due
+        choose_target(config, state, task.targets, task.target_order)
+        if _is_drawing(state, task.blocks):  # after the choice, which shuffles the next cycle when that is due
             state.target = -1
             _follow_path(config, state)
-        log_event(core, logs, _TRIAL_START, state.target, 0.0)
-    if next_state == _INTER_TRIAL and config.start_at_centre and not follows_hand(state, task[2]):
+        log_event(core, logs, EVENT_KIND.TRIAL_START, state.target, 0.0)
+    if next_state == TASK.INTER_TRIAL and config.start_at_centre and not follows_hand(state, task.blocks):
         state.cursor_x_cm = 0.0
         state.cursor_y_cm = 0.0
 
 
 @part
-def _next_block(core, features, task, logs):
+def _next_block(core, signal, task, logs):
     """End the present block, and a trial that it cuts; begin the next, or finish after the last."""
-    config, state, blocks = core[1][0], core[2][0], task[2]
-    if state.state == _MOVE or state.state == _HOLD:
-        end_trial(core, logs, _BLOCK_ENDED)
-    if state.block >= 0 and blocks[state.block].kind == _BLOCK_REST:
-        if config.silent_rest_freezes == 0 and is_silent(features):
-            core[2][0].rest_ticks = 0
-            log_event(core, logs, _BASELINE_SILENT, 0, features[3].mean())
+    config, state, blocks = core.config, core.state, task.blocks
+    if state.state == TASK.MOVE or state.state == TASK.HOLD:
+        end_trial(core, logs, OUTCOME.BLOCK_ENDED)
+    if state.block >= 0 and blocks[state.block].kind == BLOCK_KIND.REST:
+        if config.silent_rest_freezes == 0 and is_silent(signal):
+            core.state.rest_ticks = 0
+            log_event(core, logs, EVENT_KIND.BASELINE_SILENT, 0, signal.feature_offset.mean())
         else:
-            freeze_baselines(core, features)
-            log_event(core, logs, _BASELINE_FROZEN, 0, features[3].mean())
+            freeze_baselines(core, signal)
+            log_event(core, logs, EVENT_KIND.BASELINE_FROZEN, 0, signal.feature_offset.mean())
     state.next_block = 0
     state.block_ticks = 0
     state.block_trials = 0
     state.state_ticks = 0
     if state.block + 1 >= blocks.shape[0]:
-        state.state = _IDLE
-        state.stop_reason = _PROTOCOL_DONE
+        state.state = TASK.IDLE
+        state.stop_reason = STOP_REASON.PROTOCOL_DONE
         return
     state.block += 1
     kind = blocks[state.block].kind
-    if kind == _BLOCK_REST:
-        state.state = _REST
-    elif kind == _BLOCK_FREE:
-        state.state = _IDLE
+    if kind == BLOCK_KIND.REST:
+        state.state = TASK.REST
+    elif kind == BLOCK_KIND.FREE:
+        state.state = TASK.IDLE
     else:
-        state.state = _INTER_TRIAL
-    if kind == _BLOCK_REST or (config.start_at_centre and not follows_hand(state, blocks)):
+        state.state = TASK.INTER_TRIAL
+    if kind == BLOCK_KIND.REST or (config.start_at_centre and not follows_hand(state, blocks)):
         state.cursor_x_cm = 0.0
         state.cursor_y_cm = 0.0
-    log_event(core, logs, _BLOCK_START, state.block, float(kind))
+    log_event(core, logs, EVENT_KIND.BLOCK_START, state.block, float(kind))
 
 
 @part
-def advance(core, features, task, logs):
+def advance(core, signal, task, logs):
     """Advance blocks and trials by one tick; nothing advances while the session is held."""
-    config, state, blocks, transitions = core[1][0], core[2][0], task[2], task[3]
+    config, state, blocks, transitions = core.config, core.state, task.blocks, task.transitions
     if state.held or state.stop_reason:
         return
     state.block_ticks += 1
     if state.block < 0 or _block_is_over(state, blocks[state.block]):
-        _next_block(core, features, task, logs)
+        _next_block(core, signal, task, logs)
         return
     state.state_ticks += 1
     state.trial_ticks += 1
-    if state.state == _REST or state.state == _IDLE:
+    if state.state == TASK.REST or state.state == TASK.IDLE:
         return
-    if _is_drawing(state, blocks) and (state.state == _MOVE or state.state == _HOLD):
+    if _is_drawing(state, blocks) and (state.state == TASK.MOVE or state.state == TASK.HOLD):
         _follow_path(config, state)
-    now = _conditions(config, state, task[0])
+    now = _conditions(config, state, task.targets)
     state.skip = 0
     for row in range(transitions.shape[0]):
-        if transitions[row, 0] == state.state and (now >> transitions[row, 1]) & 1:
-            _enter(core, task, logs, transitions[row, 2], transitions[row, 3])
+        if transitions[row, _FROM] == state.state and (now >> transitions[row, _IF]) & 1:
+            _enter(core, task, logs, transitions[row, _TO], transitions[row, _WITH])
             break

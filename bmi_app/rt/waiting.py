@@ -15,14 +15,10 @@ CATCHING_UP     more than `safety.watchdog_ms` of ticks wait behind this one: of
 
 from bmi_app.rt import cells
 from bmi_app.rt.clock import sleep_until
+from bmi_app.rt.codes import CATCH_UP, FLAG
 from bmi_app.rt.jit import part
 from bmi_app.rt.lsl import local_clock
-from bmi_app.rt.records import CatchUpCause, Flag
 from bmi_app.rt.ring import load, load_f8, store_f8
-
-_LOST, _SILENT = int(Flag.SOURCE_LOST), int(Flag.SOURCE_SILENT)
-_CATCHING_UP, _ENGINE_STOPPED = int(Flag.CATCHING_UP), int(Flag.ENGINE_STOPPED)
-_BY_ENGINE = int(CatchUpCause.ENGINE_STOPPED)
 
 POLL_S = 0.010  # how long one poll may wait; also how soon acquisition notices a stop
 _NAP_S = 0.000_1  # how often the tick loop looks for what it waits for
@@ -109,7 +105,7 @@ def _wait_until_come(core, spikes, due_s, now_s):
     float
         The local clock.
     """
-    ctl, config, state = core[0], core[1][0], core[2][0]
+    ctl, config, state = core.ctl, core.config, core.state
     if state.resumed_s == 0.0 or now_s - state.turned_s > max(_GAP_S, 2.0 * config.tick_s):
         state.resumed_s, state.gave_up = now_s, 0
     give_up_s = now_s + _RESUME_WAIT_S
@@ -135,7 +131,7 @@ def _stuck_s(ctl, config, state, now_s):
 @part
 def wait_for_edge(core, spikes):
     """Wait for this tick's edge and grace, and set its input flags; return when it was due."""
-    ctl, config, state = core[0], core[1][0], core[2][0]
+    ctl, config, state = core.ctl, core.config, core.state
     state.edge_s = config.start_s + (state.tick + 1) * config.tick_s
     due_s = state.edge_s + config.grace_s
     sleep_until(due_s)
@@ -147,14 +143,14 @@ def wait_for_edge(core, spikes):
         state.resumed_s = 0.0
     quiet_s, stuck_s = _quiet_s(ctl, config.start_s, now_s), _stuck_s(ctl, config, state, now_s)
     interval_s = load_f8(ctl, cells.INTERVAL)
-    state.inputs = _CATCHING_UP | _ENGINE_STOPPED if overdue else 0
+    state.inputs = FLAG.CATCHING_UP | FLAG.ENGINE_STOPPED if overdue else 0
     if quiet_s > config.watchdog_s or stuck_s > config.watchdog_s + _HUNG_S:
-        state.inputs |= _LOST
+        state.inputs |= FLAG.SOURCE_LOST
         return due_s
     expected_s = max(interval_s, load_f8(ctl, cells.RHYTHM))
     on_time = now_s - due_s < config.tick_s  # else it is this loop that is late
     if interval_s > 0.0 and on_time and quiet_s > _MISSED_SAMPLES * expected_s:
-        state.inputs |= _SILENT
+        state.inputs |= FLAG.SOURCE_SILENT
     return due_s
 
 
@@ -197,7 +193,7 @@ def _is_owed(config, state, stamped_s, arrival_s):
 @part
 def _waiting_flags(core, stamped_s, arrival_s, now_s):
     """Return the flags of a stream tick: whether too many samples wait behind its own or are owed, and why."""
-    ctl, config, state = core[0], core[1][0], core[2][0]
+    ctl, config, state = core.ctl, core.config, core.state
     waiting = load(ctl, cells.SAMPLES) - state.samples_taken - 1 + load(ctl, cells.QUEUED)
     owed = _is_owed(config, state, stamped_s, arrival_s)
     if waiting * config.tick_s <= config.watchdog_s and not owed:
@@ -205,15 +201,15 @@ def _waiting_flags(core, stamped_s, arrival_s, now_s):
     gap_s = load_f8(ctl, cells.GAP)
     by_engine = gap_s > 0.0 and now_s - gap_s < _RECENT_S
     if state.catching:  # what was the cause stays it
-        by_engine = state.catching == _BY_ENGINE
-    return _CATCHING_UP | (_ENGINE_STOPPED if by_engine else 0)
+        by_engine = state.catching == CATCH_UP.ENGINE_STOPPED
+    return FLAG.CATCHING_UP | (FLAG.ENGINE_STOPPED if by_engine else 0)
 
 
 @part
 def wait_for_sample(core, spikes):
     """Wait for the next sample of a counts stream; return when it came. Without one, make held ticks so that commands still act."""
-    ctl, config, state = core[0], core[1][0], core[2][0]
-    was_lost = state.inputs & _LOST
+    ctl, config, state = core.ctl, core.config, core.state
+    was_lost = state.inputs & FLAG.SOURCE_LOST
     began_s = before_s = local_clock()
     waited_s = 0.0  # of this loop's own time
     while True:
@@ -231,6 +227,6 @@ def wait_for_sample(core, spikes):
         lost = _quiet_s(ctl, config.start_s, now_s) > config.watchdog_s or waited_s > config.watchdog_s + _HUNG_S
         if ending or (lost and (not was_lost or now_s > began_s + config.tick_s)):
             state.edge_s = max(state.edge_s + _LEAST_STEP_S, now_s) if state.tick > 0 else now_s
-            state.inputs = _LOST
+            state.inputs = FLAG.SOURCE_LOST
             return now_s
         sleep_until(now_s + _NAP_S)

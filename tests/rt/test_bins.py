@@ -13,10 +13,10 @@ from bmi_app.rt.arrays import FUTURE_TICKS
 from bmi_app.rt.bins import bin_of
 from bmi_app.rt.records import EventKind, TaskState
 from bmi_app.rt.ring import publish, push
-from bmi_app.rt.tick import tick
 from bmi_app.session.engine.build import Core, build
 from protocols.load import load
 from tests.rt.ticker import QUICK, ticker
+from tests.support.one_tick import tick
 
 TICK_S = 0.010
 N_TICKS = 12

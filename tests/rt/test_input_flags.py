@@ -9,8 +9,7 @@ import pytest
 from bmi_app.rt import records
 from bmi_app.rt.loop import run_recorded
 from bmi_app.rt.records import FRAME, HOLDING_FLAGS, INPUT_FLAGS, CatchUpCause, CommandKind, EventKind, Flag, TaskState
-from bmi_app.rt.what_if import run_what_if
-from bmi_app.session.recompute.features import log_features
+from bmi_app.rt.what_if import log_features, run_what_if
 from tests.rt.ticker import QUICK, ticker
 
 E, S = EventKind, TaskState

@@ -5,9 +5,9 @@ import pytest
 
 from bmi_app.rt import cells
 from bmi_app.rt.ring import publish, push
-from bmi_app.rt.tick import tick
 from bmi_app.session.engine.build import Core, build
 from protocols.load import load
+from tests.support.one_tick import tick
 
 START_S, TICK_S = 100.0, 0.010
 

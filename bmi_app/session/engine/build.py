@@ -105,7 +105,7 @@ def build(
     arrays["adapted"] = adapted
     _fill_good(arrays, sizes)
     session = bundle(arrays)
-    arrays["state"]["weights_hash"] = hash_weights(session[1])
+    arrays["state"]["weights_hash"] = hash_weights(arrays["weights"], arrays["bias"], arrays["gain"], adapted)
     core = Core(protocol, sizes, arrays, session, decoder.DECODE, rule.LEARN, decoder_layout)
     _store_first_weights(core)
     return core

@@ -228,7 +228,7 @@ class Operator:
         arrays, frames = self._core.arrays, self._core.arrays["frames"]
         while True:
             copies = {name: arrays[name].copy() for name in saved_decoder.MODEL}
-            digest = hash_weights((copies["weights"], copies["bias"], copies["gain"], *self._core.session[1][3:]))
+            digest = hash_weights(copies["weights"], copies["bias"], copies["gain"], arrays["adapted"])
             head = int(read_cell(self._ctl, cells.FRAMES_HEAD))
             if head == 0 or digest == frames[(head - 1) & (len(frames) - 1)]["weights_hash"]:
                 return copies

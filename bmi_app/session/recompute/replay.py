@@ -186,7 +186,7 @@ def features_of(recording: Recording) -> tuple[Core, np.ndarray]:
         The session as it stands after the last tick.
     features : f8[tick, unit]
     """
-    from bmi_app.session.recompute.features import log_features
+    from bmi_app.rt.what_if import log_features
 
     core = build(_protocol(recording, ['learning.when="off"']), frame_slots=_FRAME_SLOTS, spike_slots=1 << 10)
     features = np.empty((len(recording.frames), core.sizes.n_units))
