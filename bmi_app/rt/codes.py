@@ -9,15 +9,18 @@ from typing import Any
 
 from bmi_app.rt import records, state
 
+_named_tuple: Any = namedtuple  # mypy wants literal names
+
 
 def codes(kind: type[IntEnum] | type[IntFlag]) -> Any:
     """Return the codes of an enumeration by the names of its members, as a named tuple of integers."""
-    return namedtuple(kind.__name__, kind.__members__)(*(int(member) for member in kind.__members__.values()))
+    return _named_tuple(kind.__name__, kind.__members__)(*(int(member) for member in kind.__members__.values()))
 
 
 def bits(kind: type[IntEnum]) -> Any:
     """Return the bit of each member, 1 << its code, by the names of the members."""
-    return namedtuple(f"{kind.__name__}Bits", kind.__members__)(*(1 << int(each) for each in kind.__members__.values()))
+    named = _named_tuple(f"{kind.__name__}Bits", kind.__members__)
+    return named(*(1 << int(each) for each in kind.__members__.values()))
 
 
 TASK = codes(records.TaskState)

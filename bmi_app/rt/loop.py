@@ -5,6 +5,7 @@ liblsl and the C library.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -147,22 +148,22 @@ def run(way, poll, act, memory, decoder, rule, session, recorded, counts, n_tick
     return made
 
 
-def run_live(decoder, rule, session):
+def run_live(decoder: Any, rule: Any, session: Any) -> None:
     """Make ticks in real time until the session stops."""
     run(LIVE, NO_POLL, NO_ACT, _NO_MEMORY, decoder, rule, session, _NO_FRAMES, _NO_COUNTS, _FOR_EVER)
 
 
-def run_fast(poll, act, memory, decoder, rule, session, n_ticks):
+def run_fast(poll: Any, act: Any, memory: Any, decoder: Any, rule: Any, session: Any, n_ticks: int) -> int:
     """Make up to `n_ticks` ticks on a manual clock; return how many were made before the session stopped.
 
     It returns at once after a tick that asks for a fit or for a staged update.
 
     The caller drains the rings between calls; `n_ticks` must not exceed the frame ring.
     """
-    return run(FAST, poll, act, memory, decoder, rule, session, _NO_FRAMES, _NO_COUNTS, n_ticks)
+    return int(run(FAST, poll, act, memory, decoder, rule, session, _NO_FRAMES, _NO_COUNTS, n_ticks))
 
 
-def run_recorded(decoder, rule, session, recorded, counts):
+def run_recorded(decoder: Any, rule: Any, session: Any, recorded: Any, counts: Any) -> None:
     """Make the ticks of a recording again: its counts, edges, hand and input flags are given, commands wait in the queue.
 
     The caller hands over chunks no longer than the frame ring, and compares between calls.

@@ -3,6 +3,8 @@
 The subject's spikes do not react to the other decoder; what comes out is a score of its decoding, not of a session.
 """
 
+from typing import Any
+
 import numpy as np
 
 from bmi_app.rt import cells
@@ -70,7 +72,7 @@ def _recompute(decoder, rule, session, recorded, counts, features_out):
                 features_out[k, u] = s.signal.features[u]
 
 
-def run_what_if(decoder, rule, session, recorded, counts):
+def run_what_if(decoder: Any, rule: Any, session: Any, recorded: Any, counts: Any) -> None:
     """Decode and learn the ticks of a recording; a frame's decoded velocity and weights are new, the rest is recorded.
 
     The caller hands over chunks no longer than the frame ring.
@@ -78,6 +80,6 @@ def run_what_if(decoder, rule, session, recorded, counts):
     _recompute(decoder, rule, session, recorded, counts, _NO_FEATURES)
 
 
-def log_features(decoder, rule, session, recorded, counts, features_out):
+def log_features(decoder: Any, rule: Any, session: Any, recorded: Any, counts: Any, features_out: Any) -> None:
     """Recompute ticks as `run_what_if` does, and write down what the decoder read at each, f8[tick, unit]."""
     _recompute(decoder, rule, session, recorded, counts, features_out)
