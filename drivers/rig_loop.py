@@ -67,7 +67,7 @@ def _receive(ctl, inlet, received, n_received, sample, error):
 def _see(memory, received, n_received, now_s):
     """Show the subject the states that are due now; those that were overwritten meanwhile are never seen."""
     head = memory.view(np.int64)
-    seen = parts(memory)[0]
+    seen = parts(memory).seen
     head[_FRAME] = max(head[_FRAME], n_received - received.shape[0])
     while head[_FRAME] < n_received:
         frame = received[head[_FRAME] & (received.shape[0] - 1)]
@@ -114,7 +114,7 @@ def run_rig(act, memory, ctl, received, state, error, outlet, pairs, spike, n_pa
         When to end; 0: not by itself.
     """
     head = memory.view(np.int64)
-    seen = parts(memory)[0]
+    seen = parts(memory).seen
     step_s, start_s = memory[_STEP_S], memory[_START_S]
     part_s = step_s / n_parts
     inlet, n_received = np.int64(0), np.int64(0)

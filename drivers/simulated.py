@@ -88,7 +88,7 @@ class Driver:
 def POLL(act, memory, spikes, ctl, frames, until_s):
     """Simulate every whole step up to `until_s`; in real time, sleep until the next step is over."""
     head = memory.view(np.int64)
-    seen = parts(memory)[0]
+    seen = parts(memory).seen
     step_s, start_s, delay_s = memory[_STEP_S], memory[_START_S], memory[_DELAY_S]
     published = 0
     while True:

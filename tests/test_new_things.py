@@ -124,8 +124,8 @@ def test_an_operator_command_is_two_files(tmp_path: Path) -> None:
             DRIP,
         ),
         "bmi_app/rt/commands.py": (
-            "    elif kind == _SKIP_TRIAL:\n        state.skip = 1",
-            "    elif kind == int(CommandKind.DRIP):\n        state.reward_owed = 1\n",
+            "    elif kind == COMMAND_KIND.SKIP_TRIAL:\n        state.skip = 1",
+            "    elif kind == COMMAND_KIND.DRIP:\n        state.reward_owed = 1\n",
         ),
     }
     files = patched(tmp_path, declared)

@@ -5,6 +5,7 @@ the session, in closed form; every random number is a function of (seed, step, u
 """
 
 import math
+from collections import namedtuple
 
 import numpy as np
 
@@ -41,6 +42,8 @@ HEADER = 10
 # far more than they round even years after boot, and far less than a step.
 DUE_WITHIN_S = 1e-6
 _HAND_FLAG, _FORCE_FLAG = int(Flag.HAND), int(Flag.FORCE)
+
+Parts = namedtuple("Parts", "seen asked_hz neurons subject")
 
 
 def words(n_units: int, neuron_words: int, subject_words: int) -> int:
@@ -81,12 +84,12 @@ def hand_place(layout: Layout) -> int:
 
 @part
 def parts(memory):
-    """Name the parts of the memory: seen, asked rates, neurons, subject."""
+    """Name the parts of the memory: what is seen, the rates asked for, the neurons' part and the subject's."""
     head = memory.view(np.int64)
     rates_at = HEADER + HISTORY * N_SEEN
     neurons_at = rates_at + head[N_UNITS]
     subject_at = neurons_at + head[NEURON_WORDS]
-    return (
+    return Parts(
         memory[HEADER:rates_at].reshape(HISTORY, N_SEEN),
         memory[rates_at:neurons_at],
         memory[neurons_at:subject_at],
@@ -132,7 +135,7 @@ def hand_of(memory):
     at = memory.view(np.int64)[HAND]
     if at < 0:
         return math.nan, math.nan
-    subject = parts(memory)[3]
+    subject = parts(memory).subject
     return subject[at], subject[at + 1]
 
 
