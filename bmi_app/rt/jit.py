@@ -71,7 +71,7 @@ def _compile(function: Any, signature: Any) -> Any:
     folder = _folder_of(function)
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     # Where it cannot write there, numba would use folders that are not named by the sources, and old kernels would run.
-    return numba.njit(signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy")(function)
+    return numba.njit(signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy", _nrt=False)(function)
 
 
 def kernel(signature: Any) -> Callable[[Any], Any]:

@@ -23,6 +23,7 @@ _OPTIONS = {
     "boundscheck": None,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
+    "_nrt": False,
 }
 
 
@@ -42,6 +43,24 @@ class _PartLibrary(JITCodeLibrary):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
+class _PartTyping(typed_passes.NopythonTypeInference):  # type: ignore[misc]
+    """Infer types as numba does, but let a part return a view of an array that it was given.
+
+    numba forbids this where nothing counts references. A part returns to a kernel, whose arrays outlive it.
+    """
+
+    _name = "part_typing"
+
+    def run_pass(self, state: Any) -> bool:
+        own = state.targetctx
+        state.targetctx = own.subtarget(enable_nrt=True)
+        try:
+            return bool(super().run_pass(state))
+        finally:
+            state.targetctx = own
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
 class _PartLowering(typed_passes.NativeLowering):  # type: ignore[misc]
     """Lower a part into a library of its own kind."""
 
@@ -58,12 +77,13 @@ class _PartLowering(typed_passes.NativeLowering):  # type: ignore[misc]
 
 
 class _PartCompiler(CompilerBase):  # type: ignore[misc]
-    """Run numba's own passes, with the lowering of parts in place of its own."""
+    """Run numba's own passes, with the typing and the lowering of parts in place of its own."""
 
     def define_pipelines(self) -> list[Any]:
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        at = next(at for at, (kind, _) in enumerate(manager.passes) if kind is typed_passes.NativeLowering)
-        manager.passes[at] = (_PartLowering, manager.passes[at][1])
+        ours = {typed_passes.NopythonTypeInference: _PartTyping, typed_passes.NativeLowering: _PartLowering}
+        manager.passes[:] = [(ours.get(kind, kind), says) for kind, says in manager.passes]
+        assert set(ours.values()) <= {kind for kind, _ in manager.passes}
         return [manager]
 
 
