@@ -74,7 +74,7 @@ def _files_of(name: str, beside: Path) -> Iterator[Path]:
         return
     places: list[str] | None = [str(beside), *sys.path]
     for at in range(len(words)):
-        spec = importlib.machinery.PathFinder.find_spec(".".join(words[: at + 1]), places)
+        spec = importlib.machinery.PathFinder.find_spec(words[at], places)  # the whole name asks for what is imported
         if spec is None:
             return
         if spec.origin is not None and spec.origin.endswith(".py"):

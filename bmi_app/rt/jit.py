@@ -17,6 +17,7 @@ from typing import Any
 import platformdirs
 
 from bmi_app.rt import imported, memory_views  # noqa: F401 - with views, kernels name the parts of memories
+from bmi_app.rt.compile_errors import kernel_error
 from bmi_app.rt.parts import Part
 from bmi_app.rt.plain_numba import numba, types
 
@@ -67,25 +68,36 @@ def _folder_of(function: Any) -> Path:
     return cache_folder(others=top) if top.exists() else cache_folder()
 
 
-def _compile(function: Any, signature: Any) -> Any:
+def _compile(function: Any, signature: Any, *, counts_references: bool = False) -> Any:
     folder = _folder_of(function)
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     # Where it cannot write there, numba would use folders that are not named by the sources, and old kernels would run.
-    return numba.njit(signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy", _nrt=False)(function)
+    try:
+        return numba.njit(
+            signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy", _nrt=counts_references
+        )(function)
+    except numba.NumbaError as error:
+        raise kernel_error(function, error) from error
 
 
 def kernel(signature: Any) -> Callable[[Any], Any]:
     """Decorate a nopython, GIL-free kernel with one explicit signature.
 
     No fastmath: replay is bit-exact only while the compiler may not reorder sums. Division follows numpy
-    (infinity, not an exception), because an exception could not leave a real-time loop.
+    (infinity, not an exception), because an exception could not leave a real-time loop. References to arrays are not
+    counted, as their owner in Python outlives the call; so a kernel that would allocate does not compile.
+
+    Raises
+    ------
+    KernelError
+        When it is applied, if the function does not compile.
     """
     return lambda function: _compile(function, signature)
 
 
 def part(function: Any) -> Any:
     """Decorate a function that kernels call; see `parts`."""
-    return Part(function, lambda alone: _compile(alone, None))
+    return Part(function, lambda alone: _compile(alone, None, counts_references=True))  # Python owns what it returns
 
 
 f8 = types.float64

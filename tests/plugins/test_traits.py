@@ -170,6 +170,30 @@ def test_loading_names_the_plugin_and_its_file(monkeypatch: pytest.MonkeyPatch, 
     assert "kalman" in plugins.having("decoders", lambda traits: traits.has_dynamics)
 
 
+def test_a_plugin_whose_kernel_allocates_is_refused_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kernel = """
+import numpy as np
+from bmi_app.rt.contracts import decode_signature
+from bmi_app.rt.jit import kernel
+
+@kernel(decode_signature)
+def DECODE(weights, bias, memory, features, velocity_out):
+    velocity_out[:] = np.zeros(weights.shape[0])
+"""
+    (tmp_path / "wasteful_lab.py").write_text(DECODER + kernel + "TRAITS = DecoderTraits(adaptable=frozenset())\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = SimpleNamespace(
+        name="wasteful", value="wasteful_lab", module="wasteful_lab", load=lambda: __import__("wasteful_lab")
+    )
+    monkeypatch.setattr(plugins, "_third_party", lambda kind: (point,) if kind == "decoders" else ())
+    with pytest.raises(
+        PluginError, match=r"decoder 'wasteful' \(wasteful_lab\): kernel DECODE .*it can allocate nothing"
+    ):
+        plugins.load("decoders", "wasteful")
+
+
 @pytest.mark.parametrize("name", plugins.names("drivers"))
 def test_a_drivers_traits_are_read_without_running_it(name: str) -> None:
     assert plugins.driver_traits(name) == plugins.load("drivers", name).TRAITS

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bmi_app.rt import jit
+from bmi_app.rt.imported import sources_of
 
 ROOT = Path(jit.__file__).parents[2]
 HOMES = ("bmi_app/rt", "bmi_app/decoders", "bmi_app/learning", "bmi_app/subject", "drivers")
@@ -98,6 +99,17 @@ def test_a_helper_in_another_package_and_what_that_imports_are_noticed(installed
         values.write_text(f"GAIN = {gain}\n")
         assert act(place, "lab.plugin") == [str(2.0 * gain), "0"]
         assert act(place, "lab.plugin") == [str(2.0 * gain), "1"]
+
+
+def test_a_plugin_beside_which_something_imports_from_folders_without_init_is_compiled(tmp_path: Path) -> None:
+    """Such a folder was looked up by its whole name, for which Python asks the package above it, which nobody imported."""
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    (tmp_path / "outer" / "inner" / "deep.py").write_text("VALUE = 1.0\n")
+    (tmp_path / "neighbour.py").write_text("import outer.inner.deep\n")
+    (tmp_path / "helper.py").write_text(_PART.format(value=3.0))
+    (tmp_path / "plugin.py").write_text(_KERNEL.format(helper="helper"))
+    assert act(tmp_path, "plugin") == ["3.0", "0"]
+    assert sources_of(tmp_path / "plugin.py") == sorted(tmp_path.rglob("*.py"))
 
 
 _LAID_OUT = """
