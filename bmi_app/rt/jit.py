@@ -68,14 +68,12 @@ def _folder_of(function: Any) -> Path:
     return cache_folder(others=top) if top.exists() else cache_folder()
 
 
-def _compile(function: Any, signature: Any, *, counts_references: bool = False) -> Any:
+def _compile(function: Any, signature: Any) -> Any:
     folder = _folder_of(function)
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     # Where it cannot write there, numba would use folders that are not named by the sources, and old kernels would run.
     try:
-        return numba.njit(
-            signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy", _nrt=counts_references
-        )(function)
+        return numba.njit(signature, nogil=True, cache=keeps_kernels(folder), error_model="numpy", _nrt=False)(function)
     except numba.NumbaError as error:
         raise kernel_error(function, error) from error
 
@@ -97,7 +95,7 @@ def kernel(signature: Any) -> Callable[[Any], Any]:
 
 def part(function: Any) -> Any:
     """Decorate a function that kernels call; see `parts`."""
-    return Part(function, lambda alone: _compile(alone, None, counts_references=True))  # Python owns what it returns
+    return Part(function, lambda alone: _compile(alone, None))
 
 
 f8 = types.float64

@@ -9,6 +9,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from bmi_app.rt.plain_numba import types  # isort: skip - the first import of numba
 from numba.core import typed_passes
 from numba.core.codegen import JITCodeLibrary
@@ -108,8 +110,19 @@ class Part(CPUDispatcher):  # type: ignore[misc]
         return self._around(self.py_func)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the kernel around this part; there is no machine code of the part itself."""
-        return self.alone(*args, **kwargs)
+        """Call the kernel around this part; there is no machine code of the part itself.
+
+        Raises
+        ------
+        TypeError
+            If it returns an array: where references are not counted, Python would get the whole array instead of the view.
+        """
+        result = self.alone(*args, **kwargs)
+        if any(isinstance(each, np.ndarray) for each in (result if isinstance(result, tuple) else (result,))):
+            raise TypeError(
+                f"part {self.py_func.__qualname__} returns an array, which only a kernel can take: call it in a kernel"
+            )
+        return result
 
     def add_overload(self, result: Any) -> None:
         """Keep what was compiled for kernels; Python's own calls find nothing."""

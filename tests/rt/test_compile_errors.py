@@ -2,6 +2,7 @@
 
 import re
 
+import numba
 import numpy as np
 import pytest
 
@@ -66,7 +67,7 @@ def test_it_is_refused_in_one_line(function, signature) -> None:
     assert "it can allocate nothing" in said
 
 
-def test_a_part_may_return_a_view_and_python_may_keep_what_a_part_alone_returns() -> None:
+def test_a_part_may_return_a_view_to_a_kernel_but_not_to_python() -> None:
     @part
     def tail(given):
         return given[1:]
@@ -78,8 +79,13 @@ def test_a_part_may_return_a_view_and_python_may_keep_what_a_part_alone_returns(
             total += each
         return total
 
+    @part
+    def ends(given):
+        return given[:1], given[-1:]
+
     given = np.arange(4.0)
     assert sum_of_tail(given) == 6.0
-    kept = tail(given)
-    del given
-    np.testing.assert_array_equal(kept, [1.0, 2.0, 3.0])
+    with pytest.raises(numba.TypingError, match="returning of array"):
+        tail(given)
+    with pytest.raises(TypeError, match=r"part .*ends returns an array, which only a kernel can take"):
+        ends(given)
