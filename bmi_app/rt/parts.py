@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from bmi_app.rt.plain_numba import types  # isort: skip - the first import of numba
-from numba.core import typed_passes
+from numba.core import errors, typed_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
+from numba.core.targetconfig import ConfigStack
 
 _OPTIONS = {
     "nopython": True,
@@ -135,4 +136,15 @@ class Part(CPUDispatcher):  # type: ignore[misc]
         for each cause of an update: half of all compiling. Here a constant is an integer like any other.
         """
         plain = {name: types.unliteral(kind) for name, kind in kws.items()}
-        return super().get_call_template(tuple(types.unliteral(kind) for kind in args), plain)
+        template = super().get_call_template(tuple(types.unliteral(kind) for kind in args), plain)
+        caller = ConfigStack().top_or_none()
+        if caller is not None and caller.nrt and _holds_array(self.overloads[tuple(template[2])].signature.return_type):
+            # Such a caller would give back a reference to the array that the part never took.
+            raise errors.TypingError(
+                f"part {self.py_func.__qualname__} returns an array: what calls it must be a kernel or a part (rt/jit.py)"
+            )
+        return template
+
+
+def _holds_array(kind: Any) -> bool:
+    return isinstance(kind, types.Array) or (isinstance(kind, types.BaseTuple) and any(map(_holds_array, kind)))

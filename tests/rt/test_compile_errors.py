@@ -89,3 +89,5 @@ def test_a_part_may_return_a_view_to_a_kernel_but_not_to_python() -> None:
         tail(given)
     with pytest.raises(TypeError, match=r"part .*ends returns an array, which only a kernel can take"):
         ends(given)
+    with pytest.raises(numba.TypingError, match="what calls it must be a kernel or a part"):
+        numba.njit(f8(f8_1))(lambda given: ends(given)[0][0])
