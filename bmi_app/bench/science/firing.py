@@ -82,4 +82,6 @@ def _drive(memory, rates_hz, seed, step, out):
     parts = parts_of(memory, rates_hz.shape[0])
     for k in range(out.shape[0]):
         drive(parts, random.key(seed, random.VARIABILITY, step + k), step + k, rates_hz)
-        out[k] = drives_of(parts)
+        drives = drives_of(parts)
+        for neuron in range(out.shape[1]):
+            out[k, neuron] = drives[neuron]
