@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from bmi_app import small_files
 from protocols.checks import check_tables
 from protocols.durations import fit_defaults
+from protocols.magnitudes import check_bounds
 from protocols.overrides import apply_overrides
 from protocols.plugin_checks import check_plugins, whole_path
 from protocols.problems import OVERRIDE_FILE, Finding, Problem, ProtocolError, covers, nearest
@@ -107,7 +108,7 @@ def parse(
     def folder_of(key: str) -> Path | None:
         return Path.cwd() if any(covers(other, key) for other in overridden) else folder
 
-    protocol, findings = _check(document, folder_of)
+    protocol, findings = _check(document, folder_of, overridden if recorded else None)
     begin = folder_of("decoder.start_from")
     if begin is not None:
         protocol, missing = _find_start(protocol, begin)
@@ -132,8 +133,14 @@ def _place(finding: Finding, file: str, lines: dict[str, int], overridden: Seque
     return Problem(file, key, line_of(key, lines), finding.message)
 
 
-def _check(document: dict[str, Any], folder_of: Callable[[str], Path | None]) -> tuple[Protocol, list[Finding]]:
-    """Return the resolved protocol and every mistake; with mistakes, the protocol is only a stand-in."""
+def _check(
+    document: dict[str, Any], folder_of: Callable[[str], Path | None], new: Sequence[str] | None
+) -> tuple[Protocol, list[Finding]]:
+    """Return the resolved protocol and every mistake; with mistakes, the protocol is only a stand-in.
+
+    What makes no sense in a session is a mistake at the keys that are `new`, all without it: a session that was recorded with such a
+    number is still recomputed.
+    """
     findings: list[Finding] = []
     wrong: list[str] = []
     try:
@@ -146,7 +153,12 @@ def _check(document: dict[str, Any], folder_of: Callable[[str], Path | None]) ->
         protocol = Protocol.model_validate(_repair(document, places))
     protocol = fit_defaults(protocol)
     plugin_findings, settings = check_plugins(protocol, folder_of)
-    findings += _trustworthy([*check_tables(protocol), *plugin_findings], wrong)
+    bounds = [
+        finding
+        for finding in check_bounds(protocol)
+        if new is None or any(covers(key, other) for key in (finding.key, *finding.because) for other in new)
+    ]
+    findings += _trustworthy([*check_tables(protocol), *bounds, *plugin_findings], wrong)
     return protocol if findings else _with_settings(protocol, settings), findings
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from protocols.section import MS, Section
+from protocols.section import LONG, MS, Section
 
 
 class Neurons(Section):
@@ -43,7 +43,7 @@ class Neurons(Section):
         "average; 0: units go with it and against it alike.",
     )
     shared_dimensions: int = Field(3, ge=1, le=16, description="Dimensions of the manifold on which it lies.")
-    shared_tau_ms: float = Field(300.0, gt=0, description="Its correlation time.", json_schema_extra=MS)
+    shared_tau_ms: float = Field(300.0, gt=0, description="Its correlation time.", json_schema_extra=LONG)
     drift_hz: float = Field(
         0.0,
         ge=0,

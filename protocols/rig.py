@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from protocols.section import CM_S, MAX_SEED, MS, S, Section
+from protocols.section import LASTING, LONG, MAX_SEED, SPEED, Section
 
 # Keys of [subject] that a subject plugin has among its settings.
 PLUGIN_CHOICES = ("prior", "learner", "intent", "encoding", "exploration")
@@ -21,7 +21,7 @@ class Session(Section):
         None,
         gt=0,
         description="Length of the session; absent: until its blocks or trials are over.",
-        json_schema_extra=S,
+        json_schema_extra=LASTING,
     )
     trials: int | None = Field(None, ge=1, description="Number of trials after which the session ends.")
 
@@ -91,11 +91,11 @@ class Subject(Section):
 class Safety(Section):
     """Set the limits that hold whatever the decoder says."""
 
-    max_speed_cm_s: float = Field(40.0, gt=0, description="Greatest speed of the cursor.", json_schema_extra=CM_S)
+    max_speed_cm_s: float = Field(40.0, gt=0, description="Greatest speed of the cursor.", json_schema_extra=SPEED)
     watchdog_ms: float = Field(
         1000.0,
         gt=0,
         description="Time without data after which the source counts as lost: the cursor freezes and the trial clock is "
         "held. Absent: 300 from 32 units on, which are never silent together; 1000 for fewer.",
-        json_schema_extra=MS,
+        json_schema_extra=LONG,
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from protocols.section import CM, CM_S, MAX_SEED, MS, PER_S, ChannelUnit, S, Section
+from protocols.section import CM, MAX_SEED, MOMENT, MOST_SIDE_CM, MS, PER_S, SPEED, ChannelUnit, S, Section
 from protocols.units import MAX_UNITS
 
 TICK_MS = (1.0, 100.0)  # shortest and longest
@@ -19,7 +19,7 @@ class Workspace(Section):
         (20.0, 20.0),
         strict=False,
         description="Width and height; the plane is centred on 0.",
-        json_schema_extra={**CM, "allowed": "[width, height], both above 0"},
+        json_schema_extra={**CM, "most": MOST_SIDE_CM, "allowed": "[width, height], both above 0 to 1000"},
     )
 
 
@@ -212,7 +212,7 @@ class Learning(Section):
         10.0,
         gt=0,
         description="Spacing of the samples of a trial that are kept to learn from; a multiple of the tick.",
-        json_schema_extra=MS,
+        json_schema_extra=MOMENT,
     )
     history_s: float | None = Field(
         None,
@@ -230,11 +230,13 @@ class Learning(Section):
         "the movement together; `recorded`: the velocity of the hand.",
     )
     exploration_cm_s: float = Field(
-        0.0, ge=0, description="Standard deviation of the velocity noise that is added.", json_schema_extra=CM_S
+        0.0, ge=0, description="Standard deviation of the velocity noise that is added.", json_schema_extra=SPEED
     )
-    exploration_tau_ms: float = Field(300.0, gt=0, description="Correlation time of that noise.", json_schema_extra=MS)
+    exploration_tau_ms: float = Field(
+        300.0, gt=0, description="Correlation time of that noise.", json_schema_extra=MOMENT
+    )
     intent_speed_cm_s: float = Field(
-        12.0, gt=0, description="Greatest speed that the subject is taken to intend.", json_schema_extra=CM_S
+        12.0, gt=0, description="Greatest speed that the subject is taken to intend.", json_schema_extra=SPEED
     )
     intent_gain_per_s: float = Field(
         3.0, gt=0, description="Intended speed per distance to the target, up to that speed.", json_schema_extra=PER_S

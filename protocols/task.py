@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from bmi_app.rt.block_kinds import BlockName
-from protocols.section import CM, DEG, MS, Point, S, Section
+from protocols.section import DEG, LASTING, LENGTH, LONG, MOMENT, MOST_SIDE_CM, WHILE, Point, Section
 
 
 def _read_assist(value: Any) -> Any:
@@ -40,7 +40,7 @@ class Block(Section):
         gt=0,
         description="Length; a multiple of the tick. Only the last block may have neither `duration_s` nor `trials`: "
         "it lasts until the session ends.",
-        json_schema_extra=S,
+        json_schema_extra=LASTING,
     )
     trials: int | None = Field(None, ge=1, description="Length in trials.")
     assist: Annotated[float | Point, BeforeValidator(_read_assist)] = Field(
@@ -64,13 +64,15 @@ class Task(Section):
     )
     count: int | None = Field(None, ge=1, le=1000, description="Number of targets on the ring.")
     distance_cm: float | None = Field(
-        None, ge=0, description="Distance of the ring's targets from the centre.", json_schema_extra=CM
+        None, ge=0, description="Distance of the ring's targets from the centre.", json_schema_extra=LENGTH
     )
     first_angle_deg: float = Field(
         0.0, ge=-360, le=360, description="Angle of the ring's first target from +x.", json_schema_extra=DEG
     )
     positions_cm: Annotated[tuple[Point, ...], Field(min_length=1, strict=False)] | None = Field(
-        None, description="Positions for `list`.", json_schema_extra={**CM, "allowed": "[[x, y], ...]"}
+        None,
+        description="Positions for `list`.",
+        json_schema_extra={**LENGTH, "allowed": "[[x, y], ...], each from -500 to 500"},
     )
     grid: Annotated[tuple[Keys, Keys], Field(strict=False)] | None = Field(
         None,
@@ -78,16 +80,16 @@ class Task(Section):
         json_schema_extra={"allowed": "[columns, rows], whole numbers from 1 to 100"},
     )
     spacing_cm: float | None = Field(
-        None, gt=0, description="From the centre of one key of the `grid` to the next.", json_schema_extra=CM
+        None, gt=0, description="From the centre of one key of the `grid` to the next.", json_schema_extra=LENGTH
     )
     margin_cm: float | None = Field(
-        None, ge=0, description="Least distance of a `uniform` target's centre from the edge.", json_schema_extra=CM
+        None, ge=0, description="Least distance of a `uniform` target's centre from the edge.", json_schema_extra=LENGTH
     )
     path_size_cm: Point | None = Field(
         None,
         description="Width and height of the path on which the target moves in `drawing` blocks: "
         "x = width/2 sin(2 pi path_cycles[0] t / path_ms + path_phase_deg), y = height/2 sin(2 pi path_cycles[1] t / path_ms).",
-        json_schema_extra={**CM, "allowed": "[width, height], each at least 0"},
+        json_schema_extra={**LENGTH, "most": MOST_SIDE_CM, "allowed": "[width, height], each from 0 to 1000"},
     )
     path_cycles: Annotated[tuple[Cycles, Cycles], Field(strict=False)] = Field(
         (1, 1),
@@ -106,7 +108,7 @@ class Task(Section):
         gt=0,
         title="Path lasts",
         description="How long the target takes for the path; a multiple of the tick.",
-        json_schema_extra=MS,
+        json_schema_extra=WHILE,
     )
     order: Literal["shuffled", "sequential", "random"] = Field(
         "shuffled", description="`shuffled`: each target once per cycle, in random order."
@@ -114,13 +116,13 @@ class Task(Section):
     start: Literal["center", "continue"] = Field(
         "center", description="Whether each trial puts the cursor in the centre, or leaves it where it is."
     )
-    target_radius_cm: float = Field(gt=0, description="Radius of a target.", examples=[1.5], json_schema_extra=CM)
-    cursor_radius_cm: float = Field(0.3, gt=0, description="Radius of the cursor as shown.", json_schema_extra=CM)
+    target_radius_cm: float = Field(gt=0, description="Radius of a target.", examples=[1.5], json_schema_extra=LENGTH)
+    cursor_radius_cm: float = Field(0.3, gt=0, description="Radius of the cursor as shown.", json_schema_extra=LENGTH)
     hold_ms: float = Field(
         ge=0,
         description="How long the cursor's centre must stay inside the target; a multiple of the tick.",
         examples=[300.0],
-        json_schema_extra=MS,
+        json_schema_extra=MOMENT,
     )
     hold_break_fails: bool = Field(False, description="Whether leaving the target during the hold fails the trial.")
     wrong_target_fails: bool = Field(
@@ -130,28 +132,28 @@ class Task(Section):
         gt=0,
         description="How long a trial may last; a multiple of the tick.",
         examples=[6000.0],
-        json_schema_extra=MS,
+        json_schema_extra=LONG,
     )
     inter_trial_ms: float = Field(
         ge=0,
         title="Between trials",
         description="Pause between trials; a multiple of the tick.",
         examples=[500.0],
-        json_schema_extra=MS,
+        json_schema_extra=WHILE,
     )
     reward_ms: float = Field(
         300.0,
         gt=0,
         title="Reward lasts",
         description="How long the reward state lasts; a multiple of the tick.",
-        json_schema_extra=MS,
+        json_schema_extra=MOMENT,
     )
     failed_ms: float = Field(
         300.0,
         gt=0,
         title="Failure lasts",
         description="How long the failed state lasts; a multiple of the tick.",
-        json_schema_extra=MS,
+        json_schema_extra=WHILE,
     )
     reward_probability: float = Field(1.0, ge=0, le=1, description="Probability that a success is rewarded.")
 

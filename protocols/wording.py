@@ -95,6 +95,13 @@ def describe_allowed(info: FieldInfo) -> str:
     return ""
 
 
+def most_of(info: FieldInfo) -> float | None:
+    """Return the most that makes sense of a field, where its schema says it beside the unit; None where it says none."""
+    extra = info.json_schema_extra
+    most = extra.get("most") if isinstance(extra, dict) else None
+    return most if isinstance(most, int | float) else None
+
+
 _LONGEST_TEXT = 120  # of what a message repeats
 
 
@@ -154,6 +161,7 @@ def _describe_list(inner: Any, container: type | None) -> str:
 def _describe_bounds(info: FieldInfo) -> str:
     least, above, most, below = (_number(_bound(info, name)) for name in ("ge", "gt", "le", "lt"))
     low = f" from {least}" if least is not None else f" above {above}" if above is not None else ""
+    most = most if most is not None or below is not None else _number(most_of(info))
     high = f" to {most}" if most is not None else f" below {below}" if below is not None else ""
     return low + high if high or least is None else f" of at least {least}"
 

@@ -66,7 +66,7 @@ CASES = {
     "unknown key": (spoil("hold_ms", "hold_ms = 300\nhold"), "task.hold", "did you mean 'hold_ms'"),
     "unknown table": (MORE + "[lerning]\n", "lerning", "did you mean 'learning'"),
     "key in the wrong table": (spoil("count = 8", "count = 8\nseed = 3"), "units.seed", "it belongs in [session]"),
-    "missing key": (spoil("hold_ms = 300\n", ""), "task.hold_ms", "is missing; allowed: a number of at least 0"),
+    "missing key": (spoil("hold_ms = 300\n", ""), "task.hold_ms", "is missing; allowed: a number from 0 to 60000"),
     "missing table": (spoil("[units]\ncount = 8\n", ""), "units", "is missing; allowed: a table"),
     "text for a number": (spoil("hold_ms = 300", 'hold_ms = "300"'), "task.hold_ms", '"300" is not allowed'),
     "number for a text": (spoil('name = "right"', "name = 3"), "name", "3 is not allowed; allowed: text"),

@@ -18,7 +18,7 @@ from bmi_app.gui.editor.path_editor import PathEditor, path_kind
 from bmi_app.gui.editor.protocol_document import ABSENT
 from bmi_app.gui.widgets.number_field import explain_refusal, range_text
 from protocols.rig import PLUGIN_CHOICES
-from protocols.wording import describe_allowed, inner_type
+from protocols.wording import describe_allowed, inner_type, most_of
 
 _ABSENT = "not set"
 _FARTHEST = 1e12  # where a key has no bound
@@ -39,7 +39,8 @@ class NumberEditor(QDoubleSpinBox):
         low, most = _range(info)
         self._allowed = range_text(low, most)
         self.setDecimals(0 if self._is_whole else 9)
-        self.setRange(low - 1 if self._none else low, min(most, 2.0**53))
+        self._may_be = (low - 1 if self._none else low, min(most, 2.0**53))
+        self.setRange(*self._may_be)
         if self._none:
             self.setSpecialValueText(_unset(info))
         if not self._is_whole:
@@ -54,9 +55,13 @@ class NumberEditor(QDoubleSpinBox):
     def show_value(self, value: Any) -> None:
         """Show a value without telling of it; what is no number is left to the text."""
         self.blockSignals(True)
+        self.setRange(*self._may_be)
         if value is None:
             self.setValue(self.minimum())
         elif isinstance(value, int | float) and not isinstance(value, bool):
+            # What the file says is shown, also where it is not allowed: another number would hide the mistake.
+            least = self.minimum() if value >= self.minimum() + self._none else float(value) - self._none
+            self.setRange(least, max(self.maximum(), float(value)))
             self.setValue(float(value))
         self.blockSignals(False)
 
@@ -184,6 +189,7 @@ class TextEditor(QLineEdit):
 
 def _range(info: FieldInfo) -> tuple[float, float]:
     least, most = _bound(info, "ge", "gt"), _bound(info, "le", "lt")
+    most = most_of(info) if most is None else most
     return (-_FARTHEST if least is None else least), (_FARTHEST if most is None else most)
 
 

@@ -1,70 +1,13 @@
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PyQt6.QtCore import QPoint, Qt
 
-from bmi_app.gui.editor.editor_page import EditorPage
 from bmi_app.gui.editor.protocol_document import ABSENT, ProtocolDocument
 from bmi_app.gui.shell.theme import theme_of
-from bmi_app.gui.shell.worker import Worker
 from protocols.load import SHIPPED_FOLDER, load
-
-CHECK_MS = 300_000
-
-
-@pytest.fixture(autouse=True)
-def own_protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "protocols"
-    for module in ("protocols.load", "bmi_app.gui.editor.editor_page", "bmi_app.gui.start.session_form"):
-        monkeypatch.setattr(f"{module}.user_folder", lambda: folder)
-    return folder
-
-
-@pytest.fixture
-def page(qtbot: Any) -> Iterator[Callable[..., EditorPage]]:
-    worker = Worker("edits")
-
-    def show(protocol: str = "center_out") -> EditorPage:
-        page = EditorPage(worker)
-        qtbot.addWidget(page)
-        page.resize(1280, 690)
-        page.open(SHIPPED_FOLDER / f"{protocol}.toml")
-        page.show()
-        qtbot.waitExposed(page)
-        settled(qtbot, page)
-        return page
-
-    yield show
-    worker.close()
-
-
-def settled(qtbot: Any, page: EditorPage) -> None:
-    def is_checked() -> bool:
-        return not page._later.isActive() and page._checks._jobs.empty()
-
-    qtbot.waitUntil(is_checked, timeout=CHECK_MS)  # the first check loads the plugins
-    done: list[bool] = []
-    page._checks.submit(lambda: True, done.append)
-    qtbot.waitUntil(lambda: bool(done), timeout=CHECK_MS)
-
-
-def tab(page: EditorPage, title: str) -> None:
-    titles = [page.form.tabText(index).removesuffix(" ✕") for index in range(page.form.count())]
-    page.form.setCurrentIndex(titles.index(title))
-
-
-def choose(editor: Any, word: str) -> None:
-    editor.setCurrentIndex(editor.findData(word))
-    editor.activated.emit(editor.currentIndex())
-
-
-def type_into(qtbot: Any, editor: Any, text: str) -> None:
-    editor.setFocus()
-    editor.selectAll()
-    qtbot.keyClicks(editor, text)
-    qtbot.keyClick(editor, Qt.Key.Key_Return)
+from tests.gui.editor.acting import choose, settled, tab, type_into
 
 
 @pytest.mark.parametrize("protocol", ["center_out", "left_right", "four_target", "random_pursuit"])
