@@ -14,7 +14,7 @@ from protocols.schema import Protocol
 from protocols.section import HOUR_MS, LONGEST_S, MOST_SIDE_CM, MOST_SPEED_CM_S, Section
 from protocols.wording import describe_allowed, most_of
 
-_LONGEST_S = {"duration_s": LONGEST_S, "every_s": 86_400}  # a day between updates
+LONGEST = {"duration_s": LONGEST_S, "every_s": 86_400}  # a day between updates
 MOST_TRIALS = 1_000_000_000
 GREATEST = 1e9  # of any other number: cm, Hz, weights, gains
 # Of a plugin's own settings, which say their units at the ends of their names.
@@ -46,7 +46,7 @@ def _check(key: str, name: str, value: Any) -> Iterator[Finding]:
     elif name == "trials" and isinstance(value, int) and value > MOST_TRIALS:
         yield Finding(key, f"{value} is beyond what a session can last; allowed: up to {MOST_TRIALS:,}")
     elif isinstance(value, float):
-        limit = HOUR_MS if name.endswith("_ms") else _LONGEST_S.get(name, GREATEST)
+        limit = HOUR_MS if name.endswith("_ms") else LONGEST.get(name, GREATEST)
         if not abs(value) <= limit:  # also NaN
             yield Finding(key, f"{value:g} is beyond what a session can compute with; allowed: up to {limit:g}")
 

@@ -163,10 +163,10 @@ def rig(
     before a session's bin 0 is recorded and counted as before bin 0, and from then on no spike is missing.
     """
     from bmi_app.session.sources import rig as simulated_rig
-    from protocols.magnitudes import LONGEST_S
+    from protocols.magnitudes import LONGEST
 
-    if duration is not None and not 0 < duration <= LONGEST_S["duration_s"]:
-        fail(f"--duration {duration:g}: must be above 0 s, and at most {LONGEST_S['duration_s']:g}")
+    if duration is not None and not 0 < duration <= LONGEST["duration_s"]:
+        fail(f"--duration {duration:g}: must be above 0 s, and at most {LONGEST['duration_s']:g}")
     try:
         simulated_rig.rig(
             load_protocol(protocol, overrides),
