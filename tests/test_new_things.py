@@ -165,7 +165,7 @@ def test_a_protocol_key_that_a_kernel_is_told_is_two_files(tmp_path: Path) -> No
         {
             "protocols/task.py": (
                 "    hold_break_fails: bool = Field(",
-                '    wait_ms: float = Field(250.0, ge=0, description="Waiting.", json_schema_extra=MS)\n',
+                '    wait_ms: float = Field(250.0, ge=0, description="Waiting.", json_schema_extra=MOMENT)\n',
             ),
             "bmi_app/rt/state.py": ('        ("hold_break_fails", "<i8"),\n', '        ("wait_ticks", "<i8"),\n'),
         },
