@@ -22,6 +22,7 @@ from protocols.toml_lines import find_key_lines, line_of
 from protocols.wording import Place, describe_errors, locate
 
 SHIPPED_FOLDER = Path(__file__).parent
+_FIRST_CHOICE = "center_out"
 
 
 def user_folder() -> Path:
@@ -36,6 +37,12 @@ def catalogue() -> list[tuple[str, Path, str]]:
     """
     files = {path.stem: path for folder in (SHIPPED_FOLDER, user_folder()) for path in folder.glob("*.toml")}
     return [(name, files[name], _title(files[name])) for name in sorted(files)]
+
+
+def first_choice() -> Path:
+    """Return the protocol that is shown to whoever has chosen none: it runs at once, on the simulated rig."""
+    listed = catalogue()
+    return next((path for name, path, _ in listed if name == _FIRST_CHOICE), listed[0][1])
 
 
 def load(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Protocol:

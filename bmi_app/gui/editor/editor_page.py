@@ -7,32 +7,30 @@ from typing import Any
 from PyQt6.QtCore import QEvent, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QHBoxLayout,
-    QLineEdit,
     QMessageBox,
-    QPushButton,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
+from bmi_app.gui.editor.protocol_bar import ProtocolBar
 from bmi_app.gui.editor.protocol_check import Checked, check_text
 from bmi_app.gui.editor.protocol_document import ABSENT, ProtocolDocument
 from bmi_app.gui.editor.protocol_form import ProtocolForm
 from bmi_app.gui.editor.protocol_preview import ProtocolPreview
 from bmi_app.gui.editor.toml_text import TomlText
-from bmi_app.gui.shell.plain_label import MarkedLabel, PlainLabel, plain_box
-from bmi_app.gui.shell.theme import theme_of
+from bmi_app.gui.shell.plain_label import MarkedLabel, plain_box
 from bmi_app.gui.shell.worker import Worker
+from bmi_app.gui.widgets.verdict import COMPILING, Tone, Verdict
 from bmi_app.record.damage import JournalError
 from bmi_app.record.durable import replace_file
-from protocols.load import SHIPPED_FOLDER, catalogue, user_folder
+from protocols.load import SHIPPED_FOLDER, first_choice, user_folder
 from protocols.problems import Problem
 from protocols.rig import FIRST_OUTPUT
 
-_TYPING_MS = 250
+_TYPING_MS, _SLOW_MS = 250, 2500
+_CHECKING = "Checking…"
 _NEW_ENTRIES: dict[str, dict[str, Any]] = {
     "blocks": {"kind": "closed_loop", "trials": 40},
     "outputs": {"on": "reward", "kind": FIRST_OUTPUT},
@@ -56,24 +54,21 @@ class EditorPage(QWidget):
         self._mistaken: str | None = None  # the text in which mistakes were found last
         self.path = Path()
         self.question: QMessageBox | None = None
-        self.choice, self.name = QComboBox(), QLineEdit()
-        self.choice.setMinimumWidth(200)
-        self.choice.setAccessibleName("protocol to edit")
-        self.name.setMaximumWidth(240)
-        self.name.setAccessibleName("name to save under")
-        self.open_file, self.save = QPushButton("Open file…"), QPushButton("&Save")
-        self.save_elsewhere, self.run = QPushButton("Save elsewhere…"), QPushButton("&Run…")
-        self.run.setToolTip("Save, and choose it on the start page")
         self.form, self.text, self.preview = ProtocolForm(), TomlText(), ProtocolPreview()
-        self.state = PlainLabel()
-        self.state.setWordWrap(True)
+        self.bar = ProtocolBar(self.text)
+        self.choice, self.name = self.bar.choice, self.bar.name
+        self.save, self.run = self.bar.save, self.bar.run
+        self.state = Verdict()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._take_text)
+        self._slow = QTimer(self)
+        self._slow.setSingleShot(True)
+        self._slow.timeout.connect(lambda: self.state.say(f"{_CHECKING} {COMPILING}", Tone.UNKNOWN))
         self._arrange()
         self._connect()
         self.reload()
-        self.open(Path(self.choice.itemData(0)))
+        self.open(first_choice())
 
     @property
     def is_dirty(self) -> bool:
@@ -82,35 +77,28 @@ class EditorPage(QWidget):
 
     def reload(self) -> None:
         """List the protocols that there are now."""
-        self.choice.clear()
-        for name, path, title in catalogue():
-            whose = "yours" if path.parent == user_folder() else "shipped"
-            self.choice.addItem(f"{name}   ({whose})", str(path))
-            self.choice.setItemData(self.choice.count() - 1, title, Qt.ItemDataRole.ToolTipRole)
-        self._show_choice()
+        self.bar.reload(self.path)
 
     def ask_to_open(self, path: Path) -> None:
         """Open another protocol, after a question where something would be lost."""
         if not self.is_dirty:
             self.open(path)
             return
-        self._show_choice()
-        box = self._ask("Discard the changes?", f"{self.path.name} was changed and not saved.")
-        yes = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
-        self._add_refusal(box, "&Keep editing")
-        box.buttonClicked.connect(lambda button: self.open(path) if button is yes else None)
-        box.open()
+        self.bar.show_choice(self.path)
+        self.ask_to_leave(lambda: self.open(path), "&Keep editing")
 
-    def ask_to_leave(self, leave: Callable[[], object]) -> None:
+    def ask_to_leave(self, leave: Callable[[], object], stay: str = "&Cancel") -> None:
         """Ask what becomes of changes that are not saved; `leave` is called unless the operator stays."""
         box = self._ask("Save the changes?", f"{self.path.name} was changed and not saved.")
         save = box.addButton("&Save", QMessageBox.ButtonRole.AcceptRole)
         discard = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
-        self._add_refusal(box, "&Cancel")
+        self._add_refusal(box, stay)
 
         def act(button: object) -> None:
-            if button is discard or (button is save and self._save()):
+            if button is discard:
                 leave()
+            elif button is save:
+                self._save_then(leave)
 
         box.buttonClicked.connect(act)
         box.open()
@@ -120,13 +108,13 @@ class EditorPage(QWidget):
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            self._say(f"{path} cannot be read: {error}", good=False)
+            self.state.say(f"{path} cannot be read: {error}", Tone.BAD)
             return
         self.path = path
         self.name.setText(f"my_{path.stem}" if path.parent == SHIPPED_FOLDER else path.stem)
         self._saved_text = text
-        self.text.show_text(text)
-        self._show_choice()
+        self.text.begin_with(text)
+        self.bar.show_choice(self.path)
         self._take_text()
 
     def changeEvent(self, event: QEvent | None) -> None:
@@ -192,11 +180,14 @@ class EditorPage(QWidget):
             self.form.show_values(self._document.get)
         self._offer()
         folder = self.path.parent
+        self.state.say(_CHECKING, Tone.UNKNOWN)  # what was found of another text says nothing of this one
+        self._slow.start(_SLOW_MS)
         self._checks.submit(lambda: check_text(text, self.path.name, folder), lambda found: self._show(text, found))
 
     def _show(self, text: str, found: Checked) -> None:
         if text != self.text.toPlainText():
             return  # it was typed on meanwhile
+        self._slow.stop()
         self._mistaken = text if found.problems else None
         self.form.show_plugins(found.settings, found.own_rate)
         placed = self.form.show_problems({problem.key: problem.message for problem in found.problems})
@@ -210,27 +201,34 @@ class EditorPage(QWidget):
                 many += ", shown at the fields" if not unplaced else f", {len(placed)} of them shown at the fields"
             kept = "Not saved yet" if self.is_dirty else f"Saved in {self.path}"
             lines = [_in_words(problem) for problem in unplaced]
-            self._say("\n".join([f"✕ {many}. {kept}; it cannot run yet.", *lines[:3]]), good=False)
+            self.state.say("\n".join([f"✕ {many}. {kept}; it cannot run yet.", *lines[:3]]), Tone.BAD)
         else:
-            notes = [f"Note: {note}" for note in found.notes]
-            self._say("\n".join([f"✔ No mistake found. {saved}", *notes]), good=True)
+            self.state.say(f"✔ No mistake found. {saved}", Tone.GOOD, found.notes)
 
-    def _save(self) -> bool:
-        """Save under the name in the user's folder, or where the file is, if it is the user's."""
+    def _save(self) -> None:
+        self._save_then(lambda: None)
+
+    def _save_then(self, then: Callable[[], object]) -> None:
+        """Save under the name in the user's folder, or where the file is, if it is the user's; then do something, once it is saved."""
         name = self.name.text().strip().removesuffix(".toml")
         if not name or Path(name).name != name:
-            self._say("Give a name to save under: letters, digits, _ and -", good=False)
-            return False
+            self.state.say("Give a name to save under: letters, digits, _ and -", Tone.BAD)
+            return
         is_same = name == self.path.stem and self.path.parent != SHIPPED_FOLDER
         target = self.path if is_same else user_folder() / f"{name}.toml"
-        if not is_same and target.exists():
-            box = self._ask(f"Replace {target.name}?", "You have a protocol of this name.")
-            yes = box.addButton("&Replace", QMessageBox.ButtonRole.DestructiveRole)
-            self._add_refusal(box, "&Cancel")
-            box.buttonClicked.connect(lambda button: self.write(target) if button is yes else None)
-            box.open()
-            return False
-        return self.write(target)
+
+        def write() -> None:
+            if self.write(target):
+                then()
+
+        if is_same or not target.exists():
+            write()
+            return
+        box = self._ask(f"Replace {target.name}?", "You have a protocol of this name.")
+        yes = box.addButton("&Replace", QMessageBox.ButtonRole.DestructiveRole)
+        self._add_refusal(box, "&Cancel")
+        box.buttonClicked.connect(lambda button: write() if button is yes else None)
+        box.open()
 
     def write(self, path: Path) -> bool:
         """Write the text to a file; its key `name` follows the file's, where they were the same."""
@@ -249,7 +247,7 @@ class EditorPage(QWidget):
                 path.resolve(), text.encode()
             )  # whole or not at all; a link that the user has laid is followed
         except (OSError, JournalError) as error:
-            self._say(f"✕ Cannot be saved: {error}", good=False)
+            self.state.say(f"✕ Cannot be saved: {error}", Tone.BAD)
             return False
         self.path, self._saved_text = path, text
         self.name.setText(path.stem)
@@ -260,8 +258,15 @@ class EditorPage(QWidget):
 
     def _run(self) -> None:
         is_mistaken = self.text.toPlainText() == self._mistaken
-        if (not self.is_dirty or self._save()) and not is_mistaken:  # else the mistakes are told here
-            self.run_asked.emit(self.path)
+
+        def ask() -> None:
+            if not is_mistaken:  # else the mistakes are told here
+                self.run_asked.emit(self.path)
+
+        if self.is_dirty:
+            self._save_then(ask)
+        else:
+            ask()
 
     def _save_elsewhere(self) -> None:
         found, _ = QFileDialog.getSaveFileName(self, "Save the protocol", f"{self.name.text()}.toml", "TOML (*.toml)")
@@ -275,16 +280,11 @@ class EditorPage(QWidget):
 
     def _typed(self) -> None:
         self._offer()
+        self.state.say(_CHECKING, Tone.UNKNOWN)
         self._later.start(_TYPING_MS)
 
     def _offer(self) -> None:
         self.save.setEnabled(self.is_dirty or self.name.text().strip() != self.path.stem)
-
-    def _show_choice(self) -> None:
-        """Show which file is open; one that is in neither folder is listed as well."""
-        if self.path != Path() and self.choice.findData(str(self.path)) < 0:
-            self.choice.addItem(str(self.path), str(self.path))
-        self.choice.setCurrentIndex(self.choice.findData(str(self.path)))
 
     def _ask(self, question: str, circumstances: str) -> QMessageBox:
         self.question = plain_box(QMessageBox.Icon.Question, question, circumstances, self)
@@ -297,16 +297,11 @@ class EditorPage(QWidget):
         box.setDefaultButton(no)
         box.setEscapeButton(no)
 
-    def _say(self, text: str, good: bool) -> None:
-        theme = theme_of(self.palette())
-        self.state.setStyleSheet(f"color: {(theme.held if good else theme.failed).name()}; font-weight: 600")
-        self.state.setText(text)
-
     def _connect(self) -> None:
         self.choice.activated.connect(lambda _: self.ask_to_open(Path(self.choice.currentData())))
-        self.open_file.clicked.connect(self._open_file)
+        self.bar.open_file.clicked.connect(self._open_file)
         self.save.clicked.connect(self._save)
-        self.save_elsewhere.clicked.connect(self._save_elsewhere)
+        self.bar.save_elsewhere.clicked.connect(self._save_elsewhere)
         self.run.clicked.connect(self._run)
         self.text.textChanged.connect(self._typed)
         self.name.textChanged.connect(self._offer)
@@ -318,12 +313,6 @@ class EditorPage(QWidget):
         self.form.entry_moved.connect(self._move)
 
     def _arrange(self) -> None:
-        top = QHBoxLayout()
-        for left_hand in (PlainLabel("Protocol"), self.choice, self.open_file):
-            top.addWidget(left_hand)
-        top.addStretch(1)
-        for right_hand in (PlainLabel("Save as"), self.name, self.save, self.save_elsewhere, self.run):
-            top.addWidget(right_hand)
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.preview)
         right.addWidget(self.text)
@@ -347,7 +336,7 @@ class EditorPage(QWidget):
         self.form.setMinimumWidth(tabs.sizeHint().width() + 12)  # no tab hides behind another
         self.splitter.setSizes([600, 640])
         column = QVBoxLayout(self)
-        column.addLayout(top)
+        column.addWidget(self.bar)
         column.addWidget(self.splitter, 1)
         column.addWidget(self.state)
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import tomlkit
 from pydantic.fields import FieldInfo
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QValidator, QWheelEvent
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtGui import QKeyEvent, QKeySequence, QValidator, QWheelEvent
 from PyQt6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QWidget
 
 from bmi_app import plugins
@@ -51,6 +51,11 @@ class NumberEditor(QDoubleSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumWidth(90)
         self.valueChanged.connect(self._tell)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Leave undo and redo to the page where the field itself has nothing to take back."""
+        line = self.lineEdit()
+        return (line is not None and leaves_step(line, event)) or super().event(event)
 
     def show_value(self, value: Any) -> None:
         """Show a value without telling of it; what is no number is left to the text."""
@@ -156,6 +161,10 @@ class TextEditor(QLineEdit):
         self.setPlaceholderText(hint)
         self.editingFinished.connect(self._tell)
 
+    def event(self, event: QEvent | None) -> bool:
+        """Leave undo and redo to the page where the field itself has nothing to take back."""
+        return leaves_step(self, event) or super().event(event)
+
     def show_value(self, value: Any) -> None:
         """Show a value, unless it is just being typed."""
         if value is None or value in ((), {}):
@@ -185,6 +194,20 @@ class TextEditor(QLineEdit):
                 self.edited.emit(text)  # a text where none is allowed: the check says what is
         else:
             self.edited.emit(text)
+
+
+def leaves_step(line: QLineEdit, event: QEvent | None) -> bool:
+    """Tell whether a key asks for a step back or forth that the field has none of; such a key is not taken."""
+    if event is None or event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+        return False
+    steps = (
+        (QKeySequence.StandardKey.Undo, line.isUndoAvailable()),
+        (QKeySequence.StandardKey.Redo, line.isRedoAvailable()),
+    )
+    if not any(event.matches(keys) and not has_one for keys, has_one in steps):
+        return False
+    event.ignore()
+    return True
 
 
 def _range(info: FieldInfo) -> tuple[float, float]:

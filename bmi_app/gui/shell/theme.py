@@ -10,6 +10,7 @@ from PyQt6.QtGui import QColor, QFont, QPalette
 
 _BLUE, _SKY, _ORANGE = "#0072B2", "#56B4E9", "#E69F00"
 _GREEN, _VERMILLION, _YELLOW = "#009E73", "#D55E00", "#F0E442"
+_DARK_ORANGE = "#8F5F00"  # read as text on a light ground
 _LIGHT_VERMILLION = "#FF8C42"  # read as text on a dark ground
 
 
@@ -26,6 +27,7 @@ class Theme:
     target: QColor
     held: QColor  # hold, reward, success
     failed: QColor
+    caution: QColor  # as text: what is allowed, but may not be meant
 
 
 def theme_of(palette: QPalette) -> Theme:
@@ -46,6 +48,7 @@ def theme_of(palette: QPalette) -> Theme:
         target=QColor(_ORANGE),
         held=QColor(_GREEN),
         failed=QColor(_LIGHT_VERMILLION if is_dark else _VERMILLION),
+        caution=QColor(_ORANGE if is_dark else _DARK_ORANGE),
     )
 
 

@@ -23,12 +23,11 @@ from bmi_app import plugins
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.record.session_folder import sessions_root
 from bmi_app.session.request import SessionRequest
-from protocols.load import catalogue, user_folder
+from protocols.load import catalogue, first_choice, user_folder
 from protocols.schema import Protocol
 
 _SOURCE_TIMEOUT_S = 5.0
 _AS_PROTOCOL = "as the protocol says"
-_FIRST_CHOICE = "center_out"  # runs at once, on the simulated rig
 
 
 class SessionForm(QWidget):
@@ -74,15 +73,13 @@ class SessionForm(QWidget):
         own = user_folder()
         self.protocol.blockSignals(True)
         self.protocol.clear()
-        listed = catalogue()
-        for name, path, title in listed:
+        for name, path, title in catalogue():
             whose = "yours" if path.parent == own else "shipped"
             self.protocol.addItem(f"{name}   ({whose})", str(path))
             self.protocol.setItemData(self.protocol.count() - 1, title, Qt.ItemDataRole.ToolTipRole)
         if kept and self.protocol.findData(kept) < 0 and Path(kept).is_file():  # a file elsewhere
             self.protocol.addItem(Path(kept).name, kept)
-        first = next((str(path) for name, path, _ in listed if name == _FIRST_CHOICE), "")
-        self.protocol.setCurrentIndex(max(self.protocol.findData(kept or first), 0))
+        self.protocol.setCurrentIndex(max(self.protocol.findData(kept or str(first_choice())), 0))
         self.protocol.blockSignals(False)
         if not self.driver.count():
             self.driver.addItem(_AS_PROTOCOL, "")

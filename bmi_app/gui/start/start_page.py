@@ -25,6 +25,7 @@ from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.start.session_form import SessionForm
 from bmi_app.gui.start.streams_table import StreamsTable
+from bmi_app.gui.widgets.verdict import COMPILING, Tone, Verdict
 from bmi_app.session.readiness import Readiness
 from bmi_app.session.request import SessionRequest
 from bmi_app.session.store.standing import Outcome, last_of, outcome_of
@@ -34,7 +35,6 @@ _TYPING_MS = 200
 _SLOW_MS = 2500
 _MOST_REASONS = 4
 _LOOKING = "Looking…"
-_COMPILING = "After an installation or an update the kernels are compiled once: about a minute."
 _APPEAR = "Streams of every computer on the network appear here by themselves; the driver {} takes one as its source."
 _CHOOSE = "Double click on a stream to take it as the source of the session."
 
@@ -54,7 +54,6 @@ class StartPage(QWidget):
         self._watch: Any = None
         self._is_checking = False
         self._is_starting = False
-        self._is_good: bool | None = None  # what is shown at the bottom
         self._checked: SessionRequest | None = None  # the request that was found ready
         self._closed = False
         self.form = SessionForm()
@@ -64,8 +63,7 @@ class StartPage(QWidget):
         self.running.setAccessibleName("running sessions")
         self.attach = QPushButton("&Attach")
         self.result = ResultCard(verifies)
-        self.reasons = PlainLabel(_LOOKING)
-        self.reasons.setWordWrap(True)
+        self.reasons = Verdict(_LOOKING)
         self.start = QPushButton("&Start session")
         self.start.setEnabled(False)
         self.start.setMinimumSize(190, 46)
@@ -121,7 +119,7 @@ class StartPage(QWidget):
         self.start.setEnabled(False)
         self.start.setText("Starting…")
         self.form.setEnabled(False)
-        self._say(text, good=None)
+        self.reasons.say(text, Tone.UNKNOWN)
 
     def show_started(self, failure: list[str]) -> None:
         """Take choices again; where the engine could not start, say why until something is changed."""
@@ -130,7 +128,7 @@ class StartPage(QWidget):
         self.form.setEnabled(True)
         self.start.setText("&Start session")
         if failure:
-            self._say("\n".join(failure[:_MOST_REASONS]), good=False)
+            self.reasons.say("\n".join(failure[:_MOST_REASONS]), Tone.BAD)
             self._later.start(8000)
         else:
             self.look()
@@ -154,7 +152,6 @@ class StartPage(QWidget):
         """Follow the appearance from light to dark and back."""
         if event is not None and event.type() == QEvent.Type.PaletteChange:
             self._colour()
-            self._say(self.reasons.text(), self._is_good)
         super().changeEvent(event)
 
     def _colour(self) -> None:
@@ -176,11 +173,11 @@ class StartPage(QWidget):
     def _say_slow(self) -> None:
         """Say why the first look may take long: the plugins that a protocol names are imported, and compiled once."""
         if self._is_checking and not self._checked and self.reasons.text() == _LOOKING:
-            self._say(f"{_LOOKING} {_COMPILING}", good=None)
+            self.reasons.say(f"{_LOOKING} {COMPILING}", Tone.UNKNOWN)
 
     def _check_failed(self, error: Exception) -> None:
         self._is_checking = False
-        self._say(f"Cannot be checked: {error}", good=False)
+        self.reasons.say(f"Cannot be checked: {error}", Tone.BAD)
         self._later.start(_CHECK_MS)
 
     def _show_outcome(self, outcome: Outcome | None) -> None:
@@ -217,9 +214,9 @@ class StartPage(QWidget):
         if found.obstacles:
             more = len(found.obstacles) - _MOST_REASONS
             lines = [*found.obstacles[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
-            self._say("✕ Cannot start:\n" + "\n".join(f"• {line}" for line in lines), good=False)
+            self.reasons.say("✕ Cannot start:\n" + "\n".join(f"• {line}" for line in lines), Tone.BAD)
         else:
-            self._say("\n".join(["✔ Ready", *(f"Note: {note}" for note in found.notes)]), good=True)
+            self.reasons.say("✔ Ready", Tone.GOOD, found.notes)
 
     def _list_running(self, running: list[Path]) -> None:
         shown = [self.running.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.running.count())]  # type: ignore[union-attr]
@@ -242,16 +239,6 @@ class StartPage(QWidget):
     def _attach(self) -> None:
         if (item := self.running.currentItem()) is not None:
             self.attach_asked.emit(item.data(Qt.ItemDataRole.UserRole))
-
-    def _say(self, text: str, good: bool | None) -> None:
-        self._is_good = good
-        theme = theme_of(self.palette())
-        colour = {True: theme.held.name(), False: theme.failed.name(), None: self.palette().windowText().color().name()}
-        style = f"color: {colour[good]}; font-weight: 600"
-        if self.reasons.styleSheet() != style:
-            self.reasons.setStyleSheet(style)
-        if self.reasons.text() != text:
-            self.reasons.setText(text)
 
     def _arrange(self) -> None:
         left = _grouped("New session", self.form)
