@@ -7,7 +7,7 @@ from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
 from bmi_app.gui.editor.toml_text import TomlText
-from bmi_app.gui.shell.plain_label import PlainLabel
+from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from protocols.load import catalogue, user_folder
 
 
@@ -45,7 +45,7 @@ class ProtocolBar(QWidget):
             shortcut = QShortcut(keys, self)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
             shortcut.activated.connect(button.click)  # of a bar that is not seen, no key acts
-            button.setToolTip(f"{what} of the form or the text ({QKeySequence(keys).toString()})")
+            button.setToolTip(plain_tip(f"{what} of the form or the text ({QKeySequence(keys).toString()})"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for left_hand in (PlainLabel("Protocol"), self.choice, self.open_file, self.undo, self.redo):
