@@ -64,7 +64,7 @@ class EditorPage(QWidget):
         self._later.timeout.connect(self._take_text)
         self._slow = QTimer(self)
         self._slow.setSingleShot(True)
-        self._slow.timeout.connect(lambda: self.state.say(f"{_CHECKING} {COMPILING}", Tone.UNKNOWN))
+        self._slow.timeout.connect(self._say_slow)
         self._arrange()
         self._connect()
         self.reload()
@@ -183,6 +183,10 @@ class EditorPage(QWidget):
         self.state.say(_CHECKING, Tone.UNKNOWN)  # what was found of another text says nothing of this one
         self._slow.start(_SLOW_MS)
         self._checks.submit(lambda: check_text(text, self.path.name, folder), lambda found: self._show(text, found))
+
+    def _say_slow(self) -> None:
+        """Say why a check may take long: the plugins that a text names are imported, and compiled once."""
+        self.state.say(f"{_CHECKING} {COMPILING}", Tone.UNKNOWN)
 
     def _show(self, text: str, found: Checked) -> None:
         if text != self.text.toPlainText():
