@@ -23,7 +23,6 @@ import math
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.special import stdtrit
 
 from bmi_app.decoders.sums import dot
 from bmi_app.learning import serial
@@ -91,6 +90,8 @@ def confidence(memory: dict[str, np.ndarray], level: float = 0.95, independent: 
     independent
         Take the errors for independent from sample to sample, as textbooks do: inflation 1.
     """
+    from scipy.special import stdtrit  # takes a fifth of a second to import, and the tick needs none of it
+
     n_axes, n_units = memory["left"].shape
     samples: np.ndarray = memory["samples"]
     if not samples.all():
