@@ -9,13 +9,11 @@ import typer
 
 from bmi_app.bench import pages
 from bmi_app.bench.pages import Into
-from bmi_app.bench.saying import fail, say
 from bmi_app.bench.science.commands import science_app
+from bmi_app.command_line import Json, fail, say
 
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True, rich_markup_mode=None)
 bench_app.add_typer(science_app, name="science")
-
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
 
 
 @bench_app.command("latency")

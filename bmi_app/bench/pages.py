@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from bmi_app import small_files
-from bmi_app.bench.saying import fail
+from bmi_app.command_line import fail
 
 Into = Annotated[
     Path | None,

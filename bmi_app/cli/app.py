@@ -12,18 +12,9 @@ import typer
 
 from bmi_app import permissions, standard_streams
 from bmi_app.bench.commands import bench_app
-from bmi_app.cli.common import (
-    Json,
-    ProtocolName,
-    SessionName,
-    Set,
-    fail,
-    find_session,
-    load_protocol,
-    path_of,
-    print_facts,
-)
+from bmi_app.cli.common import ProtocolName, SessionName, Set, find_session, load_protocol, path_of, print_facts
 from bmi_app.cli.sessions import sessions_app
+from bmi_app.command_line import Json, fail
 from bmi_app.plain_text import plain, plain_toml
 
 app = typer.Typer(

@@ -1,15 +1,15 @@
-"""What the subcommands of `bmi` share: kinds of arguments, looking up, printing, and how a mistake ends a command."""
+"""What the subcommands of `bmi` share: kinds of arguments, looking up, printing."""
 
 import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
+from bmi_app.command_line import fail
+
 SessionName = Annotated[str, typer.Argument(metavar="SESSION", help="a folder, its name or beginning, or `last`")]
 ProtocolName = Annotated[str, typer.Argument(help="name (`bmi protocols list`) or path of a protocol")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override a key of the protocol")]
 
 
@@ -52,12 +52,3 @@ def print_facts(facts: dict[str, Any], as_json: bool) -> None:
     from bmi_app.session.store import printing
 
     printing.facts(facts)
-
-
-def fail(*lines: str, code: int = 2) -> NoReturn:
-    """End the command; each line names a mistake and its remedy."""
-    from bmi_app.plain_text import plain
-
-    for line in lines:
-        print(f"bmi: {plain(line)}", file=sys.stderr)
-    raise typer.Exit(code)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bmi_app.cli.common import Json, SessionName, fail, find_session, path_of, print_facts
+from bmi_app.cli.common import SessionName, find_session, path_of, print_facts
+from bmi_app.command_line import Json, fail
 
 sessions_app = typer.Typer(help="List and keep recorded sessions.", no_args_is_help=True, rich_markup_mode=None)
 

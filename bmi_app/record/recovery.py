@@ -1,15 +1,13 @@
 """Make a complete session of one that was cut off."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from bmi_app import permissions
 from bmi_app.record import disk, identity, redo, session_folder
 from bmi_app.record.batches import BatchFile
 from bmi_app.record.damage import Damage, JournalError
@@ -17,13 +15,12 @@ from bmi_app.record.durable import write_file
 from bmi_app.record.keeping import Keeping, decide
 from bmi_app.record.kinds import KINDS, ROOM, Kind, Layout, file_name
 from bmi_app.record.reading import read_texts
+from bmi_app.record.recovery_lock import held
 from bmi_app.record.rewriting import Rewriting
 from bmi_app.record.summary import Tally
 from bmi_app.record.survey import Finding, complete_through, is_short, survey_all
 from bmi_app.record.tail import Tail
 from bmi_app.rt.records import EventKind, StopReason
-
-LOCK = ".recovering"
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,8 @@ def recover(folder: Path, tail: Tail | None = None, *, to_common_tick: bool = Fa
     Raises
     ------
     JournalError
-        If the session is still running, or lacks its texts or all of its journal, or cannot be written, or if another
-        process is recovering it.
+        If the session is still running, or lacks its texts or all of its journal, or cannot be written, or if it is
+        being recovered already.
     """
     state = session_folder.status(folder)
     if state == "running":
@@ -110,33 +107,13 @@ def recover(folder: Path, tail: Tail | None = None, *, to_common_tick: bool = Fa
         read_texts(folder)  # without these nothing says what the numbers are
         if not any((folder / file_name(kind)).is_file() for kind in KINDS):
             raise JournalError(f"{folder}: cannot be recovered: no file of its journal is left")
-    with _alone(folder):
+    with held(folder):
         if not redo.is_unfinished(folder):
             redo.discard(folder)
             found = _prepare(folder, tail or {}, to_common_tick)
             if found is not None:
                 return found
         return _report(folder, redo.roll_forward(folder))
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a session against every other process: the system releases it when this process ends, however it ends."""
-    try:
-        lock = FileLock(folder / LOCK, timeout=0, mode=0o666 & ~permissions.mask())  # it sets the mode itself: no umask
-        lock.acquire()
-    except permissions.PermissionsError as error:
-        raise JournalError(str(error)) from error
-    except Timeout:
-        raise JournalError(f"{folder}: is being recovered by another process; look again when that is done") from None
-    except OSError as error:
-        raise JournalError(f"{folder}: cannot be recovered: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        lock.release()
-        with suppress(OSError):  # the next one holds it already, and finds what this one has left
-            (folder / LOCK).unlink(missing_ok=True)
 
 
 def _prepare(folder: Path, tail: Tail, to_common_tick: bool) -> RecoveryReport | None:

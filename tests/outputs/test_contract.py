@@ -27,13 +27,17 @@ def test_close_needs_no_open_and_may_come_twice(module: ModuleType, settings: di
     output = module.Output(module.Settings(**settings))
     output.close()
     output.close()
+    if module is not null:
+        with pytest.raises(OutputError, match="not open"):
+            output.fire(EVENT)
 
 
-def test_null_fires() -> None:
+def test_null_fires_in_any_state_and_keeps_nothing() -> None:
     output = null.Output(null.Settings())
-    output.open()
-    output.fire(EVENT)
-    output.close()
+    before = dict(vars(output))
+    for do in (output.open, lambda: output.fire(EVENT), output.close, lambda: output.fire(EVENT)):
+        assert do() is None
+    assert vars(output) == before
 
 
 @pytest.mark.parametrize(("module", "settings"), MODULES[1:])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bmi_app.record import blobs, recovery, session_folder
+from bmi_app.record import blobs, recovery_lock, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.integrity import verify
 from bmi_app.record.kinds import KINDS, file_name
@@ -249,7 +249,7 @@ def test_kill_minus_nine_loses_only_what_was_not_flushed(new_folder, content):
 
 def test_what_another_process_recovers_is_left_alone_until_that_dies(recorded) -> None:
     folder, made = recorded(60, 8, close=False)
-    holds = f"from pathlib import Path\nfrom bmi_app.record.recovery import _alone\nwith _alone(Path({str(folder)!r})):\n    print(1, flush=True)\n    input()"
+    holds = f"from pathlib import Path\nfrom bmi_app.record.recovery_lock import held\nwith held(Path({str(folder)!r})):\n    print(1, flush=True)\n    input()"
     with subprocess.Popen([sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
@@ -260,4 +260,4 @@ def test_what_another_process_recovers_is_left_alone_until_that_dies(recorded) -
         other.kill()
     assert recover(folder).changed
     assert_whole(folder, made, 59)
-    assert not (folder / recovery.LOCK).exists()
+    assert not (folder / recovery_lock.LOCK).exists()

@@ -11,7 +11,7 @@ import typer
 
 from bmi_app.bench import pages
 from bmi_app.bench.pages import Into
-from bmi_app.bench.saying import fail, say
+from bmi_app.command_line import Json, fail, say
 
 science_app = typer.Typer(
     help="Measure the simulated subject against what is known of real ones.",
@@ -19,7 +19,6 @@ science_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else, on standard output")]
 Figure = Annotated[Path | None, typer.Option(help="draw it into this picture (needs matplotlib)")]
 
 

@@ -10,7 +10,7 @@ from bmi_app.gui.browser.export_dialog import ExportDialog
 from bmi_app.gui.shell.plain_label import plain_box
 from bmi_app.gui.shell.verifying import Verifier
 from bmi_app.gui.shell.worker import Worker
-from bmi_app.session.store import recoveries
+from bmi_app.record import recovery_lock
 
 _END_S = 30.0  # that a session may take to write what is left
 
@@ -39,7 +39,7 @@ class SessionActions(QObject):
 
     def is_recovering(self, folder: Path) -> bool:
         """Tell whether a session is being recovered, whichever page asked for it."""
-        return folder in self._recovering or recoveries.under_way_s(folder) is not None
+        return folder in self._recovering or recovery_lock.under_way_s(folder) is not None
 
     def recover(self, folder: Path) -> None:
         """Keep what is whole of a session that was cut off or damaged."""

@@ -17,7 +17,7 @@ from bmi_app.record.recovery import RecoveryReport
 from bmi_app.record.tail import Tail
 from bmi_app.rt import livefile
 from bmi_app.rt.rings import RINGS, Reader
-from bmi_app.session.store import recoveries, traces
+from bmi_app.session.store import traces
 
 
 class CatalogueError(Exception):
@@ -63,19 +63,16 @@ def recover(folder: Path, *, not_running_elsewhere: bool = False, to_common_tick
     Raises
     ------
     CatalogueError
-        If the session is running, or may be, or another thread recovers it.
+        If the session is running, or may be.
     JournalError
-        If it cannot be read at all.
+        If it is being recovered already, or cannot be read at all.
     """
-    with recoveries.alone(folder) as is_first:
-        if not is_first:
-            raise CatalogueError(f"{folder.name}: is being recovered already; wait for it")
-        session, _ = read_texts(folder)
-        _refuse_if_it_runs(folder, session, not_running_elsewhere)
-        live_path = traces.live_file(session)
-        report = recovery.recover(folder, _tail_of(live_path) if live_path else None, to_common_tick=to_common_tick)
-        traces.remove(session)
-        return report
+    session, _ = read_texts(folder)
+    _refuse_if_it_runs(folder, session, not_running_elsewhere)
+    live_path = traces.live_file(session)
+    report = recovery.recover(folder, _tail_of(live_path) if live_path else None, to_common_tick=to_common_tick)
+    traces.remove(session)
+    return report
 
 
 def remove(folder: Path, *, not_running_elsewhere: bool = False) -> None:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bmi_app.record import integrity, session_folder
+from bmi_app.record import integrity, recovery_lock, session_folder
 from bmi_app.record.damage import JournalError
 from bmi_app.record.integrity import State
-from bmi_app.session.store import recoveries
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Outcome:
 def outcome_of(folder: Path) -> Outcome:
     """Return how a session stands now."""
     # First, so that a recovery which ends meanwhile is not missed.
-    recovering_s = recoveries.under_way_s(folder)
+    recovering_s = recovery_lock.under_way_s(folder)
     found = integrity.quick(folder)
     summary = None
     with contextlib.suppress(JournalError):  # whose damage the words name

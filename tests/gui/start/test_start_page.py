@@ -14,11 +14,12 @@ from bmi_app.gui.main_window import MainWindow
 from bmi_app.gui.shell.faults import shown_faults
 from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.start import start_page
-from bmi_app.record import recovery
+from bmi_app.record import recovery_lock, redo
+from bmi_app.record.damage import JournalError
 from bmi_app.record.session_folder import read_summary, read_texts
 from bmi_app.session.engine.full_speed import run_fast
 from bmi_app.session.request import SessionRequest
-from bmi_app.session.store import catalogue, recoveries
+from bmi_app.session.store import catalogue
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.observer import Phase
 
@@ -216,13 +217,13 @@ def test_a_session_is_recovered_once_and_says_how_it_goes(
     card = shown.start_page.result
     shown._show_result(folder)
     goes_on = threading.Event()
-    recover = recovery.recover
-    monkeypatch.setattr(recovery, "recover", lambda *given, **named: goes_on.wait() and recover(*given, **named))
+    roll_forward = redo.roll_forward
+    monkeypatch.setattr(redo, "roll_forward", lambda folder: goes_on.wait() and roll_forward(folder))
     qtbot.mouseClick(card.recover, Qt.MouseButton.LeftButton)
     assert card.recover.text() == "Recovering…"
     assert not card.recover.isEnabled()
-    qtbot.waitUntil(lambda: recoveries.under_way_s(folder) is not None)
-    with pytest.raises(catalogue.CatalogueError, match="is being recovered already"):
+    qtbot.waitUntil(lambda: recovery_lock.under_way_s(folder) is not None)
+    with pytest.raises(JournalError, match="is being recovered already"):
         catalogue.recover(folder)
     qtbot.waitUntil(lambda: re.search(r" [1-9]\d* s so far", card.text.text()) is not None, timeout=RESOLVE_MS)
     shown._show_result(folder)  # as when another window gives way to this one

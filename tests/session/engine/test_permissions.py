@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bmi_app import permissions
-from bmi_app.record import recovery
+from bmi_app.record import recovery_lock
 from bmi_app.rt import livefile
 
 from .conftest import PATIENCE_S, SHORT, Live
@@ -114,7 +114,7 @@ def test_the_lock_of_a_recovery_is_as_open_as_the_recording(
     monkeypatch.setenv(permissions.VARIABLE, access)
     before = os.umask(0)
     try:
-        with recovery._alone(tmp_path):
-            assert stat.S_IMODE((tmp_path / recovery.LOCK).stat().st_mode) == MODES[access][1]
+        with recovery_lock.held(tmp_path):
+            assert stat.S_IMODE((tmp_path / recovery_lock.LOCK).stat().st_mode) == MODES[access][1]
     finally:
         os.umask(before)
