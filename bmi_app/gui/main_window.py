@@ -11,7 +11,6 @@ from PyQt6.QtGui import QCloseEvent
 from PyQt6.QtWidgets import (
     QApplication,
     QHBoxLayout,
-    QMainWindow,
     QMenu,
     QTabWidget,
     QToolButton,
@@ -28,6 +27,7 @@ from bmi_app.gui.replay.replay_page import ReplayPage
 from bmi_app.gui.shell import appearance
 from bmi_app.gui.shell.faults import shown_faults
 from bmi_app.gui.shell.garbage import collected_here
+from bmi_app.gui.shell.held_window import HeldWindow
 from bmi_app.gui.shell.shortcuts import KEYS_KEY, PAGE_KEYS, SAVE_KEY, SEARCH_KEY, START_KEY, ShortcutsDialog, bind
 from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.start.start_page import StartPage
@@ -42,7 +42,7 @@ _REAP_MS = 500
 _LOG_HEIGHT_PX = 110
 
 
-class MainWindow(QMainWindow):
+class MainWindow(HeldWindow):
     """Start sessions, watch each in a window of its own, and come back when it ends.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QGuiApplication
-from PyQt6.QtWidgets import QApplication, QMainWindow, QMenu, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QApplication, QMenu, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from bmi_app.analysis.session_source import LiveSource
 from bmi_app.gui.browser.result_card import summary_text
@@ -26,6 +26,7 @@ from bmi_app.gui.panels.task_view import TaskView
 from bmi_app.gui.shell import appearance
 from bmi_app.gui.shell.faults import shown_faults
 from bmi_app.gui.shell.garbage import collected_here
+from bmi_app.gui.shell.held_window import HeldWindow
 from bmi_app.gui.shell.plain_label import plain_box
 from bmi_app.gui.shell.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDialog, bind
 from bmi_app.gui.widgets.log_panel import LogPanel
@@ -39,7 +40,7 @@ _FIGURES_S = 0.2  # figures that change faster cannot be read
 _SIDE_WIDTH_PX = 320
 
 
-class OperatorWindow(QMainWindow):
+class OperatorWindow(HeldWindow):
     """Show one session, and send what its operator commands.
 
     Parameters

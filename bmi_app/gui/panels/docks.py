@@ -1,7 +1,6 @@
 """Arrange panels in docks around the task, remember where they were put, and redraw only those that are seen."""
 
 import time
-from functools import partial
 
 from PyQt6.QtCore import QEvent, QObject, QSettings, Qt, QTimer
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QMenu, QTabWidget, QWidget
@@ -196,13 +195,16 @@ class Docks(QObject):
         dock = QDockWidget(title, self._window)
         dock.setObjectName(title)
         dock.setWidget(content)
-        dock.visibilityChanged.connect(partial(self._uncover, title))
+        # A method: Qt forgets it when this object goes. What else could be called (a `partial`, a lambda) Qt still calls
+        # where docks hide while Python takes it apart, and a `partial` that was taken apart ends the process.
+        dock.visibilityChanged.connect(self._uncover)
         return dock
 
-    def _uncover(self, title: str, is_visible: bool) -> None:
+    def _uncover(self, is_visible: bool) -> None:
         """Have a panel redrawn when it becomes visible: while nothing plays, nothing else redraws it."""
-        if is_visible and title in self.panels:
-            self._uncovered.add(title)
+        dock = self.sender()
+        if is_visible and dock is not None and dock.objectName() in self.panels:
+            self._uncovered.add(dock.objectName())
             self._uncovering.start(0)  # once it has its place
 
     def _redraw_uncovered(self) -> None:

@@ -144,8 +144,7 @@ class ReplayPage(QWidget):
         counted = f"{_counted(len(session.outcomes), 'trial')}, {_counted(len(session.rewards_s), 'reward')}"
         self._told = f"{session.folder.name}: {counted}"
         self.heading.setToolTip(plain_tip(f"{session.folder}\n{counted}, {len(session.frames):,} ticks"))
-        self._show_heading()
-        self.verdict.setText("")
+        self._show_verdict("")
         self.verdict.setToolTip("")
         self._reads.submit(
             lambda: integrity.known_or_full(session.folder),
@@ -165,9 +164,16 @@ class ReplayPage(QWidget):
         if session is not self.session or self.verdict.text() or standing.state in ("complete", "running"):
             return
         mark = "" if standing.is_ended else "✕ "
-        self.verdict.setText(f"{mark}The session is {standing.words}")
+        self._show_verdict(f"{mark}The session is {standing.words}")
         self.verdict.setToolTip("\n".join(standing.doubts()))
+
+    def _show_verdict(self, text: str) -> None:
+        """Give the verdict the room of its text at once: it is not drawn, or looked at, in the room of the last one."""
+        self.verdict.setText(text)
         self._show_heading()
+        row = self.layout()
+        assert row is not None
+        row.activate()
 
     def _set_stage(self, session: RecordedSession, playback: Playback) -> None:
         """Put a task view and panels for this session where those of the last one were."""
@@ -269,8 +275,7 @@ class ReplayPage(QWidget):
 
     def _tell(self, folder: Path, text: str, is_done: bool, _: bool) -> None:
         if self.session is not None and folder == self.session.folder:
-            self.verdict.setText(text)
-            self._show_heading()
+            self._show_verdict(text)
             self.verify.setEnabled(is_done)
 
     def _choose(self) -> None:

@@ -307,6 +307,15 @@ def test_timing_is_that_of_the_recording(folder: Path) -> None:
     assert 0 <= found.data_age_s < 0.1
 
 
+def test_a_verdict_has_the_room_of_its_text_at_once(page: Any) -> None:
+    """On a busy machine the page was looked at before its row was laid out anew, and the verdict was cut."""
+    shown = page()
+    for text in ("✓ Identical", "✕ The session is damaged: spikes.arrows from 0:54 on and 2 more", ""):
+        shown._verifier.told.emit(shown.session.folder, text, True, True)
+        assert shown.verdict.text() == text
+        assert layout_faults(shown) == []
+
+
 def test_a_damaged_session_is_called_so_while_it_is_played(
     page: Any, qtbot: Any, sessions_folder: Path, keep_picture: Any
 ) -> None:
