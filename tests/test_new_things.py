@@ -206,6 +206,65 @@ def test_a_frame_field_is_two_files(tmp_path: Path) -> None:
     assert files == {"bmi_app/rt/records.py", "bmi_app/rt/tick.py"}
 
 
+TOUCHES = """
+import json
+import numpy as np
+from pathlib import Path
+from bmi_app.record import session_folder
+from bmi_app.record.drain import Drain
+from bmi_app.record.journal import Journal
+from bmi_app.record.reading import read
+from bmi_app.rt import cells
+from bmi_app.rt.arrays import Sizes, allocate
+from bmi_app.rt.rings import RINGS
+
+one = dict.fromkeys(("n_units", "n_axes", "n_populations", "n_targets", "n_blocks", "n_transitions", "decoder_words",
+                     "rule_words", "boxcar_ticks", "trial_samples", "sample_rows"), 1)
+arrays = allocate(Sizes(**one, model_rows=0, frame_slots=16, spike_slots=16))
+folder = session_folder.create(Path("sessions"), "center_out", {"dt_s": 0.01}, "[task]\\nhold_ms = 500\\n")
+journal = Journal(folder, 1, 1)
+drain = Drain(arrays, journal)
+ctl, ring = arrays["ctl"], RINGS["touches"]
+for tick in range(8):
+    arrays[ring.array][tick] = tick, 0.25 * tick
+    arrays["frames"]["tick"][tick] = arrays["health"]["tick"][tick] = tick
+    ctl[ring.head] += 1
+    ctl[cells.FRAMES_HEAD] += 1
+    drain.step()
+journal.close()
+found = read(folder)
+path = folder / "touches.arrows"
+before = path.read_bytes()
+path.write_bytes(before[: len(before) // 2])
+cut = read(folder)
+print(json.dumps([found.more["touches"]["force_n"].tolist(), len(found.damage), [each.file for each in cut.damage]]))
+"""
+
+
+def test_a_record_kind_is_three_files(tmp_path: Path) -> None:
+    """The record, its ring, and its place in the journal; drain, recovery, checks and reading follow."""
+    files = patched(
+        tmp_path,
+        {
+            "bmi_app/rt/records.py": (
+                '    "subject": SUBJECT,\n',
+                '    "touches": np.dtype([("tick", "<i8"), ("force_n", "<f8")]),\n',
+            ),
+            "bmi_app/rt/rings.py": (
+                '    "words": Ring(',
+                '    "touches": Ring("touches", records.RECORDS["touches"], 64, cells.spare(0)),\n',
+            ),
+            "bmi_app/record/kinds.py": ('"frames"]\nKINDS', '"touches", '),
+        },
+    )
+    kinds = tmp_path / "bmi_app/record/kinds.py"
+    optional = 'OPTIONAL: frozenset[Kind] = frozenset({"subject", '
+    assert optional in kinds.read_text()
+    kinds.write_text(kinds.read_text().replace(optional, f'{optional}"touches", '))
+    assert run_in(tmp_path, TOUCHES) == [[0.25 * tick for tick in range(8)], 0, ["touches.arrows"]]
+    assert files == {"bmi_app/rt/records.py", "bmi_app/rt/rings.py", "bmi_app/record/kinds.py"}
+
+
 # Of the lab in tests/plugins/example_lab: what each plugin is, its one file, how a session uses it, and what shows that it did.
 LAB = ROOT / "tests/plugins/example_lab"
 PLUGINS = {

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class Recording:
         The audit: one record for each update of what the decoder adapts.
     subject : ndarray
         With its models in `subject_rows`, f8[n, n_axes * (n_units + 1)].
+    more : dict of Kind to ndarray
+        Records of every other kind.
     damage : list of Damage
         At most one a file: where it stops being readable. What lies before is here.
     """
@@ -62,6 +64,7 @@ class Recording:
     spikes: np.ndarray = field(repr=False)
     subject: np.ndarray = field(repr=False)
     subject_rows: np.ndarray = field(repr=False)
+    more: dict[Kind, np.ndarray] = field(repr=False)
     damage: list[Damage]
 
     def blob_ids(self) -> list[int]:
@@ -77,6 +80,9 @@ class Recording:
             If they are missing or damaged, or of another shape than an adoption's.
         """
         return blobs.read_adoption(self.folder, blob_id, Layout(self.n_units, self.n_axes).readout_words)
+
+
+_OF_THEIR_OWN = frozenset(each.name for each in fields(Recording))  # kinds that are fields
 
 
 def read(folder: Path, *, kinds: Iterable[Kind] | None = None) -> Recording:
@@ -125,6 +131,7 @@ def read(folder: Path, *, kinds: Iterable[Kind] | None = None) -> Recording:
         spikes=found["spikes"].records,
         subject=found["subject"].records,
         subject_rows=found["subject"].rows,
+        more={kind: found[kind].records for kind in KINDS if kind not in _OF_THEIR_OWN},
         damage=[file.damage for file in files.values() if file.damage is not None],
     )
 

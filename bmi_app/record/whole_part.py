@@ -30,6 +30,10 @@ def whole_part(recording: Recording, standing: Standing) -> Recording:
         ends = [end for end in (frames_end, through.get(file_name(kind))) if end is not None]
         if not ends:
             continue
+        if kind in recording.more:
+            records = recording.more[kind]
+            changed.setdefault("more", dict(recording.more))[kind] = records[records["tick"] <= min(ends)]
+            continue
         records = getattr(recording, kind)
         keep = records["tick"] <= min(ends)
         changed[kind] = records[keep]

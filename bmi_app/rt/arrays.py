@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bmi_app.rt import cells, records, state, stored
+from bmi_app.rt import cells, records, rings, state, stored
 from bmi_app.rt.memory import Layout, length
 
 # Bins that a spike may lie ahead of the tick in which it arrives, before its stamp counts as one from the future.
 FUTURE_TICKS = 64
 N_STAGING_SLOTS = 4
-N_WORDS_SLOTS = 32
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,10 @@ class Sizes:
     command_slots: int = 1 << 10
     weight_slots: int = 1 << 8
     update_slots: int = 1 << 9
+
+    def slots_of(self, ring: rings.Ring) -> int:
+        """Return how many records a ring holds."""
+        return ring.slots if isinstance(ring.slots, int) else int(getattr(self, ring.slots))
 
     @property
     def row(self) -> Layout:
@@ -77,7 +80,7 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
     """Return every array of a session as name -> (dtype, shape)."""
     f8, f4, i8 = np.dtype("<f8"), np.dtype("<f4"), np.dtype("<i8")
     units, axes = sizes.n_units, sizes.n_axes
-    frames, blob = sizes.frame_slots, length(sizes.blob)
+    blob = length(sizes.blob)
     return {
         "ctl": (i8, (cells.N_WORDS,)),
         "config": (state.CONFIG, (1,)),
@@ -115,17 +118,9 @@ def describe(sizes: Sizes) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         "blocks": (state.BLOCK, (sizes.n_blocks,)),
         "transitions": (i8, (sizes.n_transitions, 4)),
         # rings
-        "spikes": (records.SPIKE, (sizes.spike_slots,)),
-        "frames": (records.FRAME, (frames,)),
-        "counts": (f4, (frames, units)),
-        "health": (records.HEALTH, (frames,)),
-        "events": (records.EVENT, (sizes.event_slots,)),
-        "commands_done": (records.COMMAND, (sizes.command_slots,)),
-        "weights_log": (records.WEIGHTS, (sizes.weight_slots,)),
+        **{ring.array: (ring.dtype, (sizes.slots_of(ring),)) for ring in rings.RINGS.values()},
+        "counts": (f4, (sizes.frame_slots, units)),
         "weights_rows": (f8, (sizes.weight_slots, length(sizes.row))),
-        "updates": (records.UPDATE, (sizes.update_slots,)),
-        "words": (records.WORDS, (N_WORDS_SLOTS,)),
-        "queue": (records.COMMAND, (sizes.command_slots,)),
         "staging": (f8, (N_STAGING_SLOTS, blob)),
     }
 

@@ -49,4 +49,15 @@ GAP = 36 * _LINE  # acquisition: local clock of the end of its last long gap, fl
 INTERVAL = 37 * _LINE  # engine: nominal interval of a regular source (s), 0: it is none; float64
 RHYTHM = 38 * _LINE  # acquisition: the longest interval between arrivals of late (s), float64
 
-N_WORDS = 39 * _LINE
+_N_SPARE = 8  # for the heads of rings that have no name here
+_SPARE = 39 * _LINE
+N_WORDS = _SPARE + _N_SPARE * _LINE
+
+
+def spare(nth: int) -> int:
+    """Return a cell for the head of a ring that has no name here, for `bmi_app.rt.rings.RINGS`."""
+    if not 0 <= nth < _N_SPARE:
+        raise ValueError(
+            f"cell {nth} is not spare: allowed are 0 to {_N_SPARE - 1}; raise `_N_SPARE` in bmi_app/rt/cells.py"
+        )
+    return _SPARE + nth * _LINE

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bmi_app.rt import cells
+from bmi_app.rt import cells, records
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,11 @@ class Ring:
     Attributes
     ----------
     array : str
-        Its records, as `bmi_app.rt.arrays.describe` names them.
+        The array of its records, as `bmi_app.rt.arrays.describe` names it.
+    dtype : np.dtype
+        Of a record.
+    slots : str or int
+        How many records it holds: a number, or the name of a field of `bmi_app.rt.arrays.Sizes`.
     head : int
         The cell that says how many records are complete.
     rows : str
@@ -30,21 +34,23 @@ class Ring:
     """
 
     array: str
+    dtype: np.dtype
+    slots: str | int
     head: int
     rows: str = ""
     written: int = -1
 
 
 RINGS: dict[str, Ring] = {
-    "spikes": Ring("spikes", cells.SPIKES_DECODED, written=cells.SPIKES_HEAD),
-    "frames": Ring("frames", cells.FRAMES_HEAD, "counts"),
-    "health": Ring("health", cells.FRAMES_HEAD),
-    "events": Ring("events", cells.EVENTS_HEAD),
-    "commands": Ring("commands_done", cells.COMMANDS_HEAD),
-    "weights": Ring("weights_log", cells.WEIGHTS_HEAD, "weights_rows"),
-    "updates": Ring("updates", cells.UPDATES_HEAD),
-    "words": Ring("words", cells.WORDS_HEAD),
-    "queue": Ring("queue", cells.QUEUE_HEAD),
+    "spikes": Ring("spikes", records.SPIKE, "spike_slots", cells.SPIKES_DECODED, written=cells.SPIKES_HEAD),
+    "frames": Ring("frames", records.FRAME, "frame_slots", cells.FRAMES_HEAD, rows="counts"),
+    "health": Ring("health", records.HEALTH, "frame_slots", cells.FRAMES_HEAD),
+    "events": Ring("events", records.EVENT, "event_slots", cells.EVENTS_HEAD),
+    "commands": Ring("commands_done", records.COMMAND, "command_slots", cells.COMMANDS_HEAD),
+    "weights": Ring("weights_log", records.WEIGHTS, "weight_slots", cells.WEIGHTS_HEAD, rows="weights_rows"),
+    "updates": Ring("updates", records.UPDATE, "update_slots", cells.UPDATES_HEAD),
+    "words": Ring("words", records.WORDS, 32, cells.WORDS_HEAD),
+    "queue": Ring("queue", records.COMMAND, "command_slots", cells.QUEUE_HEAD),
 }
 
 # Every array that is a ring, and of those that share a head which one the others stand beside.
