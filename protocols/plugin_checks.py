@@ -165,13 +165,12 @@ def _check_pair(protocol: Protocol, modules: Mapping[str, ModuleType]) -> Iterat
     learning, rule = protocol.learning, modules["learning"]
     offered: frozenset[str] = modules["decoder"].TRAITS.adaptable
     if adapted_part(rule.TRAITS.adapts, offered) is None:
-        able = (
-            f"a rule that adapts {listing(sorted(offered))}" if offered else 'learning.when = "off", or another decoder'
-        )
+        able = plugins.having("learning", lambda traits: adapted_part(traits.adapts, offered) is not None)
+        rules = listing(able) if able else 'learning.when = "off", or another decoder'
         yield Finding(
             "learning.rule",
             f"{learning.rule!r} adapts the {' or '.join(sorted(rule.TRAITS.adapts))}, "
-            f"which decoder {protocol.decoder.kind!r} does not offer; allowed: {able}",
+            f"which decoder {protocol.decoder.kind!r} does not offer; allowed: {rules}",
             ("decoder.kind",),
         )
     if rule.TRAITS.staged and learning.when not in _STAGED_WHEN:

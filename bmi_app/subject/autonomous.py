@@ -63,7 +63,12 @@ class Settings(BaseModel):
         default="slow", description="noise that it adds to its firing, and that it knows"
     )
     learning_rate: float | None = Field(default=None, ge=0, description="of the learner; absent: its own")
-    rule: dict[str, Any] = Field(default={}, description="settings of the learner's rule; see docs/learning.md")
+    rule: dict[str, Any] = Field(
+        default={},
+        title="Settings of its rule",
+        description="settings of the learner's rule; see docs/learning.md",
+        json_schema_extra={"allowed": "a table of that rule's settings, such as {normalised = false}"},
+    )
     sample_ms: float = Field(
         default=50.0, gt=0, le=1000, description="time between two samples that it learns from (ms)"
     )

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args, get_origin
 import tomlkit
 from pydantic.fields import FieldInfo
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent, QKeySequence, QValidator, QWheelEvent
-from PyQt6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QWidget
+from PyQt6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QValidator, QWheelEvent
+from PyQt6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QPlainTextEdit, QWidget
 
 from bmi_app import plugins
 from bmi_app.gui.editor.path_editor import PathEditor, path_kind
@@ -23,7 +23,7 @@ from protocols.wording import describe_allowed, inner_type, most_of
 _ABSENT = "not set"
 _FARTHEST = 1e12  # where a key has no bound
 # Longer ends first.
-_UNITS = {"_cm_s": "cm/s", "_per_s": "1/s", "_deg": "deg", "_cm": "cm", "_hz": "Hz", "_ms": "ms", "_s": "s"}
+UNITS = {"_cm_s": "cm/s", "_per_s": "1/s", "_deg": "deg", "_cm": "cm", "_hz": "Hz", "_ms": "ms", "_s": "s"}
 
 
 class NumberEditor(QDoubleSpinBox):
@@ -196,6 +196,35 @@ class TextEditor(QLineEdit):
             self.edited.emit(text)
 
 
+class ParagraphEditor(QPlainTextEdit):
+    """Edit a text of some lines, which wraps; it is taken when the field is left."""
+
+    edited = pyqtSignal(object)
+    _LINES = 4
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shown = ""
+        self.setTabChangesFocus(True)
+        self.setPlaceholderText(_ABSENT)
+        margins = round(2 * (self.document().documentMargin() if self.document() is not None else 0)) + 4  # type: ignore[union-attr]
+        self.setFixedHeight(self._LINES * self.fontMetrics().lineSpacing() + margins)
+
+    def show_value(self, value: Any) -> None:
+        """Show a value, unless it is just being typed."""
+        self._shown = value if isinstance(value, str) else ""
+        if self._shown != self.toPlainText() and not self.hasFocus():
+            self.setPlainText(self._shown)
+
+    def focusOutEvent(self, e: QFocusEvent | None) -> None:
+        """Take the text."""
+        super().focusOutEvent(e)
+        text = self.toPlainText().strip()
+        if text != self._shown:
+            self._shown = text
+            self.edited.emit(text or ABSENT)
+
+
 def leaves_step(line: QLineEdit, event: QEvent | None) -> bool:
     """Tell whether a key asks for a step back or forth that the field has none of; such a key is not taken."""
     if event is None or event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
@@ -234,12 +263,12 @@ def unit_of(name: str, info: FieldInfo) -> str:
     if "unit" in extra:
         return str(extra["unit"])
     inner, _ = inner_type(info.annotation)
-    return next((unit for end, unit in _UNITS.items() if name.endswith(end)), "") if inner in (int, float) else ""
+    return next((unit for end, unit in UNITS.items() if name.endswith(end)), "") if inner in (int, float) else ""
 
 
 def editor_of(
     key: str, info: FieldInfo
-) -> NumberEditor | ChoiceEditor | SwitchEditor | TextEditor | PathEditor:  # fmt: skip
+) -> NumberEditor | ChoiceEditor | SwitchEditor | TextEditor | ParagraphEditor | PathEditor:  # fmt: skip
     """Return an editor for a field of the schema."""
     inner, container = inner_type(info.annotation)
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -258,6 +287,8 @@ def editor_of(
     kind = path_kind(key, info)
     if container is None and inner in (str, Path) and kind is not None:
         return PathEditor(kind, hint="" if info.is_required() else _ABSENT)
+    if key == "description":
+        return ParagraphEditor()
     if container is None and inner is str:
         return TextEditor(as_toml=False, hint="" if info.is_required() else _ABSENT)
     return TextEditor(as_toml=True, hint=describe_allowed(info))

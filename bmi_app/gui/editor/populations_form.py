@@ -23,6 +23,7 @@ from bmi_app.gui.editor.protocol_document import ABSENT
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.theme import population_colours, theme_of
 from bmi_app.gui.widgets.population_map import PopulationMap, reassigned
+from bmi_app.gui.widgets.populations import drives_of
 from protocols.units import resolve_populations
 
 _SWATCH_PX = 18
@@ -46,6 +47,8 @@ class PopulationsForm(QGroupBox):
         self.wrong = PlainLabel()
         self.wrong.setWordWrap(True)
         self._specs: dict[str, Any] = {}
+        self._new = ""  # a population that has no units yet, and stands in the form only
+        self._drives: tuple[str, ...] = ()
         self._populations: dict[str, tuple[int, ...]] = {}
         self._n_units = 0
         self._one_of = QButtonGroup(self)  # of buttons that stand in frames of their own
@@ -66,9 +69,22 @@ class PopulationsForm(QGroupBox):
         """Show the table and the map; a population that cannot be read keeps the map as it was."""
         specs, count = get("populations"), get("units.count")
         specs = specs if isinstance(specs, dict) else {}
-        if list(specs) != list(self._specs):
-            self._rebuild(list(specs))
+        if self._new in specs:
+            self._new = ""
         self._specs = specs
+        names = [*specs, *([self._new] if self._new else [])]
+        axes = {letter: table for letter in ("x", "y") if isinstance(table := get(f"axes.{letter}"), dict)}
+        named = {
+            letter: {key: name for key, name in table.items() if key in ("population", "push", "pull")}
+            for letter, table in axes.items()
+        }
+        drives = drives_of(names, named)
+        if names != list(self.names):
+            self._drives = drives
+            self._rebuild(names)
+        elif drives != self._drives:
+            self._drives = drives
+            self._colour()
         for name, spec in specs.items():
             text = spec if isinstance(spec, str) else ", ".join(map(str, spec)) if isinstance(spec, list) else str(spec)
             if self.units[name].text() != text:
@@ -80,7 +96,9 @@ class PopulationsForm(QGroupBox):
             self._populations = resolve_populations(readable, self._n_units)
         except (ValueError, TypeError, AttributeError):
             return
-        self.map.show_populations(self._n_units, self._populations)
+        if self._new:
+            self._populations[self._new] = ()
+        self.map.show_populations(self._n_units, self._populations, self._drives)
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
         """Show what is wrong with populations; return the keys that have something here."""
@@ -117,13 +135,14 @@ class PopulationsForm(QGroupBox):
             brush.setAccessibleName(f"assign to {name}")
             title.setAccessibleName(f"name of {name}")
             units.setAccessibleName(f"populations.{name}")
+            units.setPlaceholderText("drag over its units above, or write them")
             title.setFixedWidth(130)
             remove.setText("✕")
             remove.setToolTip(plain_tip(f"Remove the population {name}"))
             brush.toggled.connect(lambda on, name=name: self._choose(name) if on else None)
             title.editingFinished.connect(lambda name=name, title=title: self._rename(name, title.text().strip()))
             units.editingFinished.connect(lambda name=name, units=units: self._write(name, units.text().strip()))
-            remove.clicked.connect(lambda _, name=name: self.edited.emit(f"populations.{name}", ABSENT))
+            remove.clicked.connect(lambda _, name=name: self._remove(name))
             inside = QHBoxLayout(frame)
             inside.setContentsMargins(5, 3, 5, 3)
             for widget in (brush, swatch, title, units, remove):
@@ -140,7 +159,7 @@ class PopulationsForm(QGroupBox):
     def _colour(self) -> None:
         theme = theme_of(self.palette())
         self.wrong.setStyleSheet(f"color: {theme.failed.name()}")
-        colours = population_colours(len(self.brushes), theme.is_dark)[1:]
+        colours = population_colours(len(self.brushes), theme.is_dark, self._drives)[1:]
         for (name, swatch), colour in zip(self._swatches.items(), colours, strict=True):
             swatch.setStyleSheet(f"background: {colour.name()}; border-radius: 3px")
             edge = QPalette()  # in it only this colour, so that all others follow the appearance
@@ -155,11 +174,16 @@ class PopulationsForm(QGroupBox):
 
     def _rename(self, old: str, new: str) -> None:
         if new and new != old and new not in self._specs:
-            self.renamed.emit(old, new)
+            if old == self._new:
+                self._begin(new)
+            else:
+                self.renamed.emit(old, new)
         else:
             self.names[old].setText(old)
 
     def _write(self, name: str, text: str) -> None:
+        if name == self._new and not text:
+            return  # it waits for its units
         if (text != self._specs.get(name) and not isinstance(self._specs.get(name), list)) or (
             isinstance(self._specs.get(name), list) and text != ", ".join(map(str, self._specs[name]))
         ):
@@ -171,6 +195,29 @@ class PopulationsForm(QGroupBox):
 
     def _add(self) -> None:
         number = 1
-        while f"population_{number}" in self._specs:
+        while f"population_{number}" in self.names:
             number += 1
-        self.edited.emit(f"populations.population_{number}", "")
+        self._begin(f"population_{number}")
+        self.names[self._new].setFocus()
+        self.names[self._new].selectAll()
+
+    def _begin(self, name: str) -> None:
+        """Show a row for a population that is to be: it is written once it has units."""
+        self._new = name
+        self._rebuild([*self._specs, name])
+        self._populations = {known: units for known, units in self._populations.items() if known in self._specs}
+        self._populations[name] = ()
+        self._drives = (*self._drives[: len(self._specs)], "")
+        self.map.show_populations(self._n_units, self._populations, self._drives)
+        self.brushes[name].setChecked(True)
+        self._colour()
+
+    def _remove(self, name: str) -> None:
+        if name == self._new:
+            self._new = ""
+            self._populations.pop(name, None)
+            self._drives = self._drives[: len(self._specs)]
+            self._rebuild(list(self._specs))
+            self.map.show_populations(self._n_units, self._populations, self._drives)
+        else:
+            self.edited.emit(f"populations.{name}", ABSENT)

@@ -52,6 +52,8 @@ class ProtocolDocument:
         """Write a value; tables that are missing are made."""
         *path, last = key.split(".")
         table = self._table(path)
+        if isinstance(value, str) and "\n" in value and "\r" not in value and '"""' not in value and "\\" not in value:
+            value = tomlkit.string(value, multiline=True)  # read in the file as in the form
         if isinstance(table, InlineTable) or last in table:
             table[last] = value
         else:

@@ -10,13 +10,14 @@ from PyQt6.QtCore import QEvent, pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QToolButton, QWidget
 
 from bmi_app.gui.editor.applicability import why_not
-from bmi_app.gui.editor.field_editors import ChoiceEditor, NumberEditor, TextEditor, editor_of, unit_of
+from bmi_app.gui.editor.field_editors import UNITS, ChoiceEditor, NumberEditor, TextEditor, editor_of, unit_of
 from bmi_app.gui.editor.protocol_document import ABSENT
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import theme_of
 from protocols.section import Section
 from protocols.wording import describe_allowed, inner_type
 
+_WRITTEN = {"hz": "Hz", "n": "N", "m": "m", "cm": "cm", "s": "s"}  # units in a name, as they are written
 _ELSEWHERE = ("format", "model_version", "populations", "settings")  # keys that no row of a form is made for
 
 
@@ -169,8 +170,17 @@ def _tip(key: str, info: FieldInfo) -> str:
 
 def _spoken(name: str, names: Collection[str]) -> str:
     """Return a key as a label; its unit stands in the field, unless another key is told from it by the unit only."""
-    for suffix in ("_cm_s", "_per_s", "_ms", "_cm", "_deg", "_hz", "_s"):
-        if name.endswith(suffix) and name.removesuffix(suffix) not in names:
-            name = name.removesuffix(suffix)
-            break
-    return name.replace("_", " ").capitalize()
+    short, unit = _without_unit(name)
+    alike = [other for other in names if other != name and _without_unit(other)[0] == short]
+    if all(part in _WRITTEN or part == "per" for part in name.split("_")):  # a ratio of units, and nothing else
+        return " ".join(_WRITTEN.get(part, part) for part in name.split("_"))
+    spoken = short.replace("_", " ").capitalize()
+    return f"{spoken} ({unit})" if alike and unit else spoken
+
+
+def _without_unit(name: str) -> tuple[str, str]:
+    """Return a key without the unit at its end, and that unit."""
+    return next(
+        ((name.removesuffix(end), unit) for end, unit in UNITS.items() if name.endswith(end) and name != end[1:]),
+        (name, ""),
+    )

@@ -6,6 +6,7 @@ from PyQt6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QRadioButton, QVB
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import population_colours, readable_on, theme_of
 from bmi_app.gui.widgets.population_map import PopulationMap
+from bmi_app.gui.widgets.populations import populations_of
 from protocols.schema import Protocol
 
 
@@ -21,6 +22,7 @@ class MappingEditor(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Units of the what-if")
         self._recorded: dict[int, str] = {}
+        self._drives: tuple[str, ...] = ()
         self._names: list[str] = []
         self._n_units = 0
         self.moved: dict[int, str] = {}
@@ -53,6 +55,7 @@ class MappingEditor(QDialog):
         populations = protocol.population_indices()
         self._recorded = {unit: name for name, units in populations.items() for unit in units}
         self._names, self._n_units = list(populations), protocol.units.count
+        self._drives = populations_of(protocol).drives
         for brush in self.brushes.values():
             self._row.removeWidget(brush)
             brush.deleteLater()
@@ -92,6 +95,7 @@ class MappingEditor(QDialog):
         self.map.show_populations(
             self._n_units,
             {name: tuple(unit for unit, its in of.items() if its == name) for name in self._names},
+            self._drives,
         )
         self.reset.setEnabled(bool(self.moved))
         self.changed.emit()
@@ -100,7 +104,7 @@ class MappingEditor(QDialog):
         self.map.brush = name
 
     def _colour(self) -> None:
-        colours = population_colours(len(self._names), theme_of(self.palette()).is_dark)[1:]
+        colours = population_colours(len(self._names), theme_of(self.palette()).is_dark, self._drives)[1:]
         for brush, colour in zip(self.brushes.values(), colours, strict=True):
             brush.setStyleSheet(
                 f"QRadioButton {{ background: {colour.name()}; color: {readable_on(colour).name()}; padding: 4px; }}"

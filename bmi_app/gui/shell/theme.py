@@ -4,6 +4,8 @@ The hues are those of Okabe and Ito, "Color universal design" (2008), which stay
 Nothing is said by colour alone: shape, place or words say it as well.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PyQt6.QtGui import QColor, QFont, QPalette
@@ -62,19 +64,36 @@ def notice_colours(level: str, theme: Theme) -> tuple[str, str]:
     }[level]
 
 
-def population_colours(n_populations: int, is_dark: bool) -> list[QColor]:
-    """Return the colour of units without a population, and that of each population; they repeat after seven."""
+def population_colours(n_populations: int, is_dark: bool, drives: Sequence[str] = ()) -> list[QColor]:
+    """Return the colour of units without a population, and that of each population; they repeat after seven.
+
+    Parameters
+    ----------
+    n_populations : int
+    is_dark : bool
+    drives : sequence of str
+        What each population drives: `"x"` and `"y"` forward, `"-x"` and `"-y"` back, `""` nothing. The axes have their own colours
+        in every plot, and a population has that of its axis, whatever its place in the list. Where none drives anything, or
+        it is not said, the order of the list decides.
+    """
     purple, grey = "#CC79A7", "#9aa0a8" if is_dark else "#7b828c"
-    hues = [
-        _SKY if is_dark else _BLUE,
-        _ORANGE,
-        grey if n_populations == 3 else _GREEN,  # x, y and control: the third drives nothing
-        purple,
-        _LIGHT_VERMILLION if is_dark else _VERMILLION,
-        _GREEN if n_populations == 3 else grey,
-        _YELLOW if is_dark else "#8a7f00",
-    ]
-    return [QColor(grey), *(QColor(hues[at % len(hues)]) for at in range(n_populations))]
+    if not any(drives):
+        drives = ("x", "y", "") if n_populations == 3 else ("x", "y")
+    of_axes = {"x": _SKY if is_dark else _BLUE, "y": _ORANGE}
+    idle = [grey] if "" in drives else []
+    others = [_GREEN, purple, _LIGHT_VERMILLION if is_dark else _VERMILLION]
+    others += [*([] if idle else [grey]), _YELLOW if is_dark else "#8a7f00"]
+    hues: list[str] = []
+    spare = itertools.cycle(others)
+    for at in range(n_populations):
+        drive = drives[at] if at < len(drives) else "-"
+        if drive in of_axes and of_axes[drive] not in hues:
+            hues.append(of_axes[drive])
+        elif drive == "" and idle:
+            hues.append(idle.pop())
+        else:
+            hues.append(next(spare))
+    return [QColor(grey), *(QColor(hue) for hue in hues)]
 
 
 def target_colours(n_targets: int, is_dark: bool) -> list[QColor]:

@@ -1,6 +1,6 @@
 """Assign units to populations with the mouse: a grid of units, coloured by population."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
@@ -24,6 +24,7 @@ class PopulationMap(QWidget):
         super().__init__(parent)
         self._n_units = 0
         self._names: list[str] = []
+        self._drives: tuple[str, ...] = ()
         self._of: list[int] = []  # population of each unit, -1 for none
         self._painted: set[int] = set()
         self._at = -1
@@ -32,9 +33,11 @@ class PopulationMap(QWidget):
         self.setMouseTracking(True)
         self.setAccessibleName("units and their populations")
 
-    def show_populations(self, n_units: int, populations: Mapping[str, tuple[int, ...]]) -> None:
-        """Show which units each population holds."""
-        self._n_units, self._names = n_units, list(populations)
+    def show_populations(
+        self, n_units: int, populations: Mapping[str, tuple[int, ...]], drives: Sequence[str] = ()
+    ) -> None:
+        """Show which units each population holds, in the colour of what it drives."""
+        self._n_units, self._names, self._drives = n_units, list(populations), tuple(drives)
         self._of = [-1] * n_units
         for index, units in enumerate(populations.values()):
             for unit in units:
@@ -56,7 +59,7 @@ class PopulationMap(QWidget):
         """Draw all units."""
         painter = QPainter(self)
         theme = theme_of(self.palette())
-        colours = population_colours(len(self._names), theme.is_dark)
+        colours = population_colours(len(self._names), theme.is_dark, self._drives)
         brush = self._names.index(self.brush) if self.brush in self._names else -1
         side = self._square(0).width()
         for unit in range(self._n_units):

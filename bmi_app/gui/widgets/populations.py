@@ -1,5 +1,6 @@
 """Name and colour a protocol's populations, and put the units of each together."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +21,17 @@ class Populations:
         In the order of the protocol; the index is that of `unit_population`.
     keys : dict
         The population that each of the keys x, y and c stands for: the first that drives the axis, or that drives none.
+    drives : tuple of str
+        What each population drives, as `drives_of` says.
     """
 
     names: tuple[str, ...]
     keys: dict[str, str]
+    drives: tuple[str, ...] = ()
 
     def colours(self, is_dark: bool) -> list[QColor]:
         """Return a colour for units of no population, and one for each population."""
-        return population_colours(len(self.names), is_dark)
+        return population_colours(len(self.names), is_dark, self.drives)
 
     def name(self, population: int) -> str:
         """Return the name of a population's index, or say that there is none."""
@@ -47,7 +51,25 @@ def populations_of(protocol: Protocol) -> Populations:
     idle = [name for name, drives in zip(names, signs, strict=True) if not np.any(drives)]
     if idle:
         keys["c"] = "control" if "control" in idle else idle[0]
-    return Populations(names, keys)
+    return Populations(
+        names, keys, drives_of(names, {letter: axis.populations for letter, axis in protocol.axes.items()})
+    )
+
+
+def drives_of(names: Iterable[str], axes: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Return what each population drives: `x` or `y`, with a minus where it pulls; an empty text where it drives nothing.
+
+    Parameters
+    ----------
+    names : iterable of str
+    axes : mapping
+        For each axis the population by the key that names it: `population`, `push` or `pull`.
+    """
+    found: dict[str, str] = {}
+    for letter, named in axes.items():
+        for key, name in named.items():
+            found.setdefault(name, f"-{letter}" if key == "pull" else letter)
+    return tuple(found.get(name, "") for name in names)
 
 
 def grouped(unit_population: np.ndarray) -> np.ndarray:
