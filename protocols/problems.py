@@ -28,6 +28,11 @@ class Problem:
     line: int | None
     message: str
 
+    def in_window(self) -> str:
+        """Write the problem without the name of an option of the command line: `key.path: message (line 3)`."""
+        line = f" (line {self.line})" if self.line is not None and self.file != OVERRIDE_FILE else ""
+        return f"{': '.join(part for part in (self.key, self.message) if part)}{line}"
+
     def __str__(self) -> str:
         """Write the problem as `file:line: key.path: message`."""
         place = self.file if self.line is None else f"{self.file}:{self.line}"

@@ -28,7 +28,7 @@ N_SESSIONS = 3
 
 def save(screen: Screen, path: Path) -> None:
     """Have the window fill the screen, move the mouse out of the way, and save what is seen once that has settled."""
-    for window in screen.xdotool("search", "--onlyvisible", "--name", "^bmi$|center_out").split():
+    for window in screen.xdotool("search", "--onlyvisible", "--name", "bmi$|center_out").split():
         screen.xdotool("windowmove", window, "0", "0", "windowsize", window, *map(str, SIZE))
     screen.xdotool("mousemove", *map(str, SIZE))
     time.sleep(2.0)

@@ -88,7 +88,8 @@ class MainWindow(HeldWindow):
         self.keys: ShortcutsDialog | None = None
         self._fill_corner()
         self._bind()
-        self.setWindowTitle("bmi")
+        self.pages.currentChanged.connect(self._name_window)
+        self._name_window()
         self.setMinimumSize(960, 600)
         self.resize(1240, 700)
         self.start_page.start_asked.connect(self.begin_session)
@@ -166,6 +167,10 @@ class MainWindow(HeldWindow):
             worker.close()
         super().closeEvent(event)
         QApplication.quit()
+
+    def _name_window(self) -> None:
+        """Say in the title which page is shown: a list of windows names it."""
+        self.setWindowTitle(f"{self.pages.tabText(self.pages.currentIndex())} – bmi")
 
     def show_keys(self) -> None:
         """List the keyboard shortcuts."""

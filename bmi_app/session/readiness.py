@@ -62,9 +62,7 @@ def check(request: SessionRequest, watch: StreamWatch) -> Readiness:
 def _in_words(problem: Problem) -> str:
     if (problem.file, problem.key) == (OVERRIDE_FILE, "driver.settings.path"):  # the field of the form, left empty
         return "choose a recording to replay"
-    where = f"{problem.key}: " if problem.key else ""
-    line = f" (line {problem.line})" if problem.line and problem.file != OVERRIDE_FILE else ""
-    return f"{where}{problem.message}{line}"
+    return problem.in_window()
 
 
 def _missing(protocol: Protocol) -> Iterator[str]:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import Qt, QTimer, QUrl, pyqtSignal
-from PyQt6.QtGui import QDesktopServices
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from bmi_app.gui.shell.opened_folder import trouble_opening
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import bold
 from bmi_app.gui.shell.verifying import Verifier
@@ -59,9 +59,13 @@ class ResultCard(QFrame):
         self.verify.clicked.connect(self._verify)
         self.replay.clicked.connect(lambda: self.replay_asked.emit(self.folder))
         self.recover.clicked.connect(self._recover)
-        self.open.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder))))
+        self.open.clicked.connect(self._open)
         self._verifier.told.connect(self._tell)
         self.hide()
+
+    def _open(self) -> None:
+        if self.folder is not None and (trouble := trouble_opening(self.folder)):
+            self.verdict.setText(trouble)
 
     def show_outcome(self, found: Outcome) -> None:
         """Show how a session stands or ended; nothing is touched where nothing changed, so that a verdict stays."""

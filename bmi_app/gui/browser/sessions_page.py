@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from PyQt6.QtCore import Qt, QTimer, QUrl, pyqtSignal
-from PyQt6.QtGui import QDesktopServices, QHideEvent, QIcon, QShowEvent
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QHideEvent, QIcon, QShowEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -24,6 +24,7 @@ from bmi_app.gui.browser.recent_folders import RecentFolders
 from bmi_app.gui.browser.result_card import summary_text
 from bmi_app.gui.browser.session_actions import SessionActions
 from bmi_app.gui.browser.session_listing import Listed, list_sessions
+from bmi_app.gui.shell.opened_folder import trouble_opening
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.theme import bold, theme_of
 from bmi_app.gui.shell.worker import Worker
@@ -88,7 +89,7 @@ class SessionsPage(QWidget):
             self.acts.verify,
             self.acts.recover,
             self._ask_to_export,
-            _open,
+            self._open,
             self.acts.ask_to_remove,
         )
         for button, act in zip(self.buttons.values(), each, strict=True):
@@ -252,6 +253,9 @@ class SessionsPage(QWidget):
                 self.list_folders(Path(found))
         self.look()
 
+    def _open(self, folder: Path) -> None:
+        self._tell_verdict(folder, trouble_opening(folder))
+
     def _tell_verdict(self, folder: Path, text: str) -> None:
         self._verdicts[folder] = text
         if (session := self.chosen()) is not None and session.folder == folder:
@@ -294,7 +298,3 @@ class SessionsPage(QWidget):
         column.addWidget(self.detail)
         column.addWidget(self.verdict)
         column.addLayout(acts)
-
-
-def _open(folder: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

@@ -204,7 +204,8 @@ class EditorPage(QWidget):
             if len(unplaced) < len(found.problems):
                 many += ", shown at the fields" if not unplaced else f", {len(placed)} of them shown at the fields"
             kept = "Not saved yet" if self.is_dirty else f"Saved in {self.path}"
-            lines = [_in_words(problem) for problem in unplaced]
+            placed_ones = [problem for problem in found.problems if problem.key in placed]
+            lines = [_in_words(problem) for problem in (*unplaced, *placed_ones)]  # whole; at a field it may be cut
             self.state.say("\n".join([f"✕ {many}. {kept}; it cannot run yet.", *lines[:3]]), Tone.BAD)
         else:
             self.state.say(f"✔ No mistake found. {saved}", Tone.GOOD, found.notes)

@@ -85,10 +85,7 @@ class PopulationsForm(QGroupBox):
         elif drives != self._drives:
             self._drives = drives
             self._colour()
-        for name, spec in specs.items():
-            text = spec if isinstance(spec, str) else ", ".join(map(str, spec)) if isinstance(spec, list) else str(spec)
-            if self.units[name].text() != text:
-                self.units[name].setText(text)
+        self._show_units()
         if isinstance(count, int) and 0 < count <= 16384:
             self._n_units = count
         try:
@@ -99,6 +96,12 @@ class PopulationsForm(QGroupBox):
         if self._new:
             self._populations[self._new] = ()
         self.map.show_populations(self._n_units, self._populations, self._drives)
+
+    def _show_units(self) -> None:
+        for name, spec in self._specs.items():
+            text = spec if isinstance(spec, str) else ", ".join(map(str, spec)) if isinstance(spec, list) else str(spec)
+            if self.units[name].text() != text:
+                self.units[name].setText(text)
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
         """Show what is wrong with populations; return the keys that have something here."""
@@ -154,6 +157,8 @@ class PopulationsForm(QGroupBox):
         if names:
             self.brushes[self.map.brush if self.map.brush in names else names[0]].setChecked(True)
         self._grid.addWidget(self.add, 4 + len(names), 0)
+        self._grid.addWidget(self.wrong, 5 + len(names), 0)  # below what the mouse is over: nothing jumps away under it
+        self._show_units()
         self._colour()
 
     def _colour(self) -> None:
@@ -204,10 +209,10 @@ class PopulationsForm(QGroupBox):
     def _begin(self, name: str) -> None:
         """Show a row for a population that is to be: it is written once it has units."""
         self._new = name
+        self._drives = (*self._drives[: len(self._specs)], "")
         self._rebuild([*self._specs, name])
         self._populations = {known: units for known, units in self._populations.items() if known in self._specs}
         self._populations[name] = ()
-        self._drives = (*self._drives[: len(self._specs)], "")
         self.map.show_populations(self._n_units, self._populations, self._drives)
         self.brushes[name].setChecked(True)
         self._colour()

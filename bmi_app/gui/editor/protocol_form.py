@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from bmi_app import plugins
 from bmi_app.gui.editor.entries_form import EntriesForm
 from bmi_app.gui.editor.populations_form import PopulationsForm
 from bmi_app.gui.editor.protocol_document import ABSENT
@@ -109,7 +110,14 @@ class ProtocolForm(QTabWidget):
             form.show_plugin(models.get(form.table))
         for name, words in _choices(models.get("subject")).items():
             self.subject.offer(name, words)
+            self.subject.note(name, "" if len(words) > 1 else self._only_choice())
         self.outputs.show_plugins(models)
+
+    def _only_choice(self) -> str:
+        """Say why a list has one entry: the subject that is chosen has no other; which ones there are beside it."""
+        kind = self.subject.editors["subject.kind"].currentData()
+        others = [name for name in plugins.names("subjects") if name != kind]
+        return f'The kind "{kind}" has no other choice here. Other kinds: {", ".join(others)}.'
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
         """Show mistakes at their fields, and which tabs have some; return the keys that have a place."""

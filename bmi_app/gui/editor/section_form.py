@@ -14,6 +14,7 @@ from bmi_app.gui.editor.field_editors import UNITS, ChoiceEditor, NumberEditor, 
 from bmi_app.gui.editor.protocol_document import ABSENT
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import theme_of
+from bmi_app.gui.widgets.one_line import OneLine
 from protocols.section import Section
 from protocols.wording import describe_allowed, inner_type
 
@@ -53,10 +54,11 @@ class SectionForm(QGroupBox):
         self.editors: dict[str, Any] = {}
         self._labels: dict[str, QLabel] = {}
         self._resets: dict[str, QToolButton] = {}
-        self._wrongs: dict[str, QLabel] = {}
+        self._wrongs: dict[str, OneLine] = {}
+        self._notes: dict[str, str] = {}  # what is to be known of a key's choices
         self._idle: dict[str, str] = {}  # why a key that is set has no effect
         grid = QGridLayout(self)
-        grid.setVerticalSpacing(4)
+        grid.setVerticalSpacing(2)
         grid.setColumnStretch(1, 1)
         grid.setColumnMinimumWidth(2, 30)  # of the reset, which comes and goes
         for name, info in model.model_fields.items():
@@ -78,11 +80,10 @@ class SectionForm(QGroupBox):
         label.setToolTip(tip)
         editor.setToolTip(tip)
         editor.setAccessibleName(key)
-        reset, wrong = QToolButton(), PlainLabel()
+        reset, wrong = QToolButton(), OneLine()
         reset.setText("↺")
         reset.setAutoRaise(True)
         reset.setToolTip("Use the default")
-        wrong.setWordWrap(True)
         wrong.hide()
         row = grid.rowCount()
         for column, widget in enumerate((label, editor, reset)):
@@ -118,9 +119,10 @@ class SectionForm(QGroupBox):
             widget.setVisible(is_set or not why_not)
         editor.setEnabled(not why_not)
         self._idle[key] = f"No effect {why_not}." if is_set and why_not else ""
-        wrong.setText(self._idle[key])
-        wrong.setEnabled(False)  # it is no mistake
-        wrong.setVisible(bool(self._idle[key]))
+        if not wrong.isEnabled() or why_not:  # a mistake stands until the next check says otherwise
+            wrong.setEnabled(False)
+            wrong.say(self._idle[key] or self._notes.get(key, "") if is_set or not why_not else "")
+        wrong.keep_room(is_set or not why_not)
 
     def show_problems(self, problems: dict[str, str]) -> set[str]:
         """Show what is wrong at each field; return the keys that have one here."""
@@ -128,10 +130,9 @@ class SectionForm(QGroupBox):
         for key, wrong in self._wrongs.items():
             here = {at: text for at, text in problems.items() if at == key or at.startswith(f"{key}.")}
             shown |= here.keys()
-            text = "\n".join(here.values()) or self._idle.get(key, "")
-            wrong.setText(text)
             wrong.setEnabled(bool(here))
-            wrong.setVisible(bool(text))
+            kept = "" if self.editors[key].isHidden() else self._idle.get(key, "") or self._notes.get(key, "")
+            wrong.say("\n".join(here.values()) or kept)
         return shown
 
     def changeEvent(self, event: QEvent | None) -> None:
@@ -149,6 +150,10 @@ class SectionForm(QGroupBox):
         editor = self.editors[f"{self.path}.{name}"]
         assert isinstance(editor, NumberEditor)
         editor.show_unset(text)
+
+    def note(self, name: str, text: str) -> None:
+        """Say something of a key's choices below it, where nothing is wrong with it; an empty text says nothing."""
+        self._notes[f"{self.path}.{name}"] = text
 
     def offer(self, name: str, words: Sequence[str]) -> None:
         """Offer words for a key whose choices depend on other keys."""

@@ -42,6 +42,7 @@ class DecoderPanel(QWidget):
             plot.addItem(bar)
             self.bars.append(bar)
             plot.pressed.connect(self._press)
+            plot.stepped.connect(lambda by: selection.step(grouped(selection.unit_population), by))
         self.velocity = Plot("decoded velocity", "cm/s", "seconds ago")
         self.velocity.getViewBox().setXRange(-_SPAN_S, 0, padding=0.01)
         self.velocity.setAccessibleName("decoded velocity")

@@ -293,10 +293,12 @@ def _row(change: WeightChange, theme: Theme) -> QTreeWidgetItem:
     errors = f"{change.error_before:.2f} → {change.error_after:.2f}"
     if not math.isfinite(change.error_before + change.error_after):
         errors = ""
-    row = QTreeWidgetItem([f"{change.tick:,}", trial, change.cause, size, errors])
+    row = QTreeWidgetItem([f"{change.tick:,}" if change.tick >= 0 else "start", trial, change.cause, size, errors])
     row.setData(0, _TICK, change.tick)
     row.setData(0, _ROW, change.row)
-    told = [f"tick {change.tick:,}: {change.cause.replace('↶', 'back to')}"]
+    told = [
+        f"{f'tick {change.tick:,}' if change.tick >= 0 else 'before the first tick'}: {change.cause.replace('↶', 'back to')}"
+    ]
     told += [verdict_words(change.verdict)] if change.verdict >= 0 else []
     told += [f"error {errors}"] if errors else []
     for column in range(row.columnCount()):

@@ -14,6 +14,7 @@ from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.shell.plain_label import MarkedLabel, PlainLabel
 from bmi_app.gui.shell.theme import theme_of
+from bmi_app.gui.widgets.number_field import NumberField
 from bmi_app.gui.widgets.plots import Plot, line
 from bmi_app.gui.widgets.populations import grouped
 
@@ -59,6 +60,7 @@ class RasterPanel(QWidget):
             chosen.hide()
             plot.getViewBox().invertY(True)  # unit 0 on top
             plot.pressed.connect(self._press)
+            plot.stepped.connect(lambda by: selection.step(self._order, by))
             plot.getViewBox().setYRange(-0.02 * self._n_units, self._n_units, padding=0)  # the 0 is read whole
         self.rates.addItem(self._marks)
         self.rates.getAxis("left").setStyle(showValues=False)
@@ -68,8 +70,16 @@ class RasterPanel(QWidget):
         self.legend, self.flags, self.chosen = MarkedLabel(), PlainLabel(), PlainLabel()
         self._flagged = ""  # whole; the label may be narrower
         self.words = QWidget()
+        self.number = NumberField(-1, self._n_units - 1, 0)
+        self.number.setSpecialValueText("none")
+        self.number.setValue(-1)
+        self.number.setAccessibleName("selected unit")
+        self.number.setToolTip("Select a unit by its number")
+        self.number.valueChanged.connect(lambda value: selection.select(int(value) if value >= 0 else None))
         for plot in (self.raster, self.rates):
-            plot.setToolTip("Click a unit to select it; x, y, c or the right button move it to another population")
+            plot.setToolTip(
+                "Click a unit to select it, or step by arrow keys; x, y, c or the right button move it to another population"
+            )
         self._arrange()
         self._restyle()
         selection.changed.connect(self._show_chosen)
@@ -175,6 +185,9 @@ class RasterPanel(QWidget):
 
     def _show_chosen(self) -> None:
         unit = self._selection.unit
+        self.number.blockSignals(True)
+        self.number.setValue(-1 if unit is None else unit)
+        self.number.blockSignals(False)
         for chosen in self._lines:
             chosen.setVisible(unit is not None)
         if unit is None:
@@ -242,7 +255,13 @@ class RasterPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(2)
-        layout.addWidget(self.legend)
+        above = QHBoxLayout()
+        above.addWidget(self.legend, 1)
+        name = PlainLabel("unit")
+        name.setBuddy(self.number)
+        above.addWidget(name)
+        above.addWidget(self.number)
+        layout.addLayout(above)
         layout.addWidget(self.words)
         layout.addLayout(plots, 1)
 

@@ -35,6 +35,15 @@ class UnitSelection(QObject):
             self.unit = unit
             self.changed.emit()
 
+    def step(self, order: np.ndarray, by: int) -> None:
+        """Select the unit that stands so many places further in the order in which units are drawn; none yet: the first, or last."""
+        n_units = len(order)
+        if not n_units:
+            return
+        at = np.flatnonzero(order == self.unit) if self.unit is not None else np.zeros(0, int)
+        to = int(np.clip(at[0] + by, 0, n_units - 1)) if len(at) else (0 if by > 0 else n_units - 1)
+        self.select(int(order[to]))
+
     def move_by_key(self, key: str) -> None:
         """Ask for the selected unit to be moved to the population of a key."""
         if key in self.populations.keys:

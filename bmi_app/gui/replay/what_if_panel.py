@@ -17,6 +17,7 @@ from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.widgets.number_field import NumberField
 from bmi_app.gui.widgets.plots import Plot, line
+from protocols.problems import ProtocolError
 
 _SEEN_S = 10.0
 _AS_RECORDED = "as recorded"
@@ -142,7 +143,12 @@ class WhatIfPanel(QWidget):
 
     def _fail(self, folder: Path, error: Exception) -> None:
         if self._session is not None and self._session.folder == folder:
-            self.score.setText(f"✕ {error}")
+            lines = (
+                [problem.in_window() for problem in error.problems]
+                if isinstance(error, ProtocolError)
+                else [str(error)]
+            )
+            self.score.setText("\n".join(f"✕ {line}" for line in lines))
             self.compute.setEnabled(True)
 
     def _show_mapping(self) -> None:
@@ -180,7 +186,7 @@ class WhatIfPanel(QWidget):
         self.other.returnPressed.connect(self.other.clearFocus)
         self.other.setPlaceholderText("or another key: axes.x.gain=0.1")
         self.other.setToolTip(
-            "Keys of axes, decoder, learning and populations, as for `bmi replay --set`; several: with ;"
+            "Keys of axes, decoder, learning and populations, as they stand in a protocol; several: with ;"
         )
 
     def _arrange(self) -> None:

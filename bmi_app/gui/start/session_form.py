@@ -58,6 +58,7 @@ class SessionForm(QWidget):
         self.seed.setMinimum(-1)
         self.seed.setValue(-1)
         self.folder = QLineEdit(str(sessions_root()))
+        self.folder.setPlaceholderText(f"blank: {sessions_root()}")
         self.free = PlainLabel()
         self.source: tuple[str, str] | None = (
             None  # the LSL stream that the operator chose: a key of `driver`, its value
@@ -116,6 +117,8 @@ class SessionForm(QWidget):
             ("subject", self.subject.text()),
             ("duration_s", self.duration_s.value()),
             ("trials", self.trials.value()),
+            ("stream_key", self.source[0] if self.source else ""),
+            ("stream", self.source[1] if self.source else ""),
             ("folder", self.folder.text() if self.folder.text() != str(sessions_root()) else ""),
         ):
             settings.setValue(f"start/{key}", value)
@@ -129,6 +132,7 @@ class SessionForm(QWidget):
         self.duration_s.setValue(settings.value("start/duration_s", 0.0, float))
         self.trials.setValue(settings.value("start/trials", 0, int))
         self.folder.setText(settings.value("start/folder", "", str) or str(sessions_root()))
+        self.choose_source(settings.value("start/stream_key", "", str), settings.value("start/stream", "", str))
 
     def show_defaults(self, protocol: Protocol) -> None:
         """Say what the protocol says, where it is left to it."""
@@ -146,7 +150,8 @@ class SessionForm(QWidget):
         """Say how much more can be written."""
         is_new = not Path(str(self.request().out)).expanduser().exists()
         made = " · the folder will be made" if is_new else ""
-        self.free.setText("" if free_bytes is None else f"{free_bytes / 1e9:,.1f} GB free{made}")
+        where = "" if self.folder.text().strip() else f" in {sessions_root()}"
+        self.free.setText("" if free_bytes is None else f"{free_bytes / 1e9:,.1f} GB free{where}{made}")
 
     def choose_source(self, key: str, value: str) -> None:
         """Take the stream that this key of the protocol's `driver` table means; any, where it is empty."""

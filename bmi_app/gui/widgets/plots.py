@@ -5,13 +5,23 @@ from typing import Any
 
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QFont, QMouseEvent, QPen
+from PyQt6.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPen
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from bmi_app.gui.shell.plain_label import MarkedLabel
 from bmi_app.gui.shell.theme import Theme, theme_of
 
 _TITLE_PX = 18
+_FAR = 1 << 30
+_STEPS = {
+    Qt.Key.Key_Up: -1,
+    Qt.Key.Key_Left: -1,
+    Qt.Key.Key_Down: 1,
+    Qt.Key.Key_Right: 1,
+    Qt.Key.Key_Home: -_FAR,
+    Qt.Key.Key_End: _FAR,
+}
+_STEP_KEYS = {key.value for key in _STEPS}
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
@@ -23,10 +33,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     left, bottom : str
         What the axes show, with the unit.
 
-    Signals: `pressed(x, y, event)`, in the units of the axes.
+    Signals: `pressed(x, y, event)`, in the units of the axes; `stepped(by)`, where an arrow, Home or End was pressed.
     """
 
     pressed = pyqtSignal(float, float, object)
+    stepped = pyqtSignal(int)
     _texts: tuple[str, str, str] | None = None  # while it is being made
 
     def __init__(self, title: str, left: str, bottom: str, parent: QWidget | None = None) -> None:
@@ -60,6 +71,14 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         assert event is not None
         at = self.getViewBox().mapSceneToView(self.mapToScene(event.pos()))
         self.pressed.emit(at.x(), at.y(), event)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Tell of a step to the next or the last of what is drawn."""
+        by = _STEPS.get(Qt.Key(event.key())) if event is not None and event.key() in _STEP_KEYS else None
+        if by is None or not self.receivers(self.stepped):
+            super().keyPressEvent(event)
+        else:
+            self.stepped.emit(by)
 
     @property
     def theme(self) -> Theme:

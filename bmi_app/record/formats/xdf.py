@@ -104,7 +104,9 @@ def _choose(path: Path, streams: list[_Stream], wanted: str | int | None) -> _St
     if not found:
         raise RecordingError(f"{path}: no stream with numbers in it, so no spikes; the file holds: {there}")
     if len(found) > 1:
-        raise RecordingError(f"{path}: more than one stream could be spikes, choose one with --stream: {there}")
+        raise RecordingError(
+            f"{path}: more than one stream could be spikes, choose one (`--stream`, or driver.settings.stream): {there}"
+        )
     return found[0]
 
 

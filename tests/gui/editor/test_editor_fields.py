@@ -8,7 +8,7 @@ from PyQt6.QtCore import Qt
 from bmi_app.gui.shell.theme import population_colours, theme_of
 from protocols.load import load
 from protocols.problems import ProtocolError
-from tests.gui.editor.acting import choose, settled, tab
+from tests.gui.editor.acting import choose, settled, tab, type_into
 
 
 def labels_of(page: Any, path: str) -> list[str]:
@@ -125,3 +125,43 @@ def test_no_two_of_seven_populations_have_one_colour(is_dark: bool) -> None:
         for drive, colour in zip(drives, colours, strict=True):
             if drive in plain:
                 assert colour == plain[drive]
+
+
+def test_a_mistake_comes_and_goes_without_moving_a_field(page: Any, qtbot: Any, keep_picture: Any) -> None:
+    """Mistakes were inserted above later fields, which then jumped under the mouse."""
+    shown = page()
+    tab(shown, "Task")
+    section = next(form for _, forms in shown.form.pages for form in forms if getattr(form, "path", "") == "task")
+
+    def places() -> dict[str, int]:
+        return {key: editor.y() for key, editor in section.editors.items() if editor.isVisible()}
+
+    before = places()
+    assert len(before) > 10
+    type_into(qtbot, shown.form.editor("task.hold_ms"), "305")
+    settled(qtbot, shown)
+    wrong = section._wrongs["task.hold_ms"]
+    assert wrong.isVisible()
+    assert "305 is not a whole number of ticks" in wrong.text()
+    assert "305 is not a whole number of ticks" in wrong.toolTip()
+    assert "task.hold_ms: 305 is not a whole number of ticks" in shown.state.text()  # whole, where the line may be cut
+    assert places() == before
+    keep_picture(shown, "editor_mistake_in_its_room")
+    type_into(qtbot, shown.form.editor("task.hold_ms"), "310")
+    settled(qtbot, shown)
+    assert not wrong.isVisible()
+    assert places() == before
+
+
+def test_a_list_with_one_entry_says_why(page: Any, qtbot: Any, keep_picture: Any) -> None:
+    """Kind *plain* offered only the learner "none", without a word."""
+    shown = page()
+    tab(shown, "Subject")
+    said = shown.form.subject._wrongs["subject.learner"]
+    assert said.isVisible()
+    assert said.text().startswith('The kind "plain" has no other choice here. Other kinds: arm, autonomous')
+    assert not said.isEnabled()  # it is no mistake
+    keep_picture(shown, "editor_subject")
+    choose(shown.form.editor("subject.kind"), "autonomous")
+    settled(qtbot, shown)
+    assert not said.isVisible()
