@@ -136,6 +136,7 @@ def test_a_mistake_comes_and_goes_without_moving_a_field(page: Any, qtbot: Any, 
     def places() -> dict[str, int]:
         return {key: editor.y() for key, editor in section.editors.items() if editor.isVisible()}
 
+    qtbot.waitUntil(lambda: section.height() == section.sizeHint().height())  # laid out
     before = places()
     assert len(before) > 10
     type_into(qtbot, shown.form.editor("task.hold_ms"), "305")
