@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support import lent_kernels
 from tests.support.places import ROOT
 
 PACKAGES = ("bmi_app", "drivers", "protocols")
@@ -65,7 +66,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in held)
 
 
-@pytest.mark.timeout(900)  # the kernels lie in another place, so that they are compiled anew
+@pytest.mark.timeout(900)  # where the kernels are not compiled yet, this compiles them
 def test_the_wheel_alone_finds_its_protocols_and_runs_a_session(wheel: Path, tmp_path: Path) -> None:
     """In an environment without a checkout: what the wheel lacks nobody else has. Only its dependencies are borrowed."""
     venv.create(tmp_path / "venv", with_pip=False)
@@ -112,7 +113,8 @@ def test_the_wheel_alone_finds_its_protocols_and_runs_a_session(wheel: Path, tmp
     shipped = [row for row in listed if Path(row["file"]).is_relative_to(site)]
     assert {row["name"] for row in shipped} == {path.stem for path in (ROOT / "protocols").glob("*.toml")}
     asked = ("--speed", "max", "--duration", "1", "--verify", "--json", "--out", str(tmp_path / "out"))
-    summary = json.loads(run("run", "center_out", *asked))
+    with lent_kernels.to(site):
+        summary = json.loads(run("run", "center_out", *asked))
     assert summary["ticks"] == 100
     assert summary["replay"]["exact"] is True
 
