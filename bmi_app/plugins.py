@@ -10,6 +10,7 @@ import difflib
 import functools
 import importlib
 import importlib.util
+import os
 import pkgutil
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
@@ -82,9 +83,11 @@ def load(kind: Kind, name: str) -> ModuleType:
     for point in _third_party(kind):
         if point.name == name:
             return _checked(kind, name, point.value, point.load)
+    path = f"{HOMES[kind][0]}.{name}"
+    if (kind, path) in _CHECKED:  # before all files of the kind are looked through, which every session's start would do often
+        return _CHECKED[kind, path]
     known = names(kind)
     if name in known:
-        path = f"{HOMES[kind][0]}.{name}"
         return _checked(kind, name, path, lambda: importlib.import_module(path))
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -173,6 +176,12 @@ def _third_party(kind: Kind) -> tuple[EntryPoint, ...]:
 
 def _defines(path: str, required: str) -> bool:
     """Tell whether the source at `path` defines `required` at its top level, without running it."""
+    stat = os.stat(path)
+    return _defined(path, required, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=1024)  # windows and protocol checks ask again and again, of files that seldom change
+def _defined(path: str, required: str, _mtime_ns: int, _size: int) -> bool:
     beginnings = (f"{required} =", f"def {required}(", f"class {required}(", f"class {required}:")
     with open(path, encoding="utf-8") as file:
         return any(line.startswith(beginnings) for line in file)

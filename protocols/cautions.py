@@ -80,6 +80,8 @@ def _simulated(protocol: Protocol) -> SubjectTraits | None:
 
 def _hand(protocol: Protocol) -> Iterator[str]:
     """Warn of a block that the hand moves the cursor of, where the simulated subject has no arm."""
+    if not any(block.kind in HAND_KINDS for block in protocol.blocks):
+        return  # before every subject is imported, to say which of them have an arm
     traits = _simulated(protocol)
     if traits is None or traits.has_arm:
         return

@@ -85,7 +85,10 @@ def patched(into: Path, patches: dict[str, tuple[str, str]]) -> set[str]:
 
 
 def run_in(folder: Path, code: str) -> Any:
-    """Run code with the program as it stands in a folder; return the JSON that it prints."""
+    """Run code with the program as it stands in a folder; return the JSON that it prints.
+
+    A protocol is taken there by its keys alone (`Protocol`), since to look for its plugins (`load`) would compile them anew.
+    """
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
@@ -140,7 +143,7 @@ def test_an_operator_command_is_two_files(tmp_path: Path) -> None:
         "from bmi_app.session.engine import commands\n"
         "from pathlib import Path\n"
         "from protocols.schema import Protocol\n"
-        "protocol = Protocol.from_toml(Path('protocols/center_out.toml').read_text())\n"
+        "protocol = Protocol.of_session(Path('protocols/center_out.toml').read_text())\n"
         "request = {'do': 'drip', 'value': 0.5}\n"
         "record = commands.record(commands.check(request), request, protocol)\n"
         "try: commands.record('drip', {'do': 'drip', 'value': 2}, protocol)\n"
@@ -175,10 +178,16 @@ def test_a_protocol_key_that_a_kernel_is_told_is_two_files(tmp_path: Path) -> No
     found = run_in(
         tmp_path,
         "import json\n"
+        "import tomllib\n"
+        "from pathlib import Path\n"
         "from bmi_app.session.engine.config_fields import by_name\n"
-        "from protocols.load import load\n"
         "from protocols.reference import generate\n"
-        "told = [by_name(load('center_out', [f'task.wait_ms={ms}']))['wait_ticks'] for ms in (250, 400)]\n"
+        "from protocols.schema import Protocol\n"
+        "document = tomllib.loads(Path('protocols/center_out.toml').read_text())\n"
+        "def told_with(ms):\n"
+        "    task = document['task'] | {'wait_ms': ms}\n"
+        "    return by_name(Protocol.model_validate(document | {'task': task}))['wait_ticks']\n"
+        "told = [told_with(ms) for ms in (250, 400)]\n"
         "print(json.dumps([told, '`wait_ms`' in generate()]))",
     )
     assert found == [[25, 40], True]

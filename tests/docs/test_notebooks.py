@@ -33,6 +33,8 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:  # every cell, with fewer seeds than a reader needs to tell a difference from chance
+        cell.source = cell.source.replace("minutes, seeds = 10, 10", "minutes, seeds = 6, 3")
     NotebookClient(
         notebook, timeout=500, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()

@@ -1,6 +1,7 @@
 """No text is cut and nothing lies over anything, at 1280x720 in the light and in the dark, and at 4K scaling."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,18 +27,26 @@ WIDTH, HEIGHT = (int(size) for size in os.environ.get("BMI_LAYOUT_SIZE", "1280x7
 NAME = f"{WIDTH}x{HEIGHT}"
 
 
-@pytest.fixture
-def main(qtbot: Any, tmp_path: Path, sessions_folder: Path) -> MainWindow:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Record two sessions, of which each test takes a copy."""
+    folder = tmp_path_factory.mktemp("recorded")
     request = SessionRequest(
         protocol="center_out",
         overrides=["session.duration_s=90", "learning.when='reward'", "decoder.scramble=0.3"],
-        out=sessions_folder,
+        out=folder,
         speed="max",
         source_timeout_s=1.0,
         subject="monkey J",
     )
     for seed in (1, 2):
         run_fast(replace(request, seed=seed), lambda text: None, lambda ticks: None)
+    return folder
+
+
+@pytest.fixture
+def main(qtbot: Any, tmp_path: Path, sessions_folder: Path, recorded: Path) -> MainWindow:
+    shutil.copytree(recorded, sessions_folder)
     window = MainWindow(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     qtbot.addWidget(window, before_close_func=MainWindow.leave)
     window.resize(WIDTH, HEIGHT)

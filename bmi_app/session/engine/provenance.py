@@ -1,5 +1,6 @@
 """Say under which circumstances a session was recorded: versions, processor, clock."""
 
+import functools
 import platform
 import sys
 import time
@@ -15,7 +16,12 @@ _PACKAGES = ("bmi_app", "numpy", "numba", "llvmlite", "pylsl", "pyarrow", "pydan
 def versions() -> dict[str, str]:
     """Return what a bit-exact replay depends on, and the rest of the software; `kernels` is a hash of their sources."""
     found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.release()}"}
-    return found | {"kernels": cache_folder().name} | {name: version(name.replace("_", "-")) for name in _PACKAGES}
+    return found | {"kernels": cache_folder().name} | {name: _version(name) for name in _PACKAGES}
+
+
+@functools.cache  # of what this process has imported, whatever is installed meanwhile
+def _version(package: str) -> str:
+    return version(package.replace("_", "-"))
 
 
 def processor() -> str:
