@@ -84,7 +84,7 @@ def load(kind: Kind, name: str) -> ModuleType:
         if point.name == name:
             return _checked(kind, name, point.value, point.load)
     path = f"{HOMES[kind][0]}.{name}"
-    if (kind, path) in _CHECKED:  # before all files of the kind are looked through, which every session's start would do often
+    if (kind, path) in _CHECKED:  # else all files of the kind are looked through, many times in each session's start
         return _CHECKED[kind, path]
     known = names(kind)
     if name in known:

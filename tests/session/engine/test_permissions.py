@@ -12,7 +12,6 @@ import pytest
 from bmi_app import permissions
 from bmi_app.record import recovery_lock
 from bmi_app.rt import livefile
-
 from tests.support.damaged_sessions import run_here
 
 from .conftest import PATIENCE_S, SHORT, Live
