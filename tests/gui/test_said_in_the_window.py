@@ -147,7 +147,7 @@ def test_a_unit_is_chosen_by_arrow_keys_and_by_its_number(
     qtbot.keyClick(weights, Qt.Key.Key_Right)
     assert selection.unit == int(order[list(order).index(57) + 1])
     selection.select(None)
-    assert raster.number.text() == "none"
+    assert raster.number.text() == "no unit"
     keep_picture(shown, "unit_by_number")
 
 

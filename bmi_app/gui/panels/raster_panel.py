@@ -71,7 +71,8 @@ class RasterPanel(QWidget):
         self._flagged = ""  # whole; the label may be narrower
         self.words = QWidget()
         self.number = NumberField(-1, self._n_units - 1, 0)
-        self.number.setSpecialValueText("none")
+        self.number.setSpecialValueText("no unit")
+        self.number.setPrefix("unit ")
         self.number.setValue(-1)
         self.number.setAccessibleName("selected unit")
         self.number.setToolTip("Select a unit by its number")
@@ -232,7 +233,7 @@ class RasterPanel(QWidget):
             chosen.setPen(line(self.palette().text().color()))
         self.legend.setText(
             "&nbsp; ".join(
-                f'<span style="color:{colour.name()}">■</span> {html.escape(populations.text(name))}'
+                f'<span style="color:{colour.name()}">■</span>&nbsp;{html.escape(populations.text(name))}'
                 for name, colour in zip(populations.names, colours[1:], strict=True)
             )
         )
@@ -240,6 +241,7 @@ class RasterPanel(QWidget):
 
     def _arrange(self) -> None:
         self.legend.setMinimumWidth(1)
+        self.legend.setWordWrap(True)  # beside the number there may be no room for one line
         words = QHBoxLayout(self.words)
         words.setContentsMargins(0, 0, 0, 0)
         words.setSpacing(_GAP_PX)
@@ -257,9 +259,6 @@ class RasterPanel(QWidget):
         layout.setSpacing(2)
         above = QHBoxLayout()
         above.addWidget(self.legend, 1)
-        name = PlainLabel("unit")
-        name.setBuddy(self.number)
-        above.addWidget(name)
         above.addWidget(self.number)
         layout.addLayout(above)
         layout.addWidget(self.words)
