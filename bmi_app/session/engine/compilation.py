@@ -4,16 +4,23 @@ from pathlib import Path
 
 from bmi_app.rt.jit import cache_folder, keeps_kernels
 
-SAID = "compiling the kernels: once on this machine and after each update, for some minutes"
+SAID = "compiling the kernels: once on this machine and after each update, for a minute or two"
 _SAID_EACH_TIME = (
-    "compiling the kernels, for some minutes, and again at each start: they cannot be kept in {folder}; make it writable, or set "
+    "compiling the kernels, for a minute or two, and again at each start: they cannot be kept in {folder}; make it writable, or set "
     "XDG_CACHE_HOME to a folder that is"
 )
 
 
+# What is kept on disk where the session's loop is compiled, which takes longest, and where any plugin of ours is: the laws of
+# a lab's own plugin compile some kernels too, and none of these.
+_KEPT = ("loop.run-*.nbi", "*.nbi")
+
+
 def is_due() -> bool:
-    """Return whether nothing is compiled yet, of the core or of the plugins, for the program as it now is."""
-    return not all(keeps_kernels(folder) and any(folder.rglob("*.nbi")) for folder in _folders())
+    """Return whether the session's loop, or every plugin, has still to be compiled for the program as it now is."""
+    return not all(
+        keeps_kernels(folder) and any(folder.rglob(name)) for folder, name in zip(_folders(), _KEPT, strict=True)
+    )
 
 
 def said() -> str:
