@@ -147,7 +147,9 @@ def test_kernels_that_cannot_be_kept_are_said_to_be_compiled_at_each_start(tmp_p
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip("nothing can be made read-only here")
     said, due, kept = done.stdout.splitlines()
-    assert said.startswith("compiling the kernels, for a minute or two, and again at each start: they cannot be kept in ")
+    assert said.startswith(
+        "compiling the kernels, for a minute or two, and again at each start: they cannot be kept in "
+    )
     assert str(cache) in said
     assert due == "True"
     assert kept == "NullCache 4.0"
