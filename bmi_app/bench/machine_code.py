@@ -16,11 +16,9 @@ from numba.experimental.function_type import _get_jit_address
 
 from bmi_app import plugins
 
-# What a real-time loop must not call: an allocator, the interpreter, its lock.
+# What a real-time loop must not call: an allocator, numba's counting of references, the interpreter, its lock.
 _FORBIDDEN = (
-    "NRT_Allocate",
-    "NRT_MemInfo_alloc",
-    "NRT_Reallocate",
+    "NRT_",
     "malloc",
     "Py",
     "_Py",
