@@ -19,6 +19,7 @@ SHORTCUTS = {
     **{button.key: button.key_says for button in BUTTONS.values()},
     "N": "write a note",
     "L": "learning on or off (frozen)",
+    "↑ ↓ Home End": "select another unit, in a plot of units that has the focus",
     "X": "move the selected unit to the population of the x axis",
     "Y": "move the selected unit to the population of the y axis",
     "C": "move the selected unit to control",
@@ -30,6 +31,7 @@ PAGE_SHORTCUTS = {
     START_KEY: "start the session",
     SEARCH_KEY: "search the sessions",
     SAVE_KEY: "save the protocol",
+    "Ctrl+Z, Ctrl+Shift+Z": "take back the last change of the protocol, make it again",
     KEYS_KEY: "show these keys",
 }
 REPLAY_SHORTCUTS = {
