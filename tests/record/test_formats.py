@@ -211,7 +211,7 @@ def test_stream_of_a_spike_type_is_preferred(tmp_path: Path, monkeypatch: pytest
 
 def test_ambiguous_xdf_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _xdf([{"samples": [[1]]}, {"samples": [[2]]}], monkeypatch, tmp_path / "x.xdf")
-    assert "choose one with --stream: 's0'" in one_line(path)
+    assert "choose one (`--stream`, or driver.settings.stream): 's0'" in one_line(path)
     path = _xdf([{"samples": [[1]], "name": "a"}, {"samples": [[2]], "name": "a"}], monkeypatch, tmp_path / "x.xdf")
     assert "by its id" in one_line(path, stream="a")
     assert events_of(path, stream=1).channel.tolist() == [2]

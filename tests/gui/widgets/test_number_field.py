@@ -46,7 +46,7 @@ def test_a_field_of_the_editor_says_what_the_schema_allows(qtbot: Any, told: lis
     field.show_value(1.5)
     typed(field, qtbot, "-3")
     assert told
-    assert set(told) == {"a number, 0 or more"}
+    assert set(told) == {"a number from 0 to 500"}
 
 
 @pytest.mark.parametrize(
