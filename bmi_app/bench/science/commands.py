@@ -43,6 +43,9 @@ def science_learners(
     minutes: Annotated[float, typer.Option(min=20, help="simulated length of a session (min), in tens")] = 60.0,
     tuning_seeds: Annotated[int, typer.Option(min=1, help="sessions of each rate that is tried before")] = 2,
     realistic: Realistic = False,
+    exploration_hz: Annotated[
+        float | None, typer.Option(min=0.0, help="exploration of a unit, standard deviation (Hz); else the protocol's")
+    ] = None,
     jobs: Jobs = 2,
     figure: Figure = None,
     into: Into = None,
@@ -52,9 +55,12 @@ def science_learners(
     from bmi_app.bench.science import learners, markdown, pictures, tables
 
     check_figure(figure)
-    name = _name("learners", realistic)
+    name, more = _name("learners", realistic), _firing(realistic)
+    if exploration_hz is not None:
+        name += f", exploration {exploration_hz:g} Hz"
+        more += (f"subject.settings.exploration_hz={exploration_hz:g}",)
     pages.check(into, name)
-    report = learners.measure(seeds, minutes, tuning_seeds, jobs, say, _firing(realistic))
+    report = learners.measure(seeds, minutes, tuning_seeds, jobs, say, more)
     pages.write(into, name, context, markdown.learners(report))
     show(report, tables.learners, pictures.learners, figure, as_json)
 
