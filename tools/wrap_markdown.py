@@ -46,7 +46,8 @@ def wrapped(text: str) -> str:
     """Return a Markdown text with its paragraphs and items wrapped."""
     lines = text.split("\n")
     out: list[str] = []
-    at, in_list = 0, False
+    at, in_list, is_code = 0, False, False
+    content = 0  # where the text of the present item begins
     while at < len(lines):
         line = lines[at]
         if FENCE.match(line):
@@ -64,7 +65,11 @@ def wrapped(text: str) -> str:
         if not line.strip():
             out.append("")
             at += 1
-        elif is_kept(line) or (indent >= 4 and not in_list):
+            continue
+        # Code within an item stands four columns behind its text, after a blank line.
+        follows = is_code or not out or not out[-1].strip()
+        is_code = indent >= content + 4 and not item and follows if in_list else indent >= 4
+        if is_kept(line) or is_code:
             if line.startswith("|") and out and out[-1].strip() and not out[-1].startswith("|"):
                 out.append("")
             out.append(line.rstrip())
@@ -75,6 +80,7 @@ def wrapped(text: str) -> str:
             if item and not in_list and out and out[-1].strip():
                 out.append("")
             in_list = bool(item) or (in_list and indent > 0)
+            content = len(item[0]) if item else content
             end = at + 1
             while end < len(lines) and continues(lines[end]):
                 end += 1

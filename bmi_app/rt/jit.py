@@ -83,7 +83,8 @@ def kernel(signature: Any) -> Callable[[Any], Any]:
 
     No fastmath: replay is bit-exact only while the compiler may not reorder sums. Division follows numpy
     (infinity, not an exception), because an exception could not leave a real-time loop. References to arrays are not
-    counted, as their owner in Python outlives the call; so a kernel that would allocate does not compile.
+    counted, as their owner in Python outlives the call; so a kernel that allocates does not compile, unless it does so
+    in a function that was compiled apart before, which `bmi_app.testing` finds.
 
     Raises
     ------

@@ -31,6 +31,16 @@ def test_lists_and_tables_follow_a_blank_line(page: Path) -> None:
     assert not joined
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_goes_on_within_an_item_is_indented_by_four(page: Path) -> None:
+    """Python-Markdown ends the list otherwise: the steps of the subject's page stood in one paragraph, from the third on."""
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"\n\n {1,3}\S.*", text)
+    assert not re.findall(r"\n\n    \S.*(?:\n    \S.*)*\n(?:[-*]|\d+\.) .*", text), (
+        "the next item needs a blank line before it"
+    )
+
+
 def test_what_is_too_long_is_found_and_what_cannot_be_broken_is_not() -> None:
     long = "word " * 25
     kept = [f"| {long}|", f"[{long}](x)", f"![{long}](x)", f"# {long}", "- `" + "x" * 120 + "`", f"<!-- {long}-->"]
@@ -45,6 +55,15 @@ def test_wrapping_changes_no_word_and_once_is_enough(words: list[str]) -> None:
     once = wrapped(paragraph)
     assert once.split() == paragraph.split()
     assert wrapped(once) == once
+
+
+@pytest.mark.parametrize("begins", ["- ", "2. "])
+def test_code_within_an_item_keeps_its_lines(begins: str) -> None:
+    """Two equations of the simulated neurons had become one."""
+    inner = " " * len(begins)
+    page = f"{begins}Item:\n\n{inner}    u = I\n{inner}    v = W\n\n{inner}and text\n{inner}that goes on.\n"
+    assert wrapped(page) == page.replace(f"text\n{inner}that", "text that")
+    assert wrapped(wrapped(page)) == wrapped(page)
 
 
 def test_items_keep_their_indent_and_code_stays_whole() -> None:

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 import pytest
 
+from bmi_app.bench import machine_code
 from bmi_app.rt.compile_errors import KernelError
 from bmi_app.rt.jit import f8, f8_1, kernel, part, void
 
@@ -65,6 +66,18 @@ def test_it_is_refused_in_one_line(function, signature) -> None:
     line = int(re.search(r"\.py:(\d+)\)", said)[1])
     assert first <= line <= first + 4 or function is calls_a_part_that_allocates
     assert "it can allocate nothing" in said
+
+
+def test_what_was_compiled_apart_may_allocate_and_is_found_in_the_machine_code() -> None:
+    """Here a kernel that allocates does compile: the laws of plugins have to look at what it calls."""
+    apart = numba.njit(f8(f8_1))(makes_an_array)
+
+    @kernel(f8(f8_1))
+    def calls_it(given):
+        return apart(given)
+
+    assert calls_it(np.zeros(1)) == 0.0
+    assert any(name.startswith("NRT_") for name in machine_code.forbidden(machine_code.calls_of(calls_it)))
 
 
 def test_a_part_may_return_a_view_to_a_kernel_but_not_to_python() -> None:
