@@ -124,7 +124,7 @@ def move_a_unit(operator: Operator, session: Session, keep: Callable[[str], None
     """Click a unit in the raster, and press the key of another population; return the unit."""
     operator.click(kind="tab", text="Spikes")
     operator.click(name="spike raster", at=(0.6, 0.2))
-    told = operator.wait_for(text="unit ")["text"]
+    told = operator.wait_for(kind="PlainLabel", text="unit ")["text"]
     unit = int(told.split()[1])
     assert "horizontal" in told
     operator.press("c")
