@@ -7,7 +7,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from bmi_app.gui.browser.export_dialog import ExportDialog
-from bmi_app.gui.shell.plain_label import plain_box
+from bmi_app.gui.shell.question import Answer, Question
 from bmi_app.gui.shell.verifying import Verifier
 from bmi_app.gui.shell.worker import Worker
 from bmi_app.record import recovery_lock
@@ -30,7 +30,7 @@ class SessionActions(QObject):
         self._verifier = Verifier(computes, self)
         self._verifier.told.connect(self._tell_verified)
         self._recovering: set[Path] = set()  # what was asked for here; it may wait behind other work
-        self.question: QMessageBox | None = None
+        self.question = Question(window, QMessageBox.Icon.Warning)
         self.dialog: ExportDialog | None = None
 
     def verify(self, folder: Path) -> None:
@@ -64,9 +64,8 @@ class SessionActions(QObject):
     def ask_to_stop(self, folder: Path) -> None:
         """Ask whether a running session shall end, and end it where the answer is yes."""
         question = f"Stop {folder.name}?"
-        self._ask(
-            question, "What was recorded so far is kept.", "&Stop the session", "&Go on", lambda: self.stop(folder)
-        )
+        stop = Answer("&Stop the session", lambda: self.stop(folder))
+        self.question.ask(question, "What was recorded so far is kept.", stop, stay="&Go on")
 
     def stop(self, folder: Path) -> None:
         """End a running session, and wait until it is complete."""
@@ -124,7 +123,8 @@ class SessionActions(QObject):
     def ask_to_remove(self, folder: Path) -> None:
         """Ask whether a session shall be deleted, and delete it where the answer is yes."""
         question = f"Delete {folder.name} for good?"
-        self._ask(question, "All that was recorded in it is lost.", "&Delete", "&Keep", lambda: self._remove(folder))
+        delete = Answer("&Delete", lambda: self._remove(folder))
+        self.question.ask(question, "All that was recorded in it is lost.", delete, stay="&Keep")
 
     def _remove(self, folder: Path) -> None:
         from bmi_app.session.store import catalogue
@@ -143,21 +143,6 @@ class SessionActions(QObject):
     def _tell(self, folder: Path, text: str) -> None:
         self.told.emit(folder, text)
         self.changed.emit()
-
-    def _ask(self, question: str, circumstances: str, act_label: str, keep_label: str, act: Any) -> None:
-        box = self.question = plain_box(QMessageBox.Icon.Warning, question, circumstances, self._window)
-        yes = box.addButton(act_label, QMessageBox.ButtonRole.DestructiveRole)
-        no = box.addButton(keep_label, QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(no)
-        box.setEscapeButton(no)
-        box.buttonClicked.connect(lambda button: act() if button is yes else None)
-        box.finished.connect(self._forget_question)
-        box.open()
-
-    def _forget_question(self) -> None:
-        if self.question is not None:
-            self.question.deleteLater()
-        self.question = None
 
     def _forget_dialog(self) -> None:
         if self.dialog is not None:

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QEvent, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import (
     QFileDialog,
-    QMessageBox,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -20,7 +19,9 @@ from bmi_app.gui.editor.protocol_document import ABSENT, ProtocolDocument
 from bmi_app.gui.editor.protocol_form import ProtocolForm
 from bmi_app.gui.editor.protocol_preview import ProtocolPreview
 from bmi_app.gui.editor.toml_text import TomlText
-from bmi_app.gui.shell.plain_label import MarkedLabel, plain_box
+from bmi_app.gui.shell.follows_palette import FollowsPalette
+from bmi_app.gui.shell.plain_label import MarkedLabel
+from bmi_app.gui.shell.question import Answer, Question
 from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.widgets.verdict import COMPILING, Tone, Verdict
 from bmi_app.record.damage import JournalError
@@ -37,7 +38,7 @@ _NEW_ENTRIES: dict[str, dict[str, Any]] = {
 }
 
 
-class EditorPage(QWidget):
+class EditorPage(FollowsPalette, QWidget):
     """Show one protocol.
 
     Signals: `saved(Path)`; `run_asked(Path)`, a saved protocol that shall be run.
@@ -53,7 +54,7 @@ class EditorPage(QWidget):
         self._saved_text = ""
         self._mistaken: str | None = None  # the text in which mistakes were found last
         self.path = Path()
-        self.question: QMessageBox | None = None
+        self.question = Question(self)
         self.form, self.text, self.preview = ProtocolForm(), TomlText(), ProtocolPreview()
         self.bar = ProtocolBar(self.text)
         self.choice, self.name = self.bar.choice, self.bar.name
@@ -89,19 +90,13 @@ class EditorPage(QWidget):
 
     def ask_to_leave(self, leave: Callable[[], object], stay: str = "&Cancel") -> None:
         """Ask what becomes of changes that are not saved; `leave` is called unless the operator stays."""
-        box = self._ask("Save the changes?", f"{self.path.name} was changed and not saved.")
-        save = box.addButton("&Save", QMessageBox.ButtonRole.AcceptRole)
-        discard = box.addButton("&Discard", QMessageBox.ButtonRole.DestructiveRole)
-        self._add_refusal(box, stay)
-
-        def act(button: object) -> None:
-            if button is discard:
-                leave()
-            elif button is save:
-                self._save_then(leave)
-
-        box.buttonClicked.connect(act)
-        box.open()
+        self.question.ask(
+            "Save the changes?",
+            f"{self.path.name} was changed and not saved.",
+            Answer("&Save", lambda: self._save_then(leave), is_destructive=False),
+            Answer("&Discard", leave),
+            stay=stay,
+        )
 
     def open(self, path: Path) -> None:
         """Show a file; a shipped one is saved under another name, as the user's own."""
@@ -117,11 +112,9 @@ class EditorPage(QWidget):
         self.bar.show_choice(self.path)
         self._take_text()
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the appearance from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._take_text()  # what is wrong is coloured anew
-        super().changeEvent(event)
+    def restyle(self) -> None:
+        """Colour anew what is wrong."""
+        self._take_text()
 
     def _change(self, key: str, value: Any) -> None:
         """Take an edit of the form into the text."""
@@ -229,11 +222,9 @@ class EditorPage(QWidget):
         if is_same or not target.exists():
             write()
             return
-        box = self._ask(f"Replace {target.name}?", "You have a protocol of this name.")
-        yes = box.addButton("&Replace", QMessageBox.ButtonRole.DestructiveRole)
-        self._add_refusal(box, "&Cancel")
-        box.buttonClicked.connect(lambda button: write() if button is yes else None)
-        box.open()
+        self.question.ask(
+            f"Replace {target.name}?", "You have a protocol of this name.", Answer("&Replace", write), stay="&Cancel"
+        )
 
     def write(self, path: Path) -> bool:
         """Write the text to a file; its key `name` follows the file's, where they were the same."""
@@ -290,17 +281,6 @@ class EditorPage(QWidget):
 
     def _offer(self) -> None:
         self.save.setEnabled(self.is_dirty or self.name.text().strip() != self.path.stem)
-
-    def _ask(self, question: str, circumstances: str) -> QMessageBox:
-        self.question = plain_box(QMessageBox.Icon.Question, question, circumstances, self)
-        self.question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return self.question
-
-    @staticmethod
-    def _add_refusal(box: QMessageBox, label: str) -> None:
-        no = box.addButton(label, QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(no)
-        box.setEscapeButton(no)
 
     def _connect(self) -> None:
         self.choice.activated.connect(lambda _: self.ask_to_open(Path(self.choice.currentData())))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from PyQt6.QtCore import QEvent, pyqtSignal
+from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import (
     QButtonGroup,
@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 )
 
 from bmi_app.gui.editor.protocol_document import ABSENT
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.theme import population_colours, theme_of
 from bmi_app.gui.widgets.population_map import PopulationMap, reassigned
@@ -29,7 +30,7 @@ from protocols.units import resolve_populations
 _SWATCH_PX = 18
 
 
-class PopulationsForm(QGroupBox):
+class PopulationsForm(FollowsPalette, QGroupBox):
     """Show the `[populations]` table; the population that is ticked takes the units that the mouse runs over.
 
     Signals: `edited(key, value)`; `renamed(old, new)`.
@@ -84,7 +85,7 @@ class PopulationsForm(QGroupBox):
             self._rebuild(names)
         elif drives != self._drives:
             self._drives = drives
-            self._colour()
+            self.restyle()
         self._show_units()
         if isinstance(count, int) and 0 < count <= 16384:
             self._n_units = count
@@ -109,12 +110,6 @@ class PopulationsForm(QGroupBox):
         self.wrong.setText("\n".join(f"{key.partition('.')[2] or key}: {text}" for key, text in here.items()))
         self.wrong.setVisible(bool(here))
         return set(here)
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the appearance from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._colour()
-        super().changeEvent(event)
 
     def _rebuild(self, names: list[str]) -> None:
         for frame in self._frames.values():
@@ -159,9 +154,10 @@ class PopulationsForm(QGroupBox):
         self._grid.addWidget(self.add, 4 + len(names), 0)
         self._grid.addWidget(self.wrong, 5 + len(names), 0)  # below what the mouse is over: nothing jumps away under it
         self._show_units()
-        self._colour()
+        self.restyle()
 
-    def _colour(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         self.wrong.setStyleSheet(f"color: {theme.failed.name()}")
         colours = population_colours(len(self.brushes), theme.is_dark, self._drives)[1:]
@@ -175,7 +171,7 @@ class PopulationsForm(QGroupBox):
     def _choose(self, name: str) -> None:
         """Have the mouse assign to a population, and frame its row."""
         self.map.brush = name
-        self._colour()
+        self.restyle()
 
     def _rename(self, old: str, new: str) -> None:
         if new and new != old and new not in self._specs:
@@ -215,7 +211,7 @@ class PopulationsForm(QGroupBox):
         self._populations[name] = ()
         self.map.show_populations(self._n_units, self._populations, self._drives)
         self.brushes[name].setChecked(True)
-        self._colour()
+        self.restyle()
 
     def _remove(self, name: str) -> None:
         if name == self._new:

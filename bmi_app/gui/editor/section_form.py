@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from PyQt6.QtCore import QEvent, pyqtSignal
+from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QGroupBox, QLabel, QToolButton, QWidget
 
 from bmi_app.gui.editor.applicability import why_not
 from bmi_app.gui.editor.field_editors import UNITS, ChoiceEditor, NumberEditor, TextEditor, editor_of, unit_of
 from bmi_app.gui.editor.protocol_document import ABSENT
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.one_line import OneLine
@@ -22,7 +23,7 @@ _WRITTEN = {"hz": "Hz", "n": "N", "m": "m", "cm": "cm", "s": "s"}  # units in a 
 _ELSEWHERE = ("format", "model_version", "populations", "settings")  # keys that no row of a form is made for
 
 
-class SectionForm(QGroupBox):
+class SectionForm(FollowsPalette, QGroupBox):
     """Show the keys of one table, those of its own tables not among them; a key that has no effect is not offered.
 
     Parameters
@@ -68,7 +69,7 @@ class SectionForm(QGroupBox):
                 self._add_row(grid, name, info)
         if not self.editors:
             grid.addWidget(PlainLabel("Nothing to set."), 0, 0)
-        self._colour()
+        self.restyle()
 
     def _add_row(self, grid: QGridLayout, name: str, info: FieldInfo) -> None:
         key = f"{self.path}.{name}" if self.path else name
@@ -135,13 +136,8 @@ class SectionForm(QGroupBox):
             wrong.say("\n".join(here.values()) or kept)
         return shown
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the appearance from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._colour()
-        super().changeEvent(event)
-
-    def _colour(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         for wrong in self._wrongs.values():
             wrong.setStyleSheet(f"QLabel:enabled {{ color: {theme_of(self.palette()).failed.name()} }}")
 

@@ -1,9 +1,9 @@
 """Show what the session does, in words and figures."""
 
-from PyQt6.QtCore import QEvent
 from PyQt6.QtGui import QColor, QFont, QPalette
 from PyQt6.QtWidgets import QGridLayout, QLabel, QWidget
 
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import MarkedLabel, PlainLabel
 from bmi_app.gui.shell.theme import bold, theme_of
 from bmi_app.rt.records import Outcome
@@ -32,7 +32,7 @@ _TIPS = {
 }
 
 
-class StatusPanel(QWidget):
+class StatusPanel(FollowsPalette, QWidget):
     """Show `Figures`; `source` names where the spikes come from."""
 
     def __init__(self, source: str, parent: QWidget | None = None) -> None:
@@ -69,7 +69,7 @@ class StatusPanel(QWidget):
                 layout.addWidget(label, row, 0)
                 layout.addWidget(value, row, 1)
                 self.values[name] = value
-        self._restyle()
+        self.restyle()
 
     def show_figures(self, figures: Figures) -> None:
         """Show these figures; what is wrong becomes bold and red; what is not renewed any more is faint."""
@@ -100,12 +100,6 @@ class StatusPanel(QWidget):
         synced = figures.sync_age_s
         self._set("On disk", f"{age_text(synced)} ago" if synced is not None else "not yet")
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        super().changeEvent(event)
-
     def _set(self, name: str, text: str, is_bad: bool = False) -> None:
         label = self.values[name]
         label.setText(text or "–")
@@ -114,7 +108,7 @@ class StatusPanel(QWidget):
             font = label.font()
             font.setBold(is_bad)
             label.setFont(font)
-            self._restyle()
+            self.restyle()
 
     def _marks(self, outcomes: tuple[Outcome, ...]) -> str:
         theme = theme_of(self.palette())
@@ -122,7 +116,8 @@ class StatusPanel(QWidget):
         drawn = (marks.get(outcome, ("✕", theme.failed)) for outcome in outcomes)
         return "".join(f'<span style="color:{colour.name()}">{mark}</span>' for mark, colour in drawn)
 
-    def _restyle(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         # Without a style sheet: a widget that has one does not hear of another palette.
         theme = theme_of(self.palette())
         for label in self._names:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QAction, QCloseEvent, QGuiApplication
-from PyQt6.QtWidgets import QApplication, QMenu, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QApplication, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from bmi_app.analysis.session_source import LiveSource
 from bmi_app.gui.browser.result_card import summary_text
@@ -27,7 +27,7 @@ from bmi_app.gui.shell import appearance
 from bmi_app.gui.shell.faults import shown_faults
 from bmi_app.gui.shell.garbage import collected_here
 from bmi_app.gui.shell.held_window import HeldWindow
-from bmi_app.gui.shell.plain_label import plain_box
+from bmi_app.gui.shell.question import Answer, Question
 from bmi_app.gui.shell.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDialog, bind
 from bmi_app.gui.widgets.log_panel import LogPanel
 from bmi_app.rt.operator_commands import BUTTONS
@@ -78,7 +78,7 @@ class OperatorWindow(HeldWindow):
         self.rescue = Rescue(attachment.folder, self)
         self._closes_next = False
         self.keys: ShortcutsDialog | None = None
-        self.question: QMessageBox | None = None
+        self.question = Question(self)
         self._arrange()
         self._connect()
         self.observer = Observer(attachment)  # last: it counts the time without new ticks from here on
@@ -126,7 +126,7 @@ class OperatorWindow(HeldWindow):
             self._timer.stop()
             self.docks.redraw_all()
             self.live.end()
-            self._dismiss_question()
+            self.question.dismiss()
             self.log.say(self.notice.message.text())
             is_good = figures.phase == Phase.ENDED and not ending(self._attachment)[1]
             if is_good and self._close_at_end:
@@ -154,13 +154,12 @@ class OperatorWindow(HeldWindow):
 
     def ask_to_stop(self) -> None:
         """Ask whether the session shall end, and end it where the answer is yes."""
-        box = self._ask("Stop the session?", "It is still recording. What was recorded so far is kept.")
-        yes = box.addButton("&Stop the session", QMessageBox.ButtonRole.DestructiveRole)
-        no = box.addButton("&Go on", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(no)
-        box.setEscapeButton(no)
-        box.buttonClicked.connect(lambda button: self._send({"do": "stop"}) if button is yes else None)
-        box.open()
+        self.question.ask(
+            "Stop the session?",
+            "It is still recording. What was recorded so far is kept.",
+            Answer("&Stop the session", lambda: self._send({"do": "stop"})),
+            stay="&Go on",
+        )
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Close at once when the session is over; else ask what shall become of it."""
@@ -171,7 +170,7 @@ class OperatorWindow(HeldWindow):
             return
         if self._may_close or self.phase.is_over:
             self._timer.stop()
-            self._dismiss_question()
+            self.question.dismiss()
             self.commands.close()
             if self.hand is not None:
                 self.hand.close()
@@ -183,22 +182,17 @@ class OperatorWindow(HeldWindow):
             self.closed.emit()
             return
         event.ignore()
-        box = self._ask("Close the window?", "The session is still recording. It can go on without a window.")
-        leave = box.addButton("&Leave it running", QMessageBox.ButtonRole.AcceptRole)
-        stop = box.addButton("&Stop the session", QMessageBox.ButtonRole.DestructiveRole)
-        back = box.addButton("&Cancel", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(back)
-        box.setEscapeButton(back)
+        self.question.ask(
+            "Close the window?",
+            "The session is still recording. It can go on without a window.",
+            Answer("&Leave it running", self.leave, is_destructive=False),
+            Answer("&Stop the session", self._stop_and_close),
+            stay="&Cancel",
+        )
 
-        def act(button: object) -> None:
-            if button is leave:
-                self.leave()
-            elif button is stop:
-                self._close_at_end = True
-                self._send({"do": "stop"})
-
-        box.buttonClicked.connect(act)
-        box.open()
+    def _stop_and_close(self) -> None:
+        self._close_at_end = True
+        self._send({"do": "stop"})
 
     def _tell_rescue(self, text: str, is_done: bool, is_good: bool) -> None:
         self.notice.show_recovery(text, is_done=is_done, is_good=is_good)
@@ -232,21 +226,6 @@ class OperatorWindow(HeldWindow):
     def _tell_failure(self, request: dict[str, Any], why: str) -> None:
         name = str(request["do"])
         self.log.say(f"{name} did not act: {why.removeprefix(f'{name}: ')}")
-
-    def _ask(self, question: str, circumstances: str) -> QMessageBox:
-        """Return a question that leaves the window alive while it waits; only one is asked at a time."""
-        self._dismiss_question()
-        self.question = plain_box(QMessageBox.Icon.Question, question, circumstances, self)
-        self.question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.question.finished.connect(self._forget_question)
-        return self.question
-
-    def _forget_question(self) -> None:
-        self.question = None
-
-    def _dismiss_question(self) -> None:
-        if self.question is not None:
-            self.question.done(QMessageBox.StandardButton.NoButton.value)
 
     def _tell_answer(self, request: dict[str, Any], answer: dict[str, Any]) -> None:
         """Echo what no ring of the live file holds; the narrator tells everything else."""

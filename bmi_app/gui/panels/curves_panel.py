@@ -2,12 +2,12 @@
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.trials import UNJUDGED, Trials, smoothed
 from bmi_app.gui.panels.declaration import Declaration
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.plots import Plot, round_up
 
@@ -20,7 +20,7 @@ _TIPS = {
 }
 
 
-class CurvesPanel(QWidget):
+class CurvesPanel(FollowsPalette, QWidget):
     """Show a dot for each trial, and the mean of the last 20."""
 
     period_s = 0.2
@@ -49,7 +49,7 @@ class CurvesPanel(QWidget):
             layout.addWidget(plot, 1)
         for name in ("success", "efficiency"):
             self.plots[name].getViewBox().setYRange(0, 1, padding=0.06)
-        self._restyle()
+        self.restyle()
 
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the trials are shared with the other panels."""
@@ -85,13 +85,8 @@ class CurvesPanel(QWidget):
         if len(times_s):
             self.plots["time"].getViewBox().setYRange(0, round_up(float(times_s.max())), padding=0.06)
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        super().changeEvent(event)
-
-    def _restyle(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         for dots, drawn in zip(self.dots.values(), self.lines.values(), strict=True):
             faint = theme.cursor

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.session_source import SessionSource
 from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.plots import Plot, line, round_up
 from bmi_app.gui.widgets.populations import grouped
@@ -18,7 +18,7 @@ _SHOWN_CHANGES = 60
 _BAR_STEPS = 96
 
 
-class DecoderPanel(QWidget):
+class DecoderPanel(FollowsPalette, QWidget):
     """Show weights by unit in the order of the raster, a plot for each axis; velocity and changes beside them."""
 
     period_s = 0.1
@@ -56,7 +56,7 @@ class DecoderPanel(QWidget):
         self.change.addItem(self.norms)
         self.change.addItem(self.rejected)
         self._arrange()
-        self._restyle()
+        self.restyle()
 
     def take(self, fresh: Fresh) -> None:
         """Keep the velocity of the last 5 s, thinned by tick, so that a point never jumps."""
@@ -108,18 +108,13 @@ class DecoderPanel(QWidget):
             ]
             item.setData([at for at, _ in at_change], [norm for _, norm in at_change])
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        super().changeEvent(event)
-
     def _press(self, x: float, _y: float, _event: object) -> None:
         order = grouped(self._selection.unit_population)
         row = int(x)
         self._selection.select(int(order[row]) if 0 <= x < len(order) else None)
 
-    def _restyle(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         colours = self._selection.populations.colours(theme.is_dark)
         table = np.zeros((256, 4), np.uint8)

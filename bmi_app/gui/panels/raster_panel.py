@@ -4,7 +4,7 @@ import html
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QMouseEvent, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -12,6 +12,7 @@ from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.unit_statistics import SILENT_S, UnitStatistics
 from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import MarkedLabel, PlainLabel
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.number_field import NumberField
@@ -27,7 +28,7 @@ _FLAGS_TIP = f"Silent: no spike for {SILENT_S:g} s. Unusual: a rate far from the
 _RATES_EVERY = 12  # redraws: a bar that changes faster cannot be read
 
 
-class RasterPanel(QWidget):
+class RasterPanel(FollowsPalette, QWidget):
     """Show raster and rates; a click selects a unit, x, y and c and the context menu move it."""
 
     period_s = 0.0
@@ -82,7 +83,7 @@ class RasterPanel(QWidget):
                 "Click a unit to select it, or step by arrow keys; x, y, c or the right button move it to another population"
             )
         self._arrange()
-        self._restyle()
+        self.restyle()
         selection.changed.connect(self._show_chosen)
 
     def take(self, fresh: Fresh) -> None:
@@ -127,12 +128,6 @@ class RasterPanel(QWidget):
         """Cut the flags to the room that there is."""
         super().resizeEvent(event)
         self._show_words()
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        super().changeEvent(event)
 
     def unit_at(self, row: float) -> int | None:
         """Return the unit that is drawn at a height of the plots."""
@@ -219,7 +214,8 @@ class RasterPanel(QWidget):
         if event.button() == Qt.MouseButton.RightButton:
             self._selection.offer(self, event.globalPosition().toPoint())
 
-    def _restyle(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         populations = self._selection.populations
         colours = populations.colours(theme.is_dark)

@@ -7,12 +7,13 @@ from typing import Protocol
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.gui.panels.declaration import Declaration
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.plots import Plot, round_up
@@ -80,7 +81,7 @@ class TimingFigures(Protocol):
         """Return the time since the session began."""
 
 
-class TimingPanel(QWidget):
+class TimingPanel(FollowsPalette, QWidget):
     """Show the last minute. `figures` gives the present totals."""
 
     period_s = 0.5
@@ -127,7 +128,7 @@ class TimingPanel(QWidget):
         layout.addWidget(self.histogram, 5)
         layout.addWidget(self.journal, 3)
         layout.addLayout(words)
-        self._restyle()
+        self.restyle()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Leave out the journal's growth where there is no room for its axis: its size stands in words."""
@@ -203,13 +204,8 @@ class TimingPanel(QWidget):
         self.journal.getViewBox().setXRange(max(last_s - _SPAN_S - _SPAN_STEP_S, 0.0), last_s, padding=0)
         self._growth.setData([time_s for time_s, _ in points], [size_mb for _, size_mb in points])
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        super().changeEvent(event)
-
-    def _restyle(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         self._bars.setBrush(pg.mkBrush(theme.cursor))
         self._bars.setPen(pg.mkPen(theme.cursor))

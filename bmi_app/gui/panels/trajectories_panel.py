@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.trials import Trials
 from bmi_app.gui.panels.declaration import Declaration
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.theme import target_colours, theme_of
 from bmi_app.gui.widgets.plots import Plot, line
 from protocols.schema import Protocol
@@ -17,7 +17,7 @@ from protocols.schema import Protocol
 _OF_TARGET, _OF_RANDOM = 4, 12  # trials that are shown
 
 
-class TrajectoriesPanel(QWidget):
+class TrajectoriesPanel(FollowsPalette, QWidget):
     """Show the last trials of each target in the workspace; a failed one is dashed."""
 
     period_s = 0.5
@@ -45,7 +45,7 @@ class TrajectoriesPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addWidget(self.plot)
-        self._restyle()
+        self.restyle()
 
     def take(self, fresh: Fresh) -> None:
         """Take nothing: the trials are shared with the other panels."""
@@ -68,13 +68,8 @@ class TrajectoriesPanel(QWidget):
                 joined = np.concatenate([part for path in paths for part in (path, gap)]) if paths else gap
                 ways[target].setData(joined[:, 0], joined[:, 1])
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        super().changeEvent(event)
-
-    def _restyle(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         for target, colour in enumerate(target_colours(len(self.ways[0]), theme_of(self.palette()).is_dark)):
             self.ways[0][target].setPen(line(colour))
             self.ways[1][target].setPen(pg.mkPen(colour, width=1, dash=[4, 4]))

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
@@ -12,6 +12,7 @@ from bmi_app.analysis.feed import Fresh
 from bmi_app.analysis.unit_statistics import UnitStatistics
 from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.plots import Plot, line
 
@@ -20,7 +21,7 @@ _STEP = 0.1  # of a correlation: between limits of the axes
 _NEAR = 0.12  # of a correlation: how far from a dot a click may be
 
 
-class TuningPanel(QWidget):
+class TuningPanel(FollowsPalette, QWidget):
     """Show a dot for each unit: to the right where it fires more for rightward movement, up for upward."""
 
     period_s = 0.5  # for one of the two plots: both in one frame would hold it up
@@ -50,7 +51,7 @@ class TuningPanel(QWidget):
             self.plots[name] = plot
             layout.addWidget(plot, 1)
         self._turns = itertools.cycle(_NAMES)
-        self._restyle()
+        self.restyle()
         selection.changed.connect(self._show_both)
 
     def take(self, fresh: Fresh) -> None:
@@ -82,13 +83,8 @@ class TuningPanel(QWidget):
         shown = [] if unit is None else [unit]
         self._rings[name].setData(along_x[shown], along_y[shown])
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        super().changeEvent(event)
-
-    def _restyle(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         for cross in self._cross:
             for each in cross:

@@ -1,8 +1,9 @@
 """Move units between populations for a what-if: the recording itself stays as it is."""
 
-from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import population_colours, readable_on, theme_of
 from bmi_app.gui.widgets.population_map import PopulationMap
@@ -10,7 +11,7 @@ from bmi_app.gui.widgets.populations import populations_of
 from protocols.schema import Protocol
 
 
-class MappingEditor(QDialog):
+class MappingEditor(FollowsPalette, QDialog):
     """Show the map of units; the population that is ticked takes the units that the mouse runs over.
 
     Signals: `changed()`.
@@ -65,7 +66,7 @@ class MappingEditor(QDialog):
             self._row.addWidget(brush)
         if populations:
             self.brushes[self._names[0]].setChecked(True)
-        self._colour()
+        self.restyle()
         self.forget()
 
     def move_units(self, units: list[int], to: str) -> None:
@@ -84,12 +85,6 @@ class MappingEditor(QDialog):
         """Say which units are moved: `5 to control, 7 to vertical`; empty for none."""
         return ", ".join(f"{unit} to {name}" for unit, name in self.moved.items())
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the appearance from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._colour()
-        super().changeEvent(event)
-
     def _show(self) -> None:
         of = self._recorded | self.moved
         self.map.show_populations(
@@ -103,7 +98,8 @@ class MappingEditor(QDialog):
     def _choose(self, name: str) -> None:
         self.map.brush = name
 
-    def _colour(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         colours = population_colours(len(self._names), theme_of(self.palette()).is_dark, self._drives)[1:]
         for brush, colour in zip(self.brushes.values(), colours, strict=True):
             brush.setStyleSheet(

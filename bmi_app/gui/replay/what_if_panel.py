@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PyQt6.QtCore import QEvent, pyqtSignal
+from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
 from bmi_app import plugins
 from bmi_app.analysis.recorded_session import RecordedSession
 from bmi_app.gui.replay.mapping_editor import MappingEditor
 from bmi_app.gui.replay.what_if_path import what_if_path
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.shortcuts import leave_at_escape
 from bmi_app.gui.shell.theme import theme_of
@@ -25,7 +26,7 @@ _WHENS = ("off", "tick", "trial", "reward")
 _COLUMNS = 4
 
 
-class WhatIfPanel(QWidget):
+class WhatIfPanel(FollowsPalette, QWidget):
     """Show the decoded velocity around the playhead, recorded and as it would have been.
 
     Signals: `computed()`, when there is another what-if, or none any more.
@@ -49,7 +50,7 @@ class WhatIfPanel(QWidget):
         self._heads = [plot.addLine(x=0.0) for plot in self.plots]
         self._fill()
         self._arrange()
-        self._restyle()
+        self.restyle()
         self.compute.clicked.connect(self._ask)
         self.edit_mapping.clicked.connect(self._show_mapping)
         self.mapping.changed.connect(self._name_mapping)
@@ -89,12 +90,6 @@ class WhatIfPanel(QWidget):
     def move_unit(self, unit: int, population: str) -> None:
         """Move a unit to another population in the what-if."""
         self.mapping.move_units([unit], population)
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the system from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._restyle()
-        super().changeEvent(event)
 
     def _overrides(self) -> list[str]:
         chosen = {"learning.rule": self.rule.currentData(), "learning.when": self.when.currentData()}
@@ -162,7 +157,8 @@ class WhatIfPanel(QWidget):
         told = f"Units moved: {self.mapping.in_words() or 'none'}. Click to move others."
         self.edit_mapping.setToolTip(plain_tip(told))
 
-    def _restyle(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         for recorded, what_if, head in zip(self._recorded, self._what_if, self._heads, strict=True):
             recorded.setPen(line(theme.cursor))

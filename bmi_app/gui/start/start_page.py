@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QEvent, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QHideEvent, QPalette, QShowEvent
 from PyQt6.QtWidgets import (
     QFrame,
@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 
 from bmi_app import plugins
 from bmi_app.gui.browser.result_card import ResultCard
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.shell.worker import Worker
@@ -39,7 +40,7 @@ _APPEAR = "Streams of every computer on the network appear here by themselves; t
 _CHOOSE = "Double click on a stream to take it as the source of the session."
 
 
-class StartPage(QWidget):
+class StartPage(FollowsPalette, QWidget):
     """Show the choices, what can be connected to, and Start.
 
     Signals: `start_asked(SessionRequest)`; `attach_asked(Path)`, a running session.
@@ -67,7 +68,7 @@ class StartPage(QWidget):
         self.start = QPushButton("&Start session")
         self.start.setEnabled(False)
         self.start.setMinimumSize(190, 46)
-        self._colour()
+        self.restyle()
         self._arrange()
         self._slow = QTimer(self)
         self._slow.setSingleShot(True)
@@ -148,13 +149,8 @@ class StartPage(QWidget):
         self._later.stop()
         super().hideEvent(event)
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the appearance from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._colour()
-        super().changeEvent(event)
-
-    def _colour(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         idle = self.palette().color(QPalette.ColorGroup.Active, QPalette.ColorRole.Button)
         self.start.setStyleSheet(

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from enum import Enum
 
-from PyQt6.QtCore import QEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
+from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import theme_of
 
@@ -20,7 +20,7 @@ class Tone(Enum):
     UNKNOWN = "unknown"
 
 
-class Verdict(QWidget):
+class Verdict(FollowsPalette, QWidget):
     """Show a verdict, and cautions below it in a colour of their own; both wrap."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
@@ -34,7 +34,7 @@ class Verdict(QWidget):
             label.setWordWrap(True)
             column.addWidget(label)
         self.cautions.hide()
-        self._colour()
+        self.restyle()
 
     def text(self) -> str:
         """Return all that is said."""
@@ -49,15 +49,10 @@ class Verdict(QWidget):
         self.cautions.setText(listed)
         self.cautions.setVisible(bool(listed))
         self.tone = tone
-        self._colour()
+        self.restyle()
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the appearance from light to dark and back."""
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._colour()
-        super().changeEvent(event)
-
-    def _colour(self) -> None:
+    def restyle(self) -> None:
+        """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
         text = self.palette().windowText().color()
         colours = {Tone.GOOD: theme.held, Tone.BAD: theme.failed, Tone.UNKNOWN: text}

@@ -86,10 +86,10 @@ def test_sessions_are_listed_searched_verified_and_removed(
     qtbot.waitUntil(lambda: shown.verdict.text().startswith("✔ Bit-exact: all 30,000 ticks"), timeout=60_000)
     keep_picture(shown, "sessions")
     qtbot.mouseClick(shown.buttons["Remove…"], Qt.MouseButton.LeftButton)
-    next(button for button in shown.acts.question.buttons() if button.text() == "&Keep").click()
+    next(button for button in shown.acts.question.box.buttons() if button.text() == "&Keep").click()
     assert third in sessions(sessions_folder)
     qtbot.mouseClick(shown.buttons["Remove…"], Qt.MouseButton.LeftButton)
-    next(button for button in shown.acts.question.buttons() if button.text() == "&Delete").click()
+    next(button for button in shown.acts.question.box.buttons() if button.text() == "&Delete").click()
     qtbot.waitUntil(lambda: shown.table.rowCount() == 2)
     assert third not in sessions(sessions_folder)
 
@@ -165,11 +165,11 @@ def test_a_running_session_is_stopped_after_a_question(page: Any, engine: Any, q
     qtbot.waitUntil(lambda: shown.table.rowCount() == 1)
     shown.table.selectRow(0)
     qtbot.mouseClick(shown.buttons["Stop…"], Qt.MouseButton.LeftButton)
-    next(button for button in shown.acts.question.buttons() if button.text() == "&Go on").click()
-    assert shown.acts.question is None
+    next(button for button in shown.acts.question.box.buttons() if button.text() == "&Go on").click()
+    assert shown.acts.question.box is None
     assert process.poll() is None
     qtbot.mouseClick(shown.buttons["Stop…"], Qt.MouseButton.LeftButton)
-    next(button for button in shown.acts.question.buttons() if button.text() == "&Stop the session").click()
+    next(button for button in shown.acts.question.box.buttons() if button.text() == "&Stop the session").click()
     qtbot.waitUntil(lambda: shown.verdict.text() == "✔ Stopped", timeout=60_000)
     assert process.wait(10) == 0
     assert read_summary(folder)["stop_reason"] == "OPERATOR"

@@ -17,8 +17,8 @@ from tests.gui.editor.acting import CHECK_MS, choose, settled, tab, type_into
 
 
 def press(page: EditorPage, label: str) -> None:
-    assert page.question is not None
-    next(button for button in page.question.buttons() if button.text() == label).click()
+    assert page.question.box is not None
+    next(button for button in page.question.box.buttons() if button.text() == label).click()
 
 
 def test_a_cursor_of_70_m_is_a_mistake_and_its_field_shows_what_the_file_says(page: Any, qtbot: Any) -> None:

@@ -289,13 +289,13 @@ def test_a_saved_protocol_can_be_run(page: Any, qtbot: Any, own_protocols: Path)
     qtbot.mouseClick(shown.run, Qt.MouseButton.LeftButton)  # unchanged: it needs no saving
     type_into(qtbot, shown.form.editor("task.hold_ms"), "700")
     qtbot.mouseClick(shown.save, Qt.MouseButton.LeftButton)
-    next(button for button in shown.question.buttons() if button.text() == "&Cancel").click()
+    next(button for button in shown.question.box.buttons() if button.text() == "&Cancel").click()
     assert load("my_center_out").task.hold_ms == 500  # nothing is overwritten without a question
     shown.ask_to_open(SHIPPED_FOLDER / "left_right.toml")
-    next(button for button in shown.question.buttons() if button.text() == "&Keep editing").click()
+    next(button for button in shown.question.box.buttons() if button.text() == "&Keep editing").click()
     assert shown.path.stem == "center_out"
     shown.ask_to_open(SHIPPED_FOLDER / "left_right.toml")
-    next(button for button in shown.question.buttons() if button.text() == "&Discard").click()
+    next(button for button in shown.question.box.buttons() if button.text() == "&Discard").click()
     assert shown.path.stem == "left_right"
 
 

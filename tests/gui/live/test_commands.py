@@ -149,7 +149,7 @@ def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: Operat
     show(shown, "Trials")
     qtbot.waitUntil(lambda: "skipped" in reasons(shown))
     qtbot.mouseClick(shown.controls.plain["next_block"], Qt.MouseButton.LeftButton)
-    question = shown.question
+    question = shown.question.box
     assert question is not None  # it is the last block: what is left is the session's end
     yes = next(button for button in question.buttons() if button.text() == "&Stop the session")
     qtbot.mouseClick(yes, Qt.MouseButton.LeftButton)
@@ -178,7 +178,7 @@ def test_the_next_block_begins_at_once_and_the_last_one_ends_after_a_question(
     shown._refresh_figures()
     qtbot.keyClick(shown, Qt.Key.Key_B)
     assert sent == [{"do": "next_block"}]
-    assert shown.question is not None
+    assert shown.question.box is not None
 
 
 def reasons(shown: OperatorWindow) -> list[str]:

@@ -30,7 +30,7 @@ def test_closing_asks_and_never_ends_the_session_by_itself(stepped: Any, window:
     assert shown.isVisible()
     press(shown, "Cancel")
     assert shown.isVisible()
-    assert shown.question is None
+    assert shown.question.box is None
     shown.close()
     press(shown, "Leave it running")
     qtbot.waitUntil(lambda: not shown.isVisible())
@@ -56,10 +56,10 @@ def test_a_question_that_is_open_goes_when_the_session_ends(stepped: Any, window
     session.step(10)
     shown = window(session.folder)
     shown.ask_to_stop()
-    assert isinstance(shown.question, QMessageBox)
+    assert isinstance(shown.question.box, QMessageBox)
     session.end()
     qtbot.waitUntil(lambda: shown.phase == Phase.ENDED)
-    assert shown.question is None
+    assert shown.question.box is None
     assert shown.isVisible()  # it was not told to close
     assert "complete" in shown.notice.message.text()
     shown.close()

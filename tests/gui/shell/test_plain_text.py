@@ -113,7 +113,7 @@ def test_the_populations_legend_marks_colours_only(
     raster = shown.live.of(RasterPanel)
     before = raster._selection.populations
     raster._selection.populations = Populations((name, *before.names[1:]), before.keys)
-    raster._restyle()
+    raster.restyle()
     assert f"■ {name}" in read(raster.legend)
 
 
@@ -148,9 +148,9 @@ def test_a_folder_and_a_label_are_read_as_they_are_in_the_program(
     qtbot.waitUntil(lambda: str(folder) in page.detail.text())
     assert str(folder) in read(page.detail)
     page.acts.ask_to_remove(folder)
-    assert page.acts.question is not None
-    assert folder.name in all_read(page.acts.question)
-    page.acts.question.reject()
+    assert page.acts.question.box is not None
+    assert folder.name in all_read(page.acts.question.box)
+    page.acts.question.box.reject()
 
 
 def test_no_text_is_left_to_the_judgement_of_qt() -> None:

@@ -254,7 +254,7 @@ def test_an_edited_protocol_is_run_and_played_back(
     qtbot.keyClick(target_radius, Qt.Key.Key_Return)
     shown.close()  # not without a question
     assert shown.isVisible()
-    next(button for button in editor.question.buttons() if button.text() == "&Cancel").click()
+    next(button for button in editor.question.box.buttons() if button.text() == "&Cancel").click()
     keep_picture(shown, "editor_in_window")
     qtbot.mouseClick(editor.run, Qt.MouseButton.LeftButton)
     assert shown.pages.currentWidget() is page
