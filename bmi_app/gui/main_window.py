@@ -60,10 +60,10 @@ class MainWindow(HeldWindow):
         self._checks = Worker("checks", self)
         self._reads = Worker("reads", self)
         self._computes = Worker("computes", self)
-        self._engines: list[subprocess.Popen[bytes]] = []
+        self.engines: list[subprocess.Popen[bytes]] = []
         self._may_close = False
         self.live: OperatorWindow | None = None
-        self._live_folder: Path | None = None
+        self.live_folder: Path | None = None
         self.start_page = StartPage(self._checks, self._computes)
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
@@ -125,7 +125,7 @@ class MainWindow(HeldWindow):
 
     def show_live(self, attachment: Attachment) -> None:
         """Show the live window on a session that was attached to, instead of this one."""
-        self._live_folder = attachment.folder
+        self.live_folder = attachment.folder
         self.folders.add(attachment.folder.parent)
         self.live = OperatorWindow(attachment, close_at_end=True)
         self.live.recovered.connect(self.live.close)
@@ -137,7 +137,7 @@ class MainWindow(HeldWindow):
         """Come back when the live window is closed, by its operator or at the session's end."""
         is_hidden = event is not None and event.type() == QEvent.Type.Hide and not event.spontaneous()
         if is_hidden and watched is self.live and self.live is not None:
-            live, folder, self.live = self.live, self._live_folder, None
+            live, folder, self.live = self.live, self.live_folder, None
             live.removeEventFilter(self)
             live.deleteLater()
             assert folder is not None
@@ -189,7 +189,7 @@ class MainWindow(HeldWindow):
         self.close()
 
     def _launched(self, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-        self._engines.append(process)
+        self.engines.append(process)
         self._reaper.start(_REAP_MS)
         self.start_page.show_started([])
         self.open_session(folder)
@@ -199,16 +199,17 @@ class MainWindow(HeldWindow):
 
     def _reap(self) -> None:
         """Ask after the engines that were started here, so that none remains as a zombie."""
-        self._engines = [process for process in self._engines if process.poll() is None]
-        if not self._engines:
+        self.engines = [process for process in self.engines if process.poll() is None]
+        if not self.engines:
             self._reaper.stop()
 
     def _come_back(self, folder: Path) -> None:
         self.show()
         self.pages.setCurrentWidget(self.start_page)
-        self._show_result(folder)
+        self.show_result(folder)
 
-    def _show_result(self, folder: Path) -> None:
+    def show_result(self, folder: Path) -> None:
+        """Show on the start page what came of a session."""
         self.start_page.result.show_outcome(outcome_of(folder))
         self.start_page.look()
 
@@ -230,7 +231,7 @@ class MainWindow(HeldWindow):
 
         self._computes.submit(
             lambda: catalogue.recover(folder),
-            lambda _: self._show_result(folder),
+            lambda _: self.show_result(folder),
             lambda error: self.start_page.result.tell_failure(folder, f"✕ Cannot be recovered: {error}"),
         )
 

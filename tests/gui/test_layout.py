@@ -106,7 +106,7 @@ def test_the_live_window(
     session.step(3500)
     session.time_health(120.0, 0.0)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     shown.resize(WIDTH, HEIGHT)
     for title in shown.docks.panels:
         shown.docks.docks[title].raise_()

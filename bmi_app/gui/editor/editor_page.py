@@ -50,7 +50,7 @@ class EditorPage(FollowsPalette, QWidget):
     def __init__(self, checks: Worker, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._checks = checks
-        self._document = ProtocolDocument("")
+        self.document = ProtocolDocument("")
         self._saved_text = ""
         self._mistaken: str | None = None  # the text in which mistakes were found last
         self.path = Path()
@@ -120,57 +120,57 @@ class EditorPage(FollowsPalette, QWidget):
         """Take an edit of the form into the text."""
         self._sync_document()
         if value is ABSENT:
-            self._document.unset(key)
+            self.document.unset(key)
         else:
-            self._document.set(key, value)
+            self.document.set(key, value)
         self._show_document()
 
     def _rename(self, old: str, new: str) -> None:
         """Rename a population, in the axes as well."""
-        self._document.rename("populations", old, new)
+        self.document.rename("populations", old, new)
         for axis in ("x", "y"):
             for key in ("population", "push", "pull"):
-                if self._document.get(f"axes.{axis}.{key}") == old:
-                    self._document.set(f"axes.{axis}.{key}", new)
+                if self.document.get(f"axes.{axis}.{key}") == old:
+                    self.document.set(f"axes.{axis}.{key}", new)
         self._show_document()
 
     def _add(self, name: str) -> None:
-        self._document.add_entry(name, _NEW_ENTRIES[name])
+        self.document.add_entry(name, _NEW_ENTRIES[name])
         self._show_document()
 
     def _remove(self, name: str, index: int) -> None:
-        self._document.remove_entry(name, index)
+        self.document.remove_entry(name, index)
         self._show_document()
 
     def _copy(self, name: str, index: int) -> None:
-        self._document.add_entry(name, self._document.get(f"{name}.{index}"))
-        self._document.move_entry(name, self._document.count(name) - 1, index + 1)
+        self.document.add_entry(name, self.document.get(f"{name}.{index}"))
+        self.document.move_entry(name, self.document.count(name) - 1, index + 1)
         self._show_document()
 
     def _move(self, name: str, index: int, to: int) -> None:
-        self._document.move_entry(name, index, to)
+        self.document.move_entry(name, index, to)
         self._show_document()
 
     def _sync_document(self) -> None:
         """Take what was typed a moment ago, so that an edit of the form does not undo it."""
         if self._later.isActive():
             self._later.stop()
-            self._document = ProtocolDocument(self.text.toPlainText())
+            self.document = ProtocolDocument(self.text.toPlainText())
 
     def _show_document(self) -> None:
-        self.text.show_text(self._document.text)
+        self.text.show_text(self.document.text)
         self._take_text()
 
     def _take_text(self) -> None:
         """Take the text into the form, and check it."""
         text = self.text.toPlainText()
         try:
-            self._document = ProtocolDocument(text)
+            self.document = ProtocolDocument(text)
         except ValueError:
             self.form.setEnabled(False)  # until the text can be read again, the form has nothing to write to
         else:
             self.form.setEnabled(True)
-            self.form.show_values(self._document.get)
+            self.form.show_values(self.document.get)
         self._offer()
         folder = self.path.parent
         self.state.say(_CHECKING, Tone.UNKNOWN)  # what was found of another text says nothing of this one
@@ -230,10 +230,10 @@ class EditorPage(FollowsPalette, QWidget):
         """Write the text to a file; its key `name` follows the file's, where they were the same."""
         self._later.stop()
         try:
-            self._document = ProtocolDocument(self.text.toPlainText())
-            if self._document.get("name") == self.path.stem != path.stem:
-                self._document.set("name", path.stem)
-                self.text.show_text(self._document.text)
+            self.document = ProtocolDocument(self.text.toPlainText())
+            if self.document.get("name") == self.path.stem != path.stem:
+                self.document.set("name", path.stem)
+                self.text.show_text(self.document.text)
         except ValueError:
             pass  # a draft that is not TOML is kept as it is
         text = self.text.toPlainText()

@@ -53,8 +53,8 @@ class PopulationsForm(FollowsPalette, QGroupBox):
         self._populations: dict[str, tuple[int, ...]] = {}
         self._n_units = 0
         self._one_of = QButtonGroup(self)  # of buttons that stand in frames of their own
-        self._frames: dict[str, QFrame] = {}
-        self._swatches: dict[str, QLabel] = {}
+        self.frames: dict[str, QFrame] = {}
+        self.swatches: dict[str, QLabel] = {}
         self.brushes: dict[str, QRadioButton] = {}
         self.names: dict[str, QLineEdit] = {}
         self.units: dict[str, QLineEdit] = {}
@@ -112,14 +112,14 @@ class PopulationsForm(FollowsPalette, QGroupBox):
         return set(here)
 
     def _rebuild(self, names: list[str]) -> None:
-        for frame in self._frames.values():
+        for frame in self.frames.values():
             self._grid.removeWidget(frame)
             frame.hide()
             frame.deleteLater()
         for brush in self.brushes.values():
             self._one_of.removeButton(brush)
-        self._frames.clear()
-        self._swatches.clear()
+        self.frames.clear()
+        self.swatches.clear()
         self.brushes.clear()
         self.names.clear()
         self.units.clear()
@@ -147,7 +147,7 @@ class PopulationsForm(FollowsPalette, QGroupBox):
                 inside.addWidget(widget)
             self._grid.addWidget(frame, row, 0)
             self._one_of.addButton(brush)
-            self._frames[name], self._swatches[name] = frame, swatch
+            self.frames[name], self.swatches[name] = frame, swatch
             self.brushes[name], self.names[name], self.units[name] = brush, title, units
         if names:
             self.brushes[self.map.brush if self.map.brush in names else names[0]].setChecked(True)
@@ -161,12 +161,12 @@ class PopulationsForm(FollowsPalette, QGroupBox):
         theme = theme_of(self.palette())
         self.wrong.setStyleSheet(f"color: {theme.failed.name()}")
         colours = population_colours(len(self.brushes), theme.is_dark, self._drives)[1:]
-        for (name, swatch), colour in zip(self._swatches.items(), colours, strict=True):
+        for (name, swatch), colour in zip(self.swatches.items(), colours, strict=True):
             swatch.setStyleSheet(f"background: {colour.name()}; border-radius: 3px")
             edge = QPalette()  # in it only this colour, so that all others follow the appearance
             is_chosen = name == self.map.brush
             edge.setColor(QPalette.ColorRole.WindowText, theme.cursor if is_chosen else self.palette().window().color())
-            self._frames[name].setPalette(edge)
+            self.frames[name].setPalette(edge)
 
     def _choose(self, name: str) -> None:
         """Have the mouse assign to a population, and frame its row."""

@@ -53,9 +53,9 @@ class SectionForm(FollowsPalette, QGroupBox):
         super().__init__(title, parent)
         self._model, self.path = model, path
         self.editors: dict[str, Any] = {}
-        self._labels: dict[str, QLabel] = {}
-        self._resets: dict[str, QToolButton] = {}
-        self._wrongs: dict[str, OneLine] = {}
+        self.labels: dict[str, QLabel] = {}
+        self.resets: dict[str, QToolButton] = {}
+        self.wrongs: dict[str, OneLine] = {}
         self._notes: dict[str, str] = {}  # what is to be known of a key's choices
         self._idle: dict[str, str] = {}  # why a key that is set has no effect
         grid = QGridLayout(self)
@@ -92,8 +92,8 @@ class SectionForm(FollowsPalette, QGroupBox):
         grid.addWidget(wrong, row + 1, 1, 1, 2)
         editor.edited.connect(lambda value: self.edited.emit(key, value))
         reset.clicked.connect(lambda: self.edited.emit(key, ABSENT))
-        self.editors[key], self._labels[key] = editor, label
-        self._resets[key], self._wrongs[key] = reset, wrong
+        self.editors[key], self.labels[key] = editor, label
+        self.resets[key], self.wrongs[key] = reset, wrong
 
     def show_values(self, get: Callable[[str], Any]) -> None:
         """Show what the file says, and defaults where it says nothing; what it says stands out."""
@@ -106,17 +106,17 @@ class SectionForm(FollowsPalette, QGroupBox):
             info = self._model.model_fields[key.rpartition(".")[2]]
             is_set = get(key) is not ABSENT
             editor.show_value(value_of(key.rpartition(".")[2]))
-            self._resets[key].setVisible(is_set and not info.is_required())
-            font = self._labels[key].font()
+            self.resets[key].setVisible(is_set and not info.is_required())
+            font = self.labels[key].font()
             if font.bold() != is_set:
                 font.setBold(is_set)
-                self._labels[key].setFont(font)
+                self.labels[key].setFont(font)
             self._offer(key, why_not(key, value_of), is_set)
 
     def _offer(self, key: str, why_not: str, is_set: bool) -> None:
         """Hide a key that would have no effect; where the file has it all the same, say why it has none."""
-        editor, wrong = self.editors[key], self._wrongs[key]
-        for widget in (self._labels[key], editor):
+        editor, wrong = self.editors[key], self.wrongs[key]
+        for widget in (self.labels[key], editor):
             widget.setVisible(is_set or not why_not)
         editor.setEnabled(not why_not)
         self._idle[key] = f"No effect {why_not}." if is_set and why_not else ""
@@ -128,7 +128,7 @@ class SectionForm(FollowsPalette, QGroupBox):
     def show_problems(self, problems: dict[str, str]) -> set[str]:
         """Show what is wrong at each field; return the keys that have one here."""
         shown: set[str] = set()
-        for key, wrong in self._wrongs.items():
+        for key, wrong in self.wrongs.items():
             here = {at: text for at, text in problems.items() if at == key or at.startswith(f"{key}.")}
             shown |= here.keys()
             wrong.setEnabled(bool(here))
@@ -138,7 +138,7 @@ class SectionForm(FollowsPalette, QGroupBox):
 
     def restyle(self) -> None:
         """Take every colour anew from the palette."""
-        for wrong in self._wrongs.values():
+        for wrong in self.wrongs.values():
             wrong.setStyleSheet(f"QLabel:enabled {{ color: {theme_of(self.palette()).failed.name()} }}")
 
     def show_unset(self, name: str, text: str) -> None:

@@ -20,7 +20,7 @@ class NoticeStrip(QWidget):
     def __init__(self, attachment: Attachment, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._attachment = attachment
-        self._painted = ("", False)  # the level, and whether the appearance is dark
+        self.painted = ("", False)  # the level, and whether the appearance is dark
         self.message = PlainLabel()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.setWordWrap(True)  # the words of a failure may be of any length
@@ -71,9 +71,9 @@ class NoticeStrip(QWidget):
     def _paint_level(self, level: str) -> None:
         # Of the application: a widget with a style sheet keeps the palette it was made with.
         theme = theme_of(QApplication.palette())
-        if (level, theme.is_dark) == self._painted:  # a style sheet costs far more than a text
+        if (level, theme.is_dark) == self.painted:  # a style sheet costs far more than a text
             return
-        self._painted = level, theme.is_dark
+        self.painted = level, theme.is_dark
         back, text = notice_colours(level, theme)
         self.setStyleSheet(
             f"#notice {{ background: {back}; border-radius: 6px; }}"

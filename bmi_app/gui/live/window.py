@@ -59,7 +59,7 @@ class OperatorWindow(HeldWindow):
 
     def __init__(self, attachment: Attachment, close_at_end: bool) -> None:
         super().__init__()
-        self._attachment = attachment
+        self.attachment = attachment
         self._close_at_end = close_at_end
         self._may_close = False
         self.phase = Phase.RUNNING
@@ -82,7 +82,7 @@ class OperatorWindow(HeldWindow):
         self._arrange()
         self._connect()
         self.observer = Observer(attachment)  # last: it counts the time without new ticks from here on
-        self._figures = self.observer.figures()
+        self.figures = self.observer.figures()
         self._figures_due_s = 0.0
         self._state = -1
         screen = QGuiApplication.primaryScreen()
@@ -108,13 +108,14 @@ class OperatorWindow(HeldWindow):
         if state != self._state or time.monotonic() >= self._figures_due_s:
             self._state = state
             self._figures_due_s = time.monotonic() + _FIGURES_S
-            self._refresh_figures()
+            self.refresh_figures()
 
     def _last_figures(self) -> Figures:
-        return self._figures
+        return self.figures
 
-    def _refresh_figures(self) -> None:
-        self._figures = figures = self.observer.figures()
+    def refresh_figures(self) -> None:
+        """Read the session's figures anew, and show them."""
+        self.figures = figures = self.observer.figures()
         self.phase = figures.phase
         is_paused = figures.frame is not None and bool(int(figures.frame["flags"]) & Flag.PAUSED)
         self.notice.show_figures(figures)
@@ -128,7 +129,7 @@ class OperatorWindow(HeldWindow):
             self.live.end()
             self.question.dismiss()
             self.log.say(self.notice.message.text())
-            is_good = figures.phase == Phase.ENDED and not ending(self._attachment)[1]
+            is_good = figures.phase == Phase.ENDED and not ending(self.attachment)[1]
             if is_good and self._close_at_end:
                 QTimer.singleShot(0, self.close)  # once it is shown: a session may be over before its window is
 
@@ -139,7 +140,7 @@ class OperatorWindow(HeldWindow):
     def show_subject(self) -> None:
         """Show the subject's window, or bring it to the front."""
         if self.subject is None:
-            self.subject = SubjectWindow(self._attachment.protocol)
+            self.subject = SubjectWindow(self.attachment.protocol)
             self.subject.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             self.subject.closed.connect(self._forget_subject)
             self._follow_mouse(self.subject.view)
@@ -214,7 +215,7 @@ class OperatorWindow(HeldWindow):
 
     def _command(self, request: dict[str, Any]) -> None:
         """Send what a button or key asks for; behind the last block there is only the session's end, and that is asked for."""
-        frame, blocks = self._figures.frame, self._attachment.protocol.blocks
+        frame, blocks = self.figures.frame, self.attachment.protocol.blocks
         if request["do"] == "next_block" and frame is not None and int(frame["block"]) == len(blocks) - 1:
             self.ask_to_stop()
         else:
@@ -244,7 +245,7 @@ class OperatorWindow(HeldWindow):
 
     def _toggle_learning(self) -> None:
         if self.live.of(LearningPanel).learning.isEnabled():
-            self._send({"do": "learning", "on": not self._attachment.arrays["state"][0]["learning_on"]})
+            self._send({"do": "learning", "on": not self.attachment.arrays["state"][0]["learning_on"]})
 
     def _connect(self) -> None:
         self.notice.recover_asked.connect(self.rescue.begin)
@@ -275,7 +276,7 @@ class OperatorWindow(HeldWindow):
         )
 
     def _arrange(self) -> None:
-        self.setWindowTitle(f"{self._attachment.protocol.name} · {self._attachment.folder.name}")
+        self.setWindowTitle(f"{self.attachment.protocol.name} · {self.attachment.folder.name}")
         side = QWidget()
         column = QVBoxLayout(side)
         column.setContentsMargins(10, 6, 10, 8)

@@ -50,7 +50,7 @@ class Docks(QObject):
         self._uncovering.timeout.connect(self._redraw_uncovered)
         self.docks: dict[str, QDockWidget] = {side_title: self._dock(side_title, side)}
         self.docks |= {title: self._dock(title, panel) for title, panel in self.panels.items()}  # type: ignore[arg-type]
-        self._due_s = dict.fromkeys(self.panels, 0.0)
+        self.due_s = dict.fromkeys(self.panels, 0.0)
         self._sized, self._share = tabs, 0.0
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -72,9 +72,9 @@ class Docks(QObject):
             panel.take(fresh)
         began_s = time.monotonic()
         due = [
-            (self._due_s[title], title)
+            (self.due_s[title], title)
             for title, panel in self.panels.items()
-            if self._due_s[title] <= began_s and is_seen(panel)
+            if self.due_s[title] <= began_s and is_seen(panel)
         ]
         is_slow_done = False
         for _, title in sorted(due):
@@ -83,11 +83,11 @@ class Docks(QObject):
                 continue  # one of them a frame, so that no frame is held up by all
             panel.redraw()
             is_slow_done |= panel.period_s > 0
-            self._due_s[title] = began_s + panel.period_s
+            self.due_s[title] = began_s + panel.period_s
 
     def make_due(self) -> None:
         """Have every panel redrawn as soon as it is its turn."""
-        self._due_s = dict.fromkeys(self.panels, 0.0)
+        self.due_s = dict.fromkeys(self.panels, 0.0)
 
     def redraw_all(self) -> None:
         """Redraw every panel that is seen, due or not: at the end of a session, so that nothing stale stays."""

@@ -37,7 +37,7 @@ class RasterPanel(FollowsPalette, QWidget):
         self, selection: UnitSelection, statistics: UnitStatistics, tick_s: float, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._selection, self._statistics = selection, statistics
+        self.selection, self._statistics = selection, statistics
         self._unit_population = selection.unit_population.copy()
         self._n_units = len(self._unit_population)
         self._tick_s, self._column_s = tick_s, max(_COLUMN_S, tick_s)
@@ -49,19 +49,19 @@ class RasterPanel(FollowsPalette, QWidget):
         self._group()
         self.raster = Plot("", "units, by population", "seconds ago")
         self.rates = Plot("", "", "rate (Hz)")
-        self._spike_image = pg.ImageItem(axisOrder="row-major", levels=(0, 255), autoDownsample=False)
+        self.spike_image = pg.ImageItem(axisOrder="row-major", levels=(0, 255), autoDownsample=False)
         self._rate_image = pg.ImageItem(axisOrder="row-major", levels=(0, 255), autoDownsample=False)
         self._marks = pg.ScatterPlotItem(size=8, pxMode=True)
         self._lines = [pg.InfiniteLine(angle=0), pg.InfiniteLine(angle=0)]
         for plot, image, chosen in zip(
-            (self.raster, self.rates), (self._spike_image, self._rate_image), self._lines, strict=True
+            (self.raster, self.rates), (self.spike_image, self._rate_image), self._lines, strict=True
         ):
             plot.addItem(image)
             plot.addItem(chosen)
             chosen.hide()
             plot.getViewBox().invertY(True)  # unit 0 on top
             plot.pressed.connect(self._press)
-            plot.stepped.connect(lambda by: selection.step(self._order, by))
+            plot.stepped.connect(lambda by: selection.step(self.order, by))
             plot.getViewBox().setYRange(-0.02 * self._n_units, self._n_units, padding=0)  # the 0 is read whole
         self.rates.addItem(self._marks)
         self.rates.getAxis("left").setStyle(showValues=False)
@@ -94,7 +94,7 @@ class RasterPanel(FollowsPalette, QWidget):
             return
         columns = (frames["tick"] * self._tick_s / self._column_s + 1e-6).astype(np.int64)
         first = np.flatnonzero(np.diff(columns, prepend=columns[0] - 1))
-        totals = np.add.reduceat(counts, first, axis=0)[:, self._order]
+        totals = np.add.reduceat(counts, first, axis=0)[:, self.order]
         for column, total in zip(columns[first].tolist(), totals, strict=True):
             if column != self._column:
                 passed = np.arange(max(self._column + 1, column - self._n_columns + 1), column + 1)
@@ -114,15 +114,15 @@ class RasterPanel(FollowsPalette, QWidget):
         """Show the last 10 s; rates, flags and grouping more seldom."""
         self._redraws += 1
         if whole or self._redraws % _RATES_EVERY == 1:
-            if not np.array_equal(self._unit_population, self._selection.unit_population):
+            if not np.array_equal(self._unit_population, self.selection.unit_population):
                 self._regroup()
             self._show_rates()
             self._show_flags()
         at = self._column % self._n_columns + 1
         pooled = self._spikes.reshape(-1, self._pool, self._n_columns).max(axis=1) if self._pool > 1 else self._spikes
         image = np.concatenate((pooled[:, at:], pooled[:, :at]), axis=1)
-        self._spike_image.setImage(image, autoLevels=False)
-        self._spike_image.setRect(-_SPAN_S, 0, _SPAN_S, len(image) * self._pool)
+        self.spike_image.setImage(image, autoLevels=False)
+        self.spike_image.setRect(-_SPAN_S, 0, _SPAN_S, len(image) * self._pool)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Cut the flags to the room that there is."""
@@ -131,29 +131,29 @@ class RasterPanel(FollowsPalette, QWidget):
 
     def unit_at(self, row: float) -> int | None:
         """Return the unit that is drawn at a height of the plots."""
-        return int(self._order[int(row)]) if 0 <= row < self._n_units else None
+        return int(self.order[int(row)]) if 0 <= row < self._n_units else None
 
     def row_of(self, unit: int) -> float:
         """Return the height at which a unit is drawn."""
-        return float(np.flatnonzero(self._order == unit)[0]) + 0.5
+        return float(np.flatnonzero(self.order == unit)[0]) + 0.5
 
     def _group(self) -> None:
-        self._order = grouped(self._unit_population)
-        self._base = (self._unit_population[self._order] + 1) * (_SHADES + 1)
+        self.order = grouped(self._unit_population)
+        self._base = (self._unit_population[self.order] + 1) * (_SHADES + 1)
 
     def _regroup(self) -> None:
-        before, base = self._order, self._base
-        self._unit_population = self._selection.unit_population.copy()
+        before, base = self.order, self._base
+        self._unit_population = self.selection.unit_population.copy()
         self._group()
         by_unit = np.empty((self._n_units, self._n_columns), np.int64)
         shown = self._spikes[: self._n_units]
         by_unit[before] = np.where(shown > 0, shown - base[:, None], 0)
-        levels = by_unit[self._order]
+        levels = by_unit[self.order]
         self._spikes[: self._n_units] = np.where(levels > 0, levels + self._base[:, None], 0)
         self._show_chosen()
 
     def _show_rates(self) -> None:
-        rates_hz = self._statistics.rates_hz[self._order]
+        rates_hz = self._statistics.rates_hz[self.order]
         most_hz = max(10.0, float(np.ceil(rates_hz.max() / 10) * 10))
         filled = np.arange(_BAR_STEPS) < (rates_hz / most_hz * _BAR_STEPS)[:, None]
         self._rate_image.setImage(np.where(filled, self._base[:, None] + _SHADES, 0).astype(np.uint8), autoLevels=False)
@@ -180,7 +180,7 @@ class RasterPanel(FollowsPalette, QWidget):
         self._marks.setData(spots)
 
     def _show_chosen(self) -> None:
-        unit = self._selection.unit
+        unit = self.selection.unit
         self.number.blockSignals(True)
         self.number.setValue(-1 if unit is None else unit)
         self.number.blockSignals(False)
@@ -195,7 +195,7 @@ class RasterPanel(FollowsPalette, QWidget):
             chosen.setValue(row)
         for plot in (self.raster, self.rates):
             plot.update()  # of a line that moves alone, a screen may keep the old place
-        populations = self._selection.populations
+        populations = self.selection.populations
         name = populations.name(int(self._unit_population[unit]))
         moves = f" · {', '.join(populations.keys)} move it" if populations.keys else ""
         self.chosen.setText(f"unit {unit} · {name} · {self._statistics.rates_hz[unit]:.1f} Hz{moves}")
@@ -210,20 +210,20 @@ class RasterPanel(FollowsPalette, QWidget):
         )
 
     def _press(self, x: float, y: float, event: QMouseEvent) -> None:
-        self._selection.select(self.unit_at(y))
+        self.selection.select(self.unit_at(y))
         if event.button() == Qt.MouseButton.RightButton:
-            self._selection.offer(self, event.globalPosition().toPoint())
+            self.selection.offer(self, event.globalPosition().toPoint())
 
     def restyle(self) -> None:
         """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
-        populations = self._selection.populations
+        populations = self.selection.populations
         colours = populations.colours(theme.is_dark)
         table = np.zeros((256, 4), np.uint8)
         for at, colour in enumerate(colours):
             for shade in range(1, _SHADES + 1):
                 table[at * (_SHADES + 1) + shade] = (*colour.getRgb()[:3], 115 + 140 * shade // _SHADES)
-        for image in (self._spike_image, self._rate_image):
+        for image in (self.spike_image, self._rate_image):
             image.setLookupTable(table)
         for chosen in self._lines:
             chosen.setPen(line(self.palette().text().color()))

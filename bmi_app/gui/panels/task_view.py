@@ -45,7 +45,7 @@ class TaskView(QWidget):
         self._explains, self._tick_s = explains, protocol.tick.period_ms / 1e3
         self._block_s = [block.duration_s or 0.0 for block in protocol.blocks]
         self.words = ""
-        self._other_path_cm = np.zeros((0, 2))
+        self.other_path_cm = np.zeros((0, 2))
         self._size_cm = protocol.workspace.size_cm
         self._cursor_radius_cm = protocol.task.cursor_radius_cm
         self._places_cm = protocol.target_positions_cm()
@@ -53,8 +53,8 @@ class TaskView(QWidget):
         # A farther step than this in one tick is no movement: the cursor was put back.
         self._jump_cm = 1.5 * protocol.safety.max_speed_cm_s * protocol.tick.period_ms / 1e3
         self._ground: QPixmap | None = None
-        self._frame: np.ndarray | None = None
-        self._trail: deque[tuple[float, float, float]] = deque()  # time (s), x, y (cm)
+        self.frame: np.ndarray | None = None
+        self.trail: deque[tuple[float, float, float]] = deque()  # time (s), x, y (cm)
         self._flash: tuple[float, float, float, bool] | None = None  # time (s), x, y (cm), success
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -78,20 +78,20 @@ class TaskView(QWidget):
             if int(frame["outcome"]) == Outcome.NONE:  # given by the operator
                 self._flash = (float(frame["edge_s"]), float(frame["cursor_x_cm"]), float(frame["cursor_y_cm"]), True)
         self._extend_trail(frames)
-        self._frame = frames[-1].copy()
-        self.words = self._in_words(self._frame)
+        self.frame = frames[-1].copy()
+        self.words = self._in_words(self.frame)
         self.update()
 
     def restart(self) -> None:
         """Forget the trail: what follows does not follow on it."""
-        self._trail.clear()
-        self._frame = self._flash = None
+        self.trail.clear()
+        self.frame = self._flash = None
         self.update()
 
     def show_other_path(self, path_cm: np.ndarray) -> None:
         """Show another way of the cursor beside its own, f8[point, 2]; an empty one takes it away."""
-        if len(path_cm) or len(self._other_path_cm):
-            self._other_path_cm = path_cm
+        if len(path_cm) or len(self.other_path_cm):
+            self.other_path_cm = path_cm
             self.update()
 
     def follow_mouse(self) -> None:
@@ -101,9 +101,9 @@ class TaskView(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Tell where the mouse is, to the workspace's edge at the farthest."""
-        if event is None or not self.hasMouseTracking() or self._scale() <= 0:
+        if event is None or not self.hasMouseTracking() or self.px_per_cm() <= 0:
             return
-        from_centre = (event.position() - self._area().center()) / self._scale()
+        from_centre = (event.position() - self.area().center()) / self.px_per_cm()
         half_width_cm, half_height_cm = self._size_cm[0] / 2, self._size_cm[1] / 2
         x_cm = min(max(from_centre.x(), -half_width_cm), half_width_cm)
         self.hand_moved.emit(x_cm, min(max(-from_centre.y(), -half_height_cm), half_height_cm))
@@ -122,8 +122,8 @@ class TaskView(QWidget):
         return f"Measuring baselines: the cursor waits in the centre, {max(math.ceil(left_s), 0)} s left"
 
     def _extend_trail(self, frames: np.ndarray) -> None:
-        trail = self._trail
-        before = frames[0] if self._frame is None else self._frame
+        trail = self.trail
+        before = frames[0] if self.frame is None else self.frame
         xs, ys, times_s = frames["cursor_x_cm"], frames["cursor_y_cm"], frames["edge_s"]
         steps_cm = np.hypot(
             np.diff(xs, prepend=float(before["cursor_x_cm"])), np.diff(ys, prepend=float(before["cursor_y_cm"]))
@@ -141,22 +141,22 @@ class TaskView(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the present frame."""
         painter = QPainter(self)
-        scale, area = self._scale(), self._area()
+        scale, area = self.px_per_cm(), self.area()
         if scale <= 0:
             return
         if self._ground is None:
             self._ground = self._drawn_ground(scale, area)
         painter.drawPixmap(0, 0, self._ground)
-        if self._frame is None:
+        if self.frame is None:
             return
         theme = theme_of(self.palette())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setClipRect(area.adjusted(-2, -2, 2, 2))
         painter.translate(area.center())
-        self._draw_target(painter, scale, self._frame, theme.target, theme.held)
-        self._draw_flash(painter, scale, self._frame, theme.held, theme.failed)
+        self._draw_target(painter, scale, self.frame, theme.target, theme.held)
+        self._draw_flash(painter, scale, self.frame, theme.held, theme.failed)
         self._draw_other_path(painter, scale, theme.failed)
-        self._draw_cursor(painter, scale, self._frame, theme.cursor, theme.workspace)
+        self._draw_cursor(painter, scale, self.frame, theme.cursor, theme.workspace)
         if self.words:
             self._draw_words(painter, area, scale, theme.workspace)
 
@@ -170,14 +170,14 @@ class TaskView(QWidget):
         self._ground = None
         super().changeEvent(event)
 
-    def _scale(self) -> float:
+    def px_per_cm(self) -> float:
         """Return pixels per cm."""
         width_cm, height_cm = self._size_cm
         return min((self.width() - 2 * _MARGIN_PX) / width_cm, (self.height() - 2 * _MARGIN_PX) / height_cm)
 
-    def _area(self) -> QRectF:
+    def area(self) -> QRectF:
         """Return where the workspace lies in the widget."""
-        area = QRectF(0, 0, self._size_cm[0] * self._scale(), self._size_cm[1] * self._scale())
+        area = QRectF(0, 0, self._size_cm[0] * self.px_per_cm(), self._size_cm[1] * self.px_per_cm())
         area.moveCenter(QRectF(self.rect()).center())
         return area
 
@@ -268,9 +268,9 @@ class TaskView(QWidget):
             painter.drawLine(centre + QPointF(-arm, arm), centre + QPointF(arm, -arm))
 
     def _draw_other_path(self, painter: QPainter, scale: float, colour: QColor) -> None:
-        if not len(self._other_path_cm):
+        if not len(self.other_path_cm):
             return
-        places = [QPointF(x_cm * scale, -y_cm * scale) for x_cm, y_cm in self._other_path_cm.tolist()]
+        places = [QPointF(x_cm * scale, -y_cm * scale) for x_cm, y_cm in self.other_path_cm.tolist()]
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(colour, 2, Qt.PenStyle.DashLine))
         painter.drawPolyline(QPolygonF(places))
@@ -293,8 +293,8 @@ class TaskView(QWidget):
         now_s = float(frame["edge_s"])
         at = QPointF(float(frame["cursor_x_cm"]) * scale, -float(frame["cursor_y_cm"]) * scale)
         radius = max(self._cursor_radius_cm * scale, 3.0)
-        times_s = [time_s for time_s, _, _ in self._trail]
-        places = [QPointF(x_cm * scale, -y_cm * scale) for _, x_cm, y_cm in self._trail] + [at]
+        times_s = [time_s for time_s, _, _ in self.trail]
+        places = [QPointF(x_cm * scale, -y_cm * scale) for _, x_cm, y_cm in self.trail] + [at]
         faded = QColor(colour)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         # In pieces that fade: a piece is one line, so that its joints do not show.

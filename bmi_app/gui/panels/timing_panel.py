@@ -90,7 +90,7 @@ class TimingPanel(FollowsPalette, QWidget):
         super().__init__(parent)
         self._figures, self._tick_s = figures, tick_s
         self._latencies_us = np.zeros(min(_KEPT, round(_SPAN_S / tick_s)))
-        self._n_latencies = 0
+        self.n_latencies = 0
         self._journal: deque[tuple[float, float]] = deque()
         self.histogram = Plot("latency, last minute", "ticks", "")
         self.histogram.setToolTip("From the moment at which a frame could have been made to its publication")
@@ -144,19 +144,19 @@ class TimingPanel(FollowsPalette, QWidget):
             return
         took_s = timed["published_s"] - np.maximum(timed["due_s"], timed["arrival_s"])
         took_us = took_s[-len(self._latencies_us) :] * 1e6
-        at = (self._n_latencies + np.arange(len(took_us))) % len(self._latencies_us)
+        at = (self.n_latencies + np.arange(len(took_us))) % len(self._latencies_us)
         self._latencies_us[at] = took_us
-        self._n_latencies += len(took_us)
+        self.n_latencies += len(took_us)
 
     def restart(self) -> None:
         """Forget the last minute."""
-        self._n_latencies = 0
+        self.n_latencies = 0
         self._journal.clear()
 
     def redraw(self, whole: bool = False) -> None:
         """Show histogram, percentiles and totals."""
         figures = self._figures()
-        seen_us = self._latencies_us[: self._n_latencies]
+        seen_us = self._latencies_us[: self.n_latencies]
         if len(seen_us) == 0:
             self._bars.setData([0.0, 6.0], [0.0])
             self.histogram.getViewBox().setYRange(0, 1, padding=0)

@@ -38,15 +38,15 @@ class WhatIfPanel(FollowsPalette, QWidget):
         super().__init__(parent)
         self._computes = computes
         self._session: RecordedSession | None = None
-        self._changed: np.ndarray | None = None
+        self.changed_frames: np.ndarray | None = None
         self._at = 0
         self.rule, self.when, self.rate = QComboBox(), QComboBox(), NumberField(-1.0, 1e6, 6)
         self.mapping, self.edit_mapping = MappingEditor(self), QPushButton(_AS_RECORDED)
         self.compute, self.score = QPushButton("What if"), PlainLabel()
         self.other = QLineEdit()
         self.plots = [Plot("", f"decoded {axis} (cm/s)", "time (s)" if axis == "y" else "") for axis in "xy"]
-        self._recorded = [plot.plot() for plot in self.plots]
-        self._what_if = [plot.plot() for plot in self.plots]
+        self.recorded = [plot.plot() for plot in self.plots]
+        self.what_if = [plot.plot() for plot in self.plots]
         self._heads = [plot.addLine(x=0.0) for plot in self.plots]
         self._fill()
         self._arrange()
@@ -57,7 +57,7 @@ class WhatIfPanel(FollowsPalette, QWidget):
 
     def show_session(self, session: RecordedSession) -> None:
         """Show another session, without a what-if."""
-        self._session, self._changed = session, None
+        self._session, self.changed_frames = session, None
         self.mapping.show_protocol(session.protocol)
         self.edit_mapping.setEnabled(bool(session.protocol.populations))
         self.score.setText("Blue: decoded as recorded. Choose a change, then press What if.")
@@ -74,18 +74,20 @@ class WhatIfPanel(FollowsPalette, QWidget):
         span = slice(max(at - around, 0), at + around)
         times_s = np.arange(len(session.frames))[span] * session.dt_s
         for plot, recorded, what_if, head, name in zip(
-            self.plots, self._recorded, self._what_if, self._heads, ("decoded_x_cm_s", "decoded_y_cm_s"), strict=True
+            self.plots, self.recorded, self.what_if, self._heads, ("decoded_x_cm_s", "decoded_y_cm_s"), strict=True
         ):
             recorded.setData(times_s, session.frames[name][span])
-            what_if.setData(*((times_s, self._changed[name][span]) if self._changed is not None else ([], [])))
+            what_if.setData(
+                *((times_s, self.changed_frames[name][span]) if self.changed_frames is not None else ([], []))
+            )
             head.setValue(at * session.dt_s)
             plot.setXRange(at * session.dt_s - _SEEN_S / 2, at * session.dt_s + _SEEN_S / 2, padding=0)
 
     def path_cm(self, at: int) -> np.ndarray:
         """Return where the what-if would have taken the cursor in the trial of a frame, f8[tick, 2]; empty without one."""
-        if self._session is None or self._changed is None:
+        if self._session is None or self.changed_frames is None:
             return np.zeros((0, 2))
-        return what_if_path(self._session, self._changed, at)
+        return what_if_path(self._session, self.changed_frames, at)
 
     def move_unit(self, unit: int, population: str) -> None:
         """Move a unit to another population in the what-if."""
@@ -123,7 +125,7 @@ class WhatIfPanel(FollowsPalette, QWidget):
     def _show(self, folder: Path, changes: list[str], found: Any) -> None:
         if self._session is None or self._session.folder != folder:
             return
-        self._changed = found.frames
+        self.changed_frames = found.frames
         before, after = found.recorded, found.changed
         updates = f"{found.weight_updates:,} update{'' if found.weight_updates == 1 else 's'}"
         as_recorded = f" As recorded: {'; '.join(found.as_recorded)}." if found.as_recorded else ""
@@ -160,7 +162,7 @@ class WhatIfPanel(FollowsPalette, QWidget):
     def restyle(self) -> None:
         """Take every colour anew from the palette."""
         theme = theme_of(self.palette())
-        for recorded, what_if, head in zip(self._recorded, self._what_if, self._heads, strict=True):
+        for recorded, what_if, head in zip(self.recorded, self.what_if, self._heads, strict=True):
             recorded.setPen(line(theme.cursor))
             what_if.setPen(line(theme.failed))
             head.setPen(line(theme.border))

@@ -16,7 +16,7 @@ def labels_of(page: Any, path: str) -> list[str]:
         for form in forms:
             inner = getattr(form, "form", form)
             if getattr(inner, "path", "") == path:
-                return [label.text() for label in inner._labels.values()]
+                return [label.text() for label in inner.labels.values()]
     raise AssertionError(path)
 
 
@@ -50,7 +50,7 @@ def test_a_description_is_read_whole_and_may_have_lines(page: Any, qtbot: Any, k
     shown.form.editor("title").setFocus()
     assert 'description = """' in shown.text.toPlainText()
     settled(qtbot, shown)
-    assert shown._document.get("description") == "Two lines,\nthis is the second."
+    assert shown.document.get("description") == "Two lines,\nthis is the second."
     assert shown.state.text().startswith("✔")
     keep_picture(shown, "editor_description")
 
@@ -77,11 +77,11 @@ def test_a_new_population_has_the_focus_and_is_no_mistake_before_it_has_units(
     keep_picture(shown, "editor_new_population")
     qtbot.mouseClick(populations.map, Qt.MouseButton.LeftButton, pos=populations.map.unit_centre(4).toPoint())
     settled(qtbot, shown)
-    assert shown._document.get("populations.spare") == "4"
+    assert shown.document.get("populations.spare") == "4"
     assert shown.state.text().startswith("✔ No mistake found.")
     qtbot.mouseClick(populations.add, Qt.MouseButton.LeftButton)
     assert list(populations.names)[-1] == "population_1"
-    remove = populations._frames["population_1"].layout().itemAt(4).widget()
+    remove = populations.frames["population_1"].layout().itemAt(4).widget()
     remove.click()
     assert "population_1" not in populations.names
 
@@ -98,7 +98,7 @@ def test_colours_follow_the_axes_and_not_the_list(page: Any, qtbot: Any, name: s
     """With *vertical* first, x's weights were orange and "decoded velocity x" blue."""
     shown = page()
     tab(shown, "Units")
-    swatches = shown.form.populations._swatches
+    swatches = shown.form.populations.swatches
     at_first = {name: swatch.styleSheet() for name, swatch in swatches.items()}
     assert theme_of(shown.palette()).cursor.name() in at_first["horizontal"]
     text = shown.text.toPlainText()
@@ -111,7 +111,7 @@ def test_colours_follow_the_axes_and_not_the_list(page: Any, qtbot: Any, name: s
     assert moved != text
     shown.text.setPlainText(moved)
     settled(qtbot, shown)
-    swatches = shown.form.populations._swatches
+    swatches = shown.form.populations.swatches
     assert next(iter(swatches)) == name
     assert {name: swatch.styleSheet() for name, swatch in swatches.items()} == at_first
 
@@ -141,7 +141,7 @@ def test_a_mistake_comes_and_goes_without_moving_a_field(page: Any, qtbot: Any, 
     assert len(before) > 10
     type_into(qtbot, shown.form.editor("task.hold_ms"), "305")
     settled(qtbot, shown)
-    wrong = section._wrongs["task.hold_ms"]
+    wrong = section.wrongs["task.hold_ms"]
     assert wrong.isVisible()
     assert "305 is not a whole number of ticks" in wrong.text()
     assert "305 is not a whole number of ticks" in wrong.toolTip()
@@ -158,7 +158,7 @@ def test_a_list_with_one_entry_says_why(page: Any, qtbot: Any, keep_picture: Any
     """Kind *plain* offered only the learner "none", without a word."""
     shown = page()
     tab(shown, "Subject")
-    said = shown.form.subject._wrongs["subject.learner"]
+    said = shown.form.subject.wrongs["subject.learner"]
     assert said.isVisible()
     assert said.text().startswith('The kind "plain" has no other choice here. Other kinds: arm, autonomous')
     assert not said.isEnabled()  # it is no mistake

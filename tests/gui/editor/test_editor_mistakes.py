@@ -30,7 +30,7 @@ def test_a_cursor_of_70_m_is_a_mistake_and_its_field_shows_what_the_file_says(pa
     qtbot.waitUntil(lambda: radius.value() == 7000)
     settled(qtbot, shown)
     section = next(form for _, forms in shown.form.pages for form in forms if getattr(form, "path", "") == "task")
-    assert "allowed: a number above 0 to 500" in section._wrongs["task.cursor_radius_cm"].text()
+    assert "allowed: a number above 0 to 500" in section.wrongs["task.cursor_radius_cm"].text()
     assert shown.state.text().startswith("✕ 1 mistake, shown at the fields")
     type_into(qtbot, radius, "0.5")
     settled(qtbot, shown)

@@ -44,15 +44,15 @@ def test_mistakes_stand_at_their_fields(page: Any, qtbot: Any, keep_picture: Any
     type_into(qtbot, shown.form.editor("task.hold_ms"), "305")
     settled(qtbot, shown)
     section = next(form for _, forms in shown.form.pages for form in forms if getattr(form, "path", "") == "task")
-    assert "305 is not a whole number of ticks" in section._wrongs["task.hold_ms"].text()
-    assert section._wrongs["task.hold_ms"].isVisible()
+    assert "305 is not a whole number of ticks" in section.wrongs["task.hold_ms"].text()
+    assert section.wrongs["task.hold_ms"].isVisible()
     assert shown.form.tabText(4) == "Task ✕"
     assert shown.state.text().startswith("✕ 1 mistake")
     assert len(shown.text.extraSelections()) == 1
     keep_picture(shown, "editor_mistake")
     type_into(qtbot, shown.form.editor("task.hold_ms"), "310")
     settled(qtbot, shown)
-    assert not section._wrongs["task.hold_ms"].isVisible()
+    assert not section.wrongs["task.hold_ms"].isVisible()
 
 
 def test_the_text_writes_the_form(page: Any, qtbot: Any) -> None:
@@ -96,7 +96,7 @@ def test_what_is_not_set_says_what_holds_then(page: Any, qtbot: Any) -> None:
     assert rate.text() == "not set: the rule's own: 0.02"
     assert shown.form.editor("session.duration_s").text() == "not set: until its blocks or trials are over"
     assert shown.form.outputs.about.text().startswith("What moments of the session set off outside of the program")
-    labels = [label.text() for label in shown.form.pages[4][1][0]._labels.values()]
+    labels = [label.text() for label in shown.form.pages[4][1][0].labels.values()]
     assert {"Reward lasts", "Failure lasts", "Between trials"} <= set(labels)
 
 
@@ -107,7 +107,7 @@ def test_the_population_that_takes_units_is_framed(page: Any, qtbot: Any) -> Non
 
     def framed() -> list[str]:
         colour = theme_of(shown.palette()).cursor
-        return [name for name, frame in populations._frames.items() if frame.palette().windowText().color() == colour]
+        return [name for name, frame in populations.frames.items() if frame.palette().windowText().color() == colour]
 
     assert framed() == ["horizontal"]
     qtbot.mouseClick(populations.brushes["vertical"], Qt.MouseButton.LeftButton)
@@ -151,7 +151,7 @@ def test_blocks_are_added_moved_and_removed(page: Any, qtbot: Any, keep_picture:
     keep_picture(shown, "editor_blocks")
     shown.form.entry_removed.emit("blocks", 0)
     settled(qtbot, shown)
-    assert [block["kind"] for block in shown._document.get("blocks")] == ["closed_loop", "closed_loop"]
+    assert [block["kind"] for block in shown.document.get("blocks")] == ["closed_loop", "closed_loop"]
 
 
 def test_the_list_of_blocks_is_chosen_from_copied_and_sorted(page: Any, qtbot: Any, keep_picture: Any) -> None:
@@ -172,9 +172,9 @@ def test_the_list_of_blocks_is_chosen_from_copied_and_sorted(page: Any, qtbot: A
     assert blocks.entries.item(2).text() == "3   closed loop · 12 trials · assist 0.5"
     qtbot.mouseClick(blocks.up, Qt.MouseButton.LeftButton)
     assert blocks.entries.currentRow() == 1
-    assert [block.get("assist") for block in shown._document.get("blocks")] == [None, 0.5, None]
+    assert [block.get("assist") for block in shown.document.get("blocks")] == [None, 0.5, None]
     blocks._dragged(None, 0, 0, None, 3)  # what the list tells when its first row is dropped below the last
-    assert [block["kind"] for block in shown._document.get("blocks")] == ["closed_loop", "closed_loop", "rest"]
+    assert [block["kind"] for block in shown.document.get("blocks")] == ["closed_loop", "closed_loop", "rest"]
     assert blocks.entries.currentRow() == 2
     qtbot.mouseClick(blocks.remove, Qt.MouseButton.LeftButton)
     assert len(blocks.forms) == 2
@@ -220,13 +220,13 @@ def test_outputs_have_the_settings_of_their_plugin(page: Any, qtbot: Any, keep_p
     choose(shown.form.editor("outputs.0.kind"), "serial")
     settled(qtbot, shown)
     assert outputs.entries.item(0).text() == "1   reward → serial   ✕"
-    assert "is missing" in outputs.settings[0].form._wrongs["outputs.0.settings.port"].text()
+    assert "is missing" in outputs.settings[0].form.wrongs["outputs.0.settings.port"].text()
     type_into(qtbot, shown.form.editor("outputs.0.settings.port"), "/dev/ttyUSB0")
     type_into(qtbot, shown.form.editor("outputs.0.settings.pulse_ms"), "20")
     choose(shown.form.editor("outputs.0.settings.signal"), "dtr")
     settled(qtbot, shown)
     assert shown.state.text().startswith("✔"), shown.state.text()
-    assert shown._document.get("outputs.0.settings") == {"port": "/dev/ttyUSB0", "pulse_ms": 20, "signal": "dtr"}
+    assert shown.document.get("outputs.0.settings") == {"port": "/dev/ttyUSB0", "pulse_ms": 20, "signal": "dtr"}
     keep_picture(shown, "editor_output_settings")
 
 
@@ -243,8 +243,8 @@ def test_what_has_no_effect_is_not_offered(page: Any, qtbot: Any) -> None:
     assert count.isVisible()  # the file has it, so it must be seen
     assert not count.isEnabled()
     task = next(form for _, forms in shown.form.pages for form in forms if getattr(form, "path", "") == "task")
-    assert "has no effect with pattern" in task._wrongs["task.count"].text()  # the check says it more exactly
-    task._resets["task.count"].click()
+    assert "has no effect with pattern" in task.wrongs["task.count"].text()  # the check says it more exactly
+    task.resets["task.count"].click()
     assert not count.isVisible()
     tab(shown, "Learning")
     assert not shown.form.editor("learning.rate").isVisible()
@@ -264,12 +264,12 @@ def test_a_file_is_chosen(page: Any, qtbot: Any, tmp_path: Path) -> None:
     assert start_from.dialog.isVisible()
     start_from.dialog.fileSelected.emit(str(tmp_path / "weights.npz"))
     start_from.dialog.done(0)
-    assert shown._document.get("decoder.start_from") == str(tmp_path / "weights.npz")
+    assert shown.document.get("decoder.start_from") == str(tmp_path / "weights.npz")
     type_into(qtbot, start_from.line, "other.npz")
-    assert shown._document.get("decoder.start_from") == "other.npz"
+    assert shown.document.get("decoder.start_from") == "other.npz"
     start_from.line.clear()
     start_from.line.editingFinished.emit()
-    assert shown._document.get("decoder.start_from") is ABSENT
+    assert shown.document.get("decoder.start_from") is ABSENT
 
 
 def test_a_saved_protocol_can_be_run(page: Any, qtbot: Any, own_protocols: Path) -> None:
@@ -323,7 +323,7 @@ def test_a_subject_s_choices_are_those_of_its_plugin(page: Any, qtbot: Any) -> N
     assert words("subject.intent") == [None, "target", "mouse"]
     choose(shown.form.editor("subject.learner"), "regression")
     settled(qtbot, shown)
-    assert shown._document.get("subject.learner") == "regression"
+    assert shown.document.get("subject.learner") == "regression"
     choose(shown.form.editor("subject.kind"), "plain")
     settled(qtbot, shown)
     assert words("subject.prior")[0] == "nominal"

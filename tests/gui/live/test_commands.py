@@ -28,7 +28,7 @@ def _not_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
 def running(engine: Any, window: Callable[..., OperatorWindow], qtbot: Any) -> OperatorWindow:
     _, folder = engine(*LEARNS)
     shown = window(folder)
-    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=60_000)
+    qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown.figures.trial > 0, timeout=60_000)
     return shown
 
 
@@ -45,7 +45,7 @@ def show(shown: OperatorWindow, title: str) -> None:
 
 
 def test_units_are_moved_by_keys_and_by_the_menu(running: OperatorWindow, qtbot: Any) -> None:
-    shown, attachment = running, running._attachment
+    shown, attachment = running, running.attachment
     names = list(attachment.protocol.population_indices())
     click_unit(shown, qtbot, 5)
     assert shown.live.selection.unit == 5
@@ -71,7 +71,7 @@ def test_units_are_moved_by_keys_and_by_the_menu(running: OperatorWindow, qtbot:
 def test_learning_is_steered_undone_and_saved(
     running: OperatorWindow, qtbot: Any, tmp_path: Path, keep_picture: Callable[[Any, str], Path]
 ) -> None:
-    shown, attachment, learning = running, running._attachment, running.live.of(LearningPanel)
+    shown, attachment, learning = running, running.attachment, running.live.of(LearningPanel)
     state = attachment.arrays["state"]
     show(shown, "Learning")
     qtbot.waitUntil(lambda: learning.updates.topLevelItemCount() >= 3, timeout=60_000)  # start and two trials
@@ -132,7 +132,7 @@ def test_learning_is_steered_undone_and_saved(
 
 
 def test_rewards_skips_blocks_and_notes_are_commanded_and_echoed(running: OperatorWindow, qtbot: Any) -> None:
-    shown, attachment = running, running._attachment
+    shown, attachment = running, running.attachment
     done = attachment.arrays["commands_done"]
     qtbot.mouseClick(shown.controls.plain["reward"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: CommandKind.REWARD in done["kind"][done["id"] > 0])
@@ -168,14 +168,14 @@ def test_the_next_block_begins_at_once_and_the_last_one_ends_after_a_question(
     session = stepped("center_out", "blocks.0.duration_s=1")
     session.step(20)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(shown.commands, "send", sent.append)
     qtbot.keyClick(shown, Qt.Key.Key_B)
     assert sent == [{"do": "next_block"}]
     session.step(200)
     shown.refresh()
-    shown._refresh_figures()
+    shown.refresh_figures()
     qtbot.keyClick(shown, Qt.Key.Key_B)
     assert sent == [{"do": "next_block"}]
     assert shown.question.box is not None
@@ -192,7 +192,7 @@ def test_rows_stay_where_they_are_while_the_mouse_is_over_them(
     session = stepped("center_out", "learning.when=trial", "blocks.0.duration_s=1")
     session.step(600)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     shown.refresh()
     show(shown, "Learning")
     updates = shown.live.of(LearningPanel).updates
@@ -218,7 +218,7 @@ def test_the_assist_goes_to_where_it_is_clicked_and_says_how_much(
     session = stepped("center_out")
     session.step(10)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     sent: list[dict[str, Any]] = []
     shown.commands.send = sent.append  # type: ignore[method-assign]
     show(shown, "Learning")
@@ -281,10 +281,10 @@ def test_a_second_window_sees_what_the_first_commanded(
 ) -> None:
     click_unit(running, qtbot, 3)
     qtbot.keyClick(running, Qt.Key.Key_C)
-    qtbot.waitUntil(lambda: running._attachment.arrays["unit_population"][3] == 2)
-    other = window(running._attachment.folder)
+    qtbot.waitUntil(lambda: running.attachment.arrays["unit_population"][3] == 2)
+    other = window(running.attachment.folder)
     assert "move unit 3 to control · tick " in other.log.toPlainText()
-    assert Attachment(running._attachment.folder).arrays["unit_population"][3] == 2
+    assert Attachment(running.attachment.folder).arrays["unit_population"][3] == 2
 
 
 def test_a_fit_at_one_click_is_told_of_whatever_came_of_it(engine: Any, window: Any, qtbot: Any) -> None:

@@ -33,8 +33,8 @@ def _not_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def over(view: TaskView, x_cm: float, y_cm: float) -> QPoint:
-    scale = view._scale()
-    return (view._area().center() + QPointF(x_cm * scale, -y_cm * scale)).toPoint()
+    scale = view.px_per_cm()
+    return (view.area().center() + QPointF(x_cm * scale, -y_cm * scale)).toPoint()
 
 
 def distance_cm(session: Attachment, place_cm: tuple[float, float]) -> float:

@@ -25,7 +25,7 @@ from bmi_app.session.view.attachment import Attachment
 def refresh(shown: OperatorWindow, times: int = 40) -> None:
     """Redraw every panel that is seen: some are due only every second."""
     for panel in shown.docks.panels:
-        shown.docks._due_s[panel] = 0.0
+        shown.docks.due_s[panel] = 0.0
     for _ in range(times):
         shown.refresh()
         QApplication.processEvents()
@@ -39,7 +39,7 @@ def test_every_panel_is_shown_in_both_appearances(
     session.step(3900)
     session.event(EventKind.UPDATE_REJECTED, UpdateCause.TRIAL)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     for title in shown.docks.panels:
         for width, height in ((1280, 720), (1400, 900)):
             shown.resize(width, height)
@@ -58,15 +58,15 @@ def test_spikes_stand_where_and_when_they_were(stepped: Any, window: Callable[..
     session = stepped("center_out")
     session.step(1100)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     session.step(300)
     refresh(shown)
     panel = shown.live.of(RasterPanel)
-    image = panel._spike_image.image
+    image = panel.spike_image.image
     frames_head = int(session.ctl[0])
     counts = session.core.arrays["counts"][(np.arange(frames_head - 200, frames_head)) & 4095]
     columns = counts.reshape(-1, 2, counts.shape[1]).sum(axis=1).T  # two ticks of 10 ms a column
-    assert np.array_equal(image[:, -100:] > 0, columns[panel._order] > 0)
+    assert np.array_equal(image[:, -100:] > 0, columns[panel.order] > 0)
     assert panel.rates.isVisible()
 
 
@@ -89,7 +89,7 @@ def test_flags_tell_every_unit(stepped: Any, window: Callable[..., OperatorWindo
     session = stepped("center_out", "units.count=160")
     session.step(200)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     silent = np.array([3, 5, 6, *range(96, 128)])
     monkeypatch.setattr(shown.live.statistics, "silent", lambda: silent)
     panel = shown.live.of(RasterPanel)
@@ -151,7 +151,7 @@ def test_a_panel_that_is_not_seen_is_not_redrawn(
     session = stepped()
     session.step(800)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     drawn: list[str] = []
     for title, panel in shown.docks.panels.items():
         monkeypatch.setattr(panel, "redraw", lambda whole=False, title=title: drawn.append(title))
@@ -215,7 +215,7 @@ def test_the_subject_sees_the_task_and_the_photodiode_each_target(
     session = stepped("center_out", "blocks.0.duration_s=1")
     session.step(50)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     shown.refresh()
     qtbot.keyClick(shown, Qt.Key.Key_F11)
     subject = shown.subject
@@ -268,9 +268,9 @@ def test_timing_is_measured_and_what_is_wrong_stands_out(
     session.core.arrays["health"]["missed_ticks"] = 3
     session.time_health(150.0, time.monotonic())
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     shown.docks.docks["Timing"].raise_()
-    shown._refresh_figures()
+    shown.refresh_figures()
     refresh(shown)
     values = {name: label.text() for name, label in shown.live.of(TimingPanel).values.items()}
     assert values["p50"] == values["p99.9"] == "150 µs"
@@ -286,7 +286,7 @@ def test_a_dot_of_the_tuning_selects_its_unit(stepped: Any, window: Callable[...
     session = stepped("center_out", "blocks.0.duration_s=1")
     session.step(2000)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     shown.docks.docks["Tuning"].raise_()
     refresh(shown)
     along = shown.live.statistics.correlation("velocity")
@@ -304,10 +304,10 @@ def test_rest_is_explained_to_the_operator_and_not_to_the_subject(
     session = stepped("center_out")
     session.step(120)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     shown.refresh()
     assert shown.task_view.words == "Measuring baselines: the cursor waits in the centre, 4 s left"
-    scale, top = shown.task_view._scale(), shown.task_view._area().top()
+    scale, top = shown.task_view.px_per_cm(), shown.task_view.area().top()
     picture = shown.task_view.grab().toImage()
     text = shown.task_view.palette().windowText().color().lightness()
     top_px, bottom_px = round(top + 2), round(top + 3.6 * scale)  # the target at the top, y from 6.5 to 9.5 cm

@@ -102,7 +102,7 @@ def test_the_death_of_the_engine_is_said_within_a_second(
     def kill_one() -> tuple[Any, float]:
         process, folder = engine("session.duration_s=60")
         shown = window(folder, close_at_end=True)
-        qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown._figures.trial > 0, timeout=60_000)
+        qtbot.waitUntil(lambda: shown.phase == Phase.RUNNING and shown.figures.trial > 0, timeout=60_000)
         process.kill()
         died_s = time.monotonic()
         process.wait()
@@ -140,9 +140,9 @@ def test_an_engine_that_hangs_does_not_freeze_the_window(
         session.step(10)
         shown = window(session.folder)
         qtbot.mouseClick(shown.controls.pause, Qt.MouseButton.LeftButton)
-        ticks_before = int(shown.task_view._frame["tick"])
+        ticks_before = int(shown.task_view.frame["tick"])
         session.step(5)
-        qtbot.waitUntil(lambda: int(shown.task_view._frame["tick"]) == ticks_before + 5)
+        qtbot.waitUntil(lambda: int(shown.task_view.frame["tick"]) == ticks_before + 5)
         assert "pause did not act" not in shown.log.toPlainText()  # it went on while the answer was awaited
         qtbot.waitUntil(lambda: "pause did not act" in shown.log.toPlainText(), timeout=60_000)
         assert "the engine does not answer (timed out)" in shown.log.toPlainText()
@@ -158,7 +158,7 @@ def test_a_dead_engine_s_session_is_recovered_in_its_window(
     process.kill()
     process.wait()
     qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
-    published = shown._attachment.head
+    published = shown.attachment.head
     with qtbot.waitSignal(shown.recovered, timeout=60_000) as recovered:
         qtbot.mouseClick(shown.notice.recover, Qt.MouseButton.LeftButton)
     assert recovered.args == [folder]
@@ -176,7 +176,7 @@ def test_a_window_is_not_closed_while_it_recovers(
 ) -> None:
     process, folder = engine("session.duration_s=60")
     shown = window(folder)
-    qtbot.waitUntil(lambda: shown._attachment.head > 0, timeout=60_000)
+    qtbot.waitUntil(lambda: shown.attachment.head > 0, timeout=60_000)
     process.kill()
     process.wait()
     qtbot.waitUntil(lambda: shown.phase == Phase.DIED)
@@ -248,7 +248,7 @@ def test_a_decoder_that_yields_no_number_alarms_in_the_strip(
     session = stepped()
     session.step(700)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
 
     def show(phase: Phase) -> str:
         shown.notice.show_figures(replace(shown.observer.figures(), phase=phase))
@@ -256,16 +256,16 @@ def test_a_decoder_that_yields_no_number_alarms_in_the_strip(
 
     words = "The decoder yields no number: the cursor does not follow it. Undo or load weights"
     assert show(Phase.RUNNING) == "Recording center_out"
-    calm = shown.notice._painted
+    calm = shown.notice.painted
     for axis in ("decoded_x_cm_s", "decoded_y_cm_s"):
         kept = float(session.last[axis])
         session.last[axis] = velocity
         assert show(Phase.RUNNING) == words
-        assert shown.notice._painted[0] == "alarm"
+        assert shown.notice.painted[0] == "alarm"
         keep_picture(shown, "no_number")
         session.last[axis] = kept
         assert show(Phase.RUNNING) == "Recording center_out"  # it is not said any longer than it is so
-        assert shown.notice._painted == calm
+        assert shown.notice.painted == calm
     session.last["decoded_x_cm_s"] = velocity
     assert show(Phase.SOURCE_LOST).startswith("Source lost")  # what holds the cursor comes first
 
@@ -274,11 +274,11 @@ def test_every_phase_is_said_in_its_own_words_and_offers_what_can_be_done(steppe
     session = stepped("center_out")
     session.step(10)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     said = {}
     for phase in Phase:
         for age_s in (None, 3.0):
-            figures = replace(shown._figures, phase=phase, data_age_s=age_s)
+            figures = replace(shown.figures, phase=phase, data_age_s=age_s)
             shown.notice.show_figures(figures)
             shown.status.show_figures(figures)
             shown.controls.show_phase(phase, False)
@@ -296,7 +296,7 @@ def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(
 ) -> None:
     process, folder = engine("session.duration_s=60")
     shown = window(folder)
-    qtbot.waitUntil(lambda: shown._attachment.head > 0, timeout=60_000)
+    qtbot.waitUntil(lambda: shown.attachment.head > 0, timeout=60_000)
 
     def fail() -> None:
         raise ValueError("nonsense")
@@ -310,8 +310,8 @@ def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(
     assert "ValueError: nonsense (test_window.py:" in text
     assert "(×2)" in text
     assert "Traceback" in capsys.readouterr().err
-    at = shown._attachment.head
-    qtbot.waitUntil(lambda: int(shown.task_view._frame["tick"]) > at, timeout=60_000)
+    at = shown.attachment.head
+    qtbot.waitUntil(lambda: int(shown.task_view.frame["tick"]) > at, timeout=60_000)
     qtbot.mouseClick(shown.controls.pause, Qt.MouseButton.LeftButton)  # and still commands
     qtbot.waitUntil(lambda: shown.phase == Phase.PAUSED, timeout=60_000)
     assert process.poll() is None
@@ -328,10 +328,10 @@ def test_what_alarms_is_read_whole(stepped: Any, window: Show, width_px: int, ke
     session = stepped("center_out")
     session.step(900)
     shown = window(session.folder)
-    shown._timer.stop()
+    shown.hold()
     shown.resize(width_px, 720)
     for phase in Phase:
-        shown.notice.show_figures(replace(shown._figures, phase=phase, duration_s=3600.0, data_age_s=3.0))
+        shown.notice.show_figures(replace(shown.figures, phase=phase, duration_s=3600.0, data_age_s=3.0))
         keep_picture(shown, f"notice_{phase.name.lower()}_{width_px}")
         assert is_whole(shown.notice.message), phase
     shown.notice.say("Cannot be recovered: " + "frames.arrows cannot be read, " * 6, "alarm")

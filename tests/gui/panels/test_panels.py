@@ -50,7 +50,7 @@ def test_the_task_is_drawn_in_both_appearances(
     assert theme.is_dark == (appearance == "dark")
     found = colours(view.grab().toImage())
     assert {theme.workspace.name(), theme.cursor.name()} <= found
-    assert len(view._trail) > 20
+    assert len(view.trail) > 20
     waiting = found
     session.step_until(lambda frame: frame["hold_fraction"] > 0.5)
     view.take(observer.fresh_frames())
@@ -63,7 +63,7 @@ def test_the_task_is_drawn_in_both_appearances(
     session.step_until(lambda frame: frame["state"] == TaskState.INTER_TRIAL)
     session.step(1)
     view.take(observer.fresh_frames())
-    assert len(view._trail) <= 2  # the cursor was put back: that is no movement
+    assert len(view.trail) <= 2  # the cursor was put back: that is no movement
 
 
 def test_text_is_read_well_in_both_appearances(qapp: QApplication, appearance: str) -> None:

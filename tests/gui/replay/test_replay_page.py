@@ -78,12 +78,12 @@ def test_a_session_is_played_sought_and_paused(page: Any, qtbot: Any, keep_pictu
     assert shown.play.text() == "Pause"
     qtbot.mouseClick(shown.play, Qt.MouseButton.LeftButton)
     stood_s = shown.time_s
-    assert int(shown.task_view._frame["tick"]) == shown.session.at(stood_s)
+    assert int(shown.task_view.frame["tick"]) == shown.session.at(stood_s)
     at = QPoint(round(shown.timeline.x_of(100.0)), 30)
     qtbot.mouseClick(shown.timeline, Qt.MouseButton.LeftButton, pos=at)
     assert abs(shown.time_s - 100) < 0.2
     shown.seek(30.0)
-    assert int(shown.task_view._frame["tick"]) == 3000
+    assert int(shown.task_view.frame["tick"]) == 3000
     keep_picture(shown, "replay")
     shown.speed.setCurrentIndex(shown.speed.findText("× 50"))
     qtbot.mouseClick(shown.play, Qt.MouseButton.LeftButton)
@@ -101,7 +101,7 @@ def test_what_if_and_verify(page: Any, qtbot: Any, keep_picture: Any) -> None:
     assert "with the rule lms, learning off. Error of the velocity " in panel.score.text()
     assert "0 updates" in panel.score.text()
     shown.seek(90.0)
-    (_, recorded), (_, changed) = panel._recorded[0].getData(), panel._what_if[0].getData()
+    (_, recorded), (_, changed) = panel.recorded[0].getData(), panel.what_if[0].getData()
     assert recorded.shape == changed.shape
     assert not np.array_equal(recorded, changed)
     qtbot.mouseClick(shown.verify, Qt.MouseButton.LeftButton)
@@ -124,10 +124,10 @@ def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, ke
     session, panels = shown.session, shown.panels
     shown.seek(61.0)
     tick = session.at(61.0)
-    image = panels.of(RasterPanel)._spike_image.image
+    image = panels.of(RasterPanel).spike_image.image
     assert tick % 2 == 0
     columns = session.counts[tick - 198 : tick + 1].sum(axis=0)
-    assert np.array_equal(image[:, -100:].any(axis=1), columns[panels.of(RasterPanel)._order] > 0)
+    assert np.array_equal(image[:, -100:].any(axis=1), columns[panels.of(RasterPanel).order] > 0)
     ended = [trial for trial in session.trials if trial.end_tick <= tick]
     assert 3 < len(panels.trials.ended) == len(ended) < len(session.trials)
     stored = session.weights["tick"] <= tick
@@ -152,8 +152,8 @@ def test_every_panel_shows_the_session_at_the_playhead(page: Any, qtbot: Any, ke
     assert all(bar.image.any() for bar in panels.of(DecoderPanel).bars)  # the weights of the start
     shown.docks.docks["Spikes"].raise_()
     QApplication.processEvents()
-    assert not panels.of(RasterPanel)._spike_image.image[:, :-1].any()
-    assert panels.of(TimingPanel)._n_latencies <= 1
+    assert not panels.of(RasterPanel).spike_image.image[:, :-1].any()
+    assert panels.of(TimingPanel).n_latencies <= 1
 
 
 def test_a_tab_that_is_raised_while_nothing_plays_is_filled(page: Any) -> None:
@@ -231,10 +231,10 @@ def test_units_moved_by_hand_are_another_mapping(page: Any, qtbot: Any, keep_pic
     assert "with unit 5 to control, 40 to horizontal" in what_if.score.text()
     written = ["populations.horizontal=0-4,6-31,40", "populations.vertical=32-39,41-63"]
     other = replay.what_if(shown.session.folder, written)
-    assert what_if._changed.tobytes() == other.frames.tobytes()  # NaN, where there is no hand, included
+    assert what_if.changed_frames.tobytes() == other.frames.tobytes()  # NaN, where there is no hand, included
     at = int(np.flatnonzero(shown.session.frames["state"] == TaskState.HOLD)[-1])
     shown.seek(at * shown.session.dt_s)
-    assert len(shown.task_view._other_path_cm) > 20
+    assert len(shown.task_view.other_path_cm) > 20
     qtbot.mouseClick(what_if.edit_mapping, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(what_if.mapping.brushes["vertical"], Qt.MouseButton.LeftButton)
     at_unit = what_if.mapping.map.unit_centre(7).toPoint()

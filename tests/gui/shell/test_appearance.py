@@ -195,7 +195,7 @@ def test_every_text_is_read_after_a_switch(
     session = stepped("center_out", "learning.when=trial", "blocks.0.duration_s=1")
     session.step(1500)
     live = window(session.folder)
-    live._timer.stop()
+    live.hold()
     live.docks.arrange_all()
     main = MainWindow(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     qtbot.addWidget(main, before_close_func=MainWindow.leave)

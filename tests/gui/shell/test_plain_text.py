@@ -86,14 +86,14 @@ def test_a_session_s_protocol_and_failure_are_read_in_its_window(
     session = stepped("center_out")
     session.step(20)
     shown = window(session.folder)
-    shown._timer.stop()
-    shown._attachment.protocol = shown._attachment.protocol.model_copy(update={"name": name})
-    shown.notice.show_figures(replace(shown._figures, phase=Phase.RUNNING, decoder_failed=False))
+    shown.hold()
+    shown.attachment.protocol = shown.attachment.protocol.model_copy(update={"name": name})
+    shown.notice.show_figures(replace(shown.figures, phase=Phase.RUNNING, decoder_failed=False))
     assert f"Recording {name}" in all_read(shown.notice)
     shown.notice.say(f"The session was ended by a failure: {name}", "alarm")
     assert f"by a failure: {name}" in all_read(shown.notice)
     figures = replace(
-        shown._figures, task=name, block=name, signal=replace(shown._figures.signal, alarms=(name,), clock=name)
+        shown.figures, task=name, block=name, signal=replace(shown.figures.signal, alarms=(name,), clock=name)
     )
     shown.status.show_figures(figures)
     for value in ("Block", "Alarm", "Clock"):
@@ -111,8 +111,8 @@ def test_the_populations_legend_marks_colours_only(
     session = stepped("center_out")
     shown = window(session.folder)
     raster = shown.live.of(RasterPanel)
-    before = raster._selection.populations
-    raster._selection.populations = Populations((name, *before.names[1:]), before.keys)
+    before = raster.selection.populations
+    raster.selection.populations = Populations((name, *before.names[1:]), before.keys)
     raster.restyle()
     assert f"■ {name}" in read(raster.legend)
 

@@ -41,7 +41,7 @@ def main(qtbot: Any, tmp_path: Path) -> Iterator[Callable[[], MainWindow]]:
 
     yield show
     for window in shown:  # the engines that it started
-        for process in window._engines:
+        for process in window.engines:
             process.terminate()
             process.wait()
 
@@ -52,7 +52,7 @@ def start(qtbot: Any, shown: MainWindow) -> Path:
     qtbot.waitUntil(lambda: shown.live is not None, timeout=60_000)
     assert shown.live is not None
     assert not shown.isVisible()
-    folder = shown._live_folder
+    folder = shown.live_folder
     assert folder is not None
     return folder
 
@@ -75,7 +75,7 @@ def test_three_sessions_in_one_run_each_verified(main: Any, qtbot: Any, keep_pic
     for seed in (3, 4, 5):
         form.seed.setValue(seed)
         folders.append(start(qtbot, shown))
-        engine = shown._engines[-1]
+        engine = shown.engines[-1]
         qtbot.waitUntil(lambda: shown.live is None and shown.isVisible(), timeout=60_000)
         assert page.result.folder == folders[-1]
         assert "3.0 s, ended by: duration" in page.result.text.text()
@@ -197,7 +197,7 @@ def test_the_result_follows_what_becomes_of_the_session(main: Any, engine: Any, 
     process, folder = engine("session.duration_s=60")
     shown = main()
     card = shown.start_page.result
-    shown._show_result(folder)
+    shown.show_result(folder)
     assert "goes on without a window" in card.heading.text()
     attachment = Attachment(folder)
     attachment.send({"do": "stop"})  # from another view
@@ -215,7 +215,7 @@ def test_a_session_is_recovered_once_and_says_how_it_goes(
     process.wait()
     shown = main()
     card = shown.start_page.result
-    shown._show_result(folder)
+    shown.show_result(folder)
     goes_on = threading.Event()
     roll_forward = redo.roll_forward
     monkeypatch.setattr(redo, "roll_forward", lambda folder: goes_on.wait() and roll_forward(folder))
@@ -226,7 +226,7 @@ def test_a_session_is_recovered_once_and_says_how_it_goes(
     with pytest.raises(JournalError, match="is being recovered already"):
         catalogue.recover(folder)
     qtbot.waitUntil(lambda: re.search(r" [1-9]\d* s so far", card.text.text()) is not None, timeout=RESOLVE_MS)
-    shown._show_result(folder)  # as when another window gives way to this one
+    shown.show_result(folder)  # as when another window gives way to this one
     assert not card.recover.isEnabled()
     goes_on.set()
     qtbot.waitUntil(card.verify.isVisible, timeout=60_000)
@@ -270,7 +270,7 @@ def test_an_edited_protocol_is_run_and_played_back(
     assert shown.pages.currentWidget() is shown.replay_page
     qtbot.waitUntil(lambda: shown.replay_page.session is not None)
     assert shown.replay_page.session.folder == folder
-    for process in shown._engines:  # unless it has gone already
+    for process in shown.engines:  # unless it has gone already
         process.wait(10)
 
 
