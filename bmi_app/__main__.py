@@ -6,8 +6,9 @@ import sys
 def main() -> None:
     """Run the command."""
     try:
-        from bmi_app import own_python
+        from bmi_app import collector, own_python
 
+        collector.look_seldom()
         own_python.leave_current_folder()
         from bmi_app.cli import app
 

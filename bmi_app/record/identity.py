@@ -3,6 +3,7 @@
 Sessions of format 1 have none: their files are bound by their row counts only.
 """
 
+import functools
 import uuid
 from pathlib import Path
 
@@ -20,10 +21,14 @@ def new_id() -> str:
 def expected_id(folder: Path) -> str | None:
     """Return the id that the files of a session must have: empty for one without; None where `session.toml` cannot be read."""
     try:
-        session = small_files.parse_toml(small_files.read_bytes(folder / "session.toml").decode())
+        return _id_in(small_files.read_bytes(folder / "session.toml").decode())
     except (OSError, ValueError, RecursionError):
         return None
-    found = session.get("id", "")
+
+
+@functools.lru_cache(maxsize=16)  # every file of a session asks, several times while it is checked
+def _id_in(text: str) -> str | None:
+    found = small_files.parse_toml(text).get("id", "")
     return found if isinstance(found, str) else None
 
 

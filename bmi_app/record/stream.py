@@ -63,7 +63,7 @@ class StreamFile:
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._pieces, "w"), self._schema, options=options)
         if kind in NAMED:
-            self._names = _wrap_texts(_names(NAMED[kind]))
+            self._names = _names(NAMED[kind])
             self._writer.write_batch(self._with_texts(self._batch.slice(0, 0)))
         else:
             self._writer.write_batch(self._batch.slice(0, 0))
@@ -191,7 +191,8 @@ class StreamFile:
 
     def _with_texts(self, batch: Any) -> Any:
         codes, last = self._columns["kind"][: len(batch)], len(self._names) - 1
-        names = self._names.take(_wrap(np.where((codes < 0) | (codes > last), last, codes)))
+        # Not `take`, for which pyarrow loads all its functions for computing (0.1 s).
+        names = _wrap_texts([self._names[code] if 0 <= code <= last else self._names[last] for code in codes.tolist()])
         texts = _wrap_texts(self._texts)
         return pa.RecordBatch.from_arrays([*batch.columns, names, texts], schema=self._schema)
 

@@ -98,8 +98,8 @@ def start(settings: Neurons, model: str, n_units: int, step_s: float, seed: int,
     if settings.noise_hz > 0:
         named["noise_wait_s"][:] = generator.standard_exponential(n_units) / settings.noise_hz
     refractory_s = settings.refractory_ms / 1e3
-    named["gathered"][:], gathered_step_s = srm.gathered_table(settings.eta0, settings.eta_tau_ms / 1e3)
-    named["hazard"][:], top_hz = srm.hazard_table(refractory_s, named["gathered"], gathered_step_s)
+    tables = srm.tables(refractory_s, settings.eta0, settings.eta_tau_ms / 1e3)
+    named["gathered"][:], gathered_step_s, named["hazard"][:], top_hz = tables
     typical = srm.hazard_of(named["hazard"], top_hz, (srm.N_HAZARD - 1) / top_hz, _TYPICAL_HZ)
     named["age_s"][:] = srm.typical_ages_s(
         refractory_s, named["gathered"], gathered_step_s, typical, generator.random(n)

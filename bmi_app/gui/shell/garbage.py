@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 from PyQt6.QtCore import QTimer
 
+from bmi_app import collector
+
 _INTERVAL_MS = 1000
 
 
@@ -26,7 +28,7 @@ def collected_here() -> Iterator[Callable[[], None]]:
     was_enabled = gc.isenabled()
     gc.disable()
     gc.collect()
-    gc.freeze()  # what is loaded by now stays, and need not be looked through each time
+    collector.look_as_usual()  # what is loaded by now stays, and need not be looked through each time
     timer = QTimer()
     timer.timeout.connect(_collect_due)
     timer.start(_INTERVAL_MS)

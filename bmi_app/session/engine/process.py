@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bmi_app import permissions
+from bmi_app import collector, permissions
 from bmi_app.session.engine.launcher_watch import LauncherWatch
 from bmi_app.session.request import RequestError, SessionRequest
 
@@ -54,6 +54,7 @@ class _Signals:
 
 def main() -> int:
     """Run the engine that the first argument asks for; return the exit code."""
+    collector.look_seldom()
     try:
         signals = _Signals()
         watch = LauncherWatch(1, _GIVEN_UP)
@@ -117,6 +118,7 @@ def _run_engine(prepared: Any, signals: _Signals, watch: LauncherWatch, log: Any
     from bmi_app.session.engine.engine import Engine
 
     engine = Engine(prepared)
+    collector.look_as_usual()
     try:
         _tell("starting")  # the last message before data flow: a launcher that has gone is noticed here
         # Until the source is connected, a signal unwinds what was prepared: a source may take as long as it takes.
