@@ -1,11 +1,12 @@
 """Hold a recorded session for playback: its rows by tick, its trials, its rewards, and what changed its weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from bmi_app.analysis.feed import Fresh
+from bmi_app.analysis.told_moments import Told, told_in
 from bmi_app.analysis.trials import Trial, Trials
 from bmi_app.analysis.weight_changes import WeightChange, WeightChanges
 from bmi_app.record import populations, reading
@@ -39,6 +40,8 @@ class RecordedSession:
     outcomes : i4[n_trials]
         As `Outcome`; trials that the end of a block cut off are not among them.
     rewards_s : f8[n_rewards]
+    told : Told
+        Notes, pauses, moves, other commands and events, in words.
     damage : tuple of Damage
         Where a file stops being readable; see `Recording`.
     """
@@ -62,6 +65,7 @@ class RecordedSession:
     outcomes: np.ndarray
     rewards_s: np.ndarray
     damage: tuple[Damage, ...] = ()
+    told: Told = field(default_factory=Told)
 
     @property
     def duration_s(self) -> float:
@@ -137,6 +141,7 @@ def read_session(folder: Path) -> RecordedSession:
         outcomes=ends["code"].copy(),
         rewards_s=np.flatnonzero(frames["flags"] & Flag.REWARDED) * dt_s,
         damage=tuple(recording.damage),
+        told=told_in(recording, protocol),
     )
     for first in range(0, len(frames), _CHUNK_TICKS):
         rows = session.rows(first, min(first + _CHUNK_TICKS, len(frames)))

@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from bmi_app.analysis.told_moments import Told, read_told
 from bmi_app.gui.browser.learning_curve import THUMBNAIL, success_curve, thumbnail
 from bmi_app.gui.browser.recent_folders import RecentFolders
 from bmi_app.gui.browser.result_card import summary_text
@@ -28,6 +29,7 @@ from bmi_app.gui.shell.opened_folder import trouble_opening
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.theme import bold, theme_of
 from bmi_app.gui.shell.worker import Worker
+from bmi_app.gui.widgets.moments_list import MomentsList
 
 _COLUMNS = (
     *("Session", "Begun", "Name", "Subject", "Protocol", "Status", "Length", "Trials", "Success"),
@@ -39,6 +41,7 @@ _FAULTY = ("interrupted", "recovery unfinished", "damaged", "unreadable")
 _RECOVERABLE = ("interrupted", "recovery unfinished", "perhaps running", "damaged")
 _REFRESH_MS = 3000
 _FOLDER_WIDTH_PX = 360
+_MOMENTS_PX = 120
 _ALL, _OTHER = "All folders", "Another folder…"
 
 
@@ -71,6 +74,8 @@ class SessionsPage(QWidget):
         self.search.setClearButtonEnabled(True)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.detail, self.verdict = PlainLabel(), PlainLabel()
+        self.moments = MomentsList()
+        self._told_of = ("", "")  # the session whose notes are shown or asked for, and how it stood
         self.buttons = {
             name: QPushButton(name)
             for name in ("Attach", "Stop…", "Replay", "Verify", "Recover", "Export NWB…", "Open folder", "Remove…")
@@ -230,6 +235,25 @@ class SessionsPage(QWidget):
             went = f"\n{summary_text(session.summary)}" if session.summary else ""
             self.detail.setText(f"{session.folder}\n{words}{went}")
         self.verdict.setText(self._verdicts.get(session.folder, "") if session is not None else "")
+        self._ask_for_moments(session)
+
+    def _ask_for_moments(self, session: Listed | None) -> None:
+        """Read what the chosen session tells, off the window's thread; what cannot be read the detail names already."""
+        asked = (str(session.folder), session.words) if session is not None else ("", "")
+        if asked == self._told_of:
+            return
+        self._told_of = asked
+        self.moments.hide()
+        if session is None:
+            return
+
+        def show(told: Told) -> None:
+            if asked == self._told_of:
+                self.moments.show_moments(told.moments)
+                self.moments.setVisible(bool(told.moments))
+
+        folder = session.folder
+        self._reads.submit(lambda: read_told(folder), show, lambda _: None)
 
     def _do(self, act: Callable[[Path], object]) -> None:
         if (session := self.chosen()) is not None:
@@ -279,6 +303,8 @@ class SessionsPage(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(_CURVE, QHeaderView.ResizeMode.Fixed)
         header.resizeSection(_CURVE, THUMBNAIL.width() + 16)
+        self.moments.setMaximumHeight(_MOMENTS_PX)
+        self.moments.hide()
         self.count = PlainLabel()
         top = QHBoxLayout()
         top.addWidget(self.search, 1)
@@ -295,6 +321,7 @@ class SessionsPage(QWidget):
         column = QVBoxLayout(self)
         column.addLayout(top)
         column.addWidget(self.table, 1)
+        column.addWidget(self.moments)
         column.addWidget(self.detail)
         column.addWidget(self.verdict)
         column.addLayout(acts)

@@ -1,6 +1,7 @@
 """Arrange panels in docks around the task, remember where they were put, and redraw only those that are seen."""
 
 import time
+from collections.abc import Mapping
 
 from PyQt6.QtCore import QEvent, QObject, QSettings, Qt, QTimer
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QMenu, QTabWidget, QWidget
@@ -28,6 +29,8 @@ class Docks(QObject):
         Of the dock at the right.
     name : str
         Under which the layout is remembered.
+    behind : mapping of str to QWidget, optional
+        What else stands at the right and is no panel, as tabs behind `side`, by its titles.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Docks(QObject):
         grid: list[list[str]],
         side_title: str = "Session",
         name: str = "window",
+        behind: Mapping[str, QWidget] | None = None,
     ) -> None:
         super().__init__(window)
         self._window, self._tabs, self._grid = window, tabs, grid
@@ -49,6 +53,8 @@ class Docks(QObject):
         self._uncovering.setSingleShot(True)
         self._uncovering.timeout.connect(self._redraw_uncovered)
         self.docks: dict[str, QDockWidget] = {side_title: self._dock(side_title, side)}
+        self._behind = {title: self._dock(title, content) for title, content in (behind or {}).items()}
+        self.docks |= self._behind
         self.docks |= {title: self._dock(title, panel) for title, panel in self.panels.items()}  # type: ignore[arg-type]
         self.due_s = dict.fromkeys(self.panels, 0.0)
         self._sized, self._share = tabs, 0.0
@@ -171,8 +177,11 @@ class Docks(QObject):
             dock.setFloating(False)
         self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.docks[self._side_title])
         self._window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        for dock in self._behind.values():
+            self._window.tabifyDockWidget(self.docks[self._side_title], dock)
         for dock in self.docks.values():
             dock.show()
+        self.docks[self._side_title].raise_()
 
     def _size(self, columns: list[list[str]], share: float) -> None:
         """Give the panels below a share of the window's height; again once the window has its size."""

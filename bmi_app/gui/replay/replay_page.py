@@ -30,6 +30,7 @@ from bmi_app.gui.shell.shortcuts import bind
 from bmi_app.gui.shell.theme import bold
 from bmi_app.gui.shell.verifying import Verifier
 from bmi_app.gui.shell.worker import Worker
+from bmi_app.gui.widgets.moments_list import MomentsList
 from bmi_app.record import integrity
 from bmi_app.record.session_folder import sessions_root
 from bmi_app.session.view.observer import clock_text, state_text
@@ -69,7 +70,7 @@ class ReplayPage(QWidget):
         for speed in _SPEEDS:
             self.speed.addItem(f"× {speed:g}", speed)
         self.speed.setCurrentIndex(_SPEEDS.index(1.0))
-        self.timeline, self.what_if = Timeline(), WhatIfPanel(computes)
+        self.timeline, self.what_if, self.moments = Timeline(), WhatIfPanel(computes), MomentsList()
         self._timer, self._jump = QTimer(self), QTimer(self)
         self._jump.setSingleShot(True)
         self._stage: QMainWindow | None = None
@@ -153,6 +154,7 @@ class ReplayPage(QWidget):
         )
         self._set_stage(session, self.playback)
         self.timeline.show_session(session)
+        self.moments.show_moments(session.told.moments)
         self.what_if.show_session(session)
         self._offer(True)
         # Before the first trial there may be minutes of rest, in which nothing moves.
@@ -185,9 +187,8 @@ class ReplayPage(QWidget):
         self.panels = SessionPanels(playback, playback.timing, stage)
         self.panels.end()
         self.panels.command_asked.connect(self._move_unit)
-        self.docks = Docks(
-            stage, self.what_if, self.panels.by_title, self.panels.tabs, self.panels.grid, "What if", "replay"
-        )
+        panels, behind = self.panels, {"Notes and events": self.moments}
+        self.docks = Docks(stage, self.what_if, panels.by_title, panels.tabs, panels.grid, "What if", "replay", behind)
         menu = QMenu(self.panels_button)
         self.docks.fill_menu(menu)
         self.panels_button.setMenu(menu)
@@ -295,6 +296,8 @@ class ReplayPage(QWidget):
         self._verifier.told.connect(self._tell)
         self.play.clicked.connect(self._toggle)
         self.timeline.sought.connect(self._seek_soon)
+        self.moments.chosen.connect(self.seek)
+        self.moments.list.setToolTip("What was noted, commanded and told; Enter or a click goes there")
         self.what_if.computed.connect(self._show_other_path)
         bind(
             self,

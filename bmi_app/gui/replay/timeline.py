@@ -1,19 +1,29 @@
-"""Show a recorded session as a bar of time, with its trials and rewards; click or drag to go somewhere."""
+"""Show a recorded session as a bar of time, with its trials, rewards and notes; click or drag to go somewhere."""
 
 from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
-from PyQt6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QResizeEvent
-from PyQt6.QtWidgets import QSizePolicy, QWidget
+from PyQt6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QResizeEvent
+from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from bmi_app.analysis.recorded_session import RecordedSession
+from bmi_app.analysis.told_moments import Moment
+from bmi_app.gui.shell.plain_label import plain_tip
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.rt.records import Outcome
 from bmi_app.session.view.observer import clock_text
 
 _MARGIN_PX = 10.0
+_NEAR_PX = 5.0  # how far from a mark the mouse still means it
+_MOST_TOLD = 8  # moments in a tooltip
+_TIP = (
+    "Trials: high for a success, low for a failure; triangles above are rewards. Grey: paused. Below, diamonds are notes, "
+    "lines the operator's commands, dots events. Click to go there."
+)
 
 
 class Timeline(QWidget):
     """Draw trials as bars, high and green for a success, low and red for a failure; rewards are triangles above.
+
+    Pauses are shaded. Below stand notes as diamonds, commands as lines, and events as dots.
 
     Signal `sought(time_s)`.
     """
@@ -25,10 +35,10 @@ class Timeline(QWidget):
         self._session: RecordedSession | None = None
         self._ground: QPixmap | None = None
         self._time_s = 0.0
-        self.setFixedHeight(64)
+        self.setFixedHeight(78)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("timeline")
-        self.setToolTip("Trials: high for a success, low for a failure; triangles are rewards. Click to go there.")
+        self.setToolTip(_TIP)
 
     def show_session(self, session: RecordedSession) -> None:
         """Show another session, from its start."""
@@ -87,6 +97,9 @@ class Timeline(QWidget):
 
     def _draw_marks(self, painter: QPainter, bar: QRectF, session: RecordedSession) -> None:
         theme = theme_of(self.palette())
+        for began_s, ended_s in session.told.pauses_s:
+            left, right = self.x_of(began_s), self.x_of(min(ended_s, session.duration_s))
+            painter.fillRect(QRectF(left, bar.top() + 1, max(right - left, 1.0), bar.height() - 2), theme.faint)
         for time_s, code in zip(session.trial_ends_s.tolist(), session.outcomes.tolist(), strict=True):
             success = code == Outcome.SUCCESS
             skipped = code == Outcome.OPERATOR
@@ -98,10 +111,41 @@ class Timeline(QWidget):
         for time_s in session.rewards_s.tolist():
             x = self.x_of(time_s)
             painter.drawPolygon(QPolygonF([QPointF(x - 3, 6), QPointF(x + 3, 6), QPointF(x, 12)]))
+        for moment in session.told.moments:
+            self._draw_moment(painter, moment, bar.bottom() + 8)
         painter.setPen(theme.muted)
-        below = QRectF(bar.left(), bar.bottom() + 2, bar.width(), 16)
+        below = QRectF(bar.left(), bar.bottom() + 15, bar.width(), 16)
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, "00:00")
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, clock_text(session.duration_s))
+
+    def _draw_moment(self, painter: QPainter, moment: Moment, y: float) -> None:
+        theme, x = theme_of(self.palette()), self.x_of(moment.time_s)
+        if moment.sort == "note":
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.cursor)
+            painter.drawPolygon(QPolygonF([QPointF(x, y - 6), QPointF(x + 5, y), QPointF(x, y + 6), QPointF(x - 5, y)]))
+        elif moment.sort == "event":
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.muted)
+            painter.drawEllipse(QPointF(x, y + 3), 2.0, 2.0)
+        else:
+            painter.setPen(QPen(theme.muted, 2))
+            painter.drawLine(QPointF(x, y - 4), QPointF(x, y + 5))
+
+    def moments_near(self, x: float) -> list[Moment]:
+        """Return what the mouse may mean at a place."""
+        moments = self._session.told.moments if self._session is not None else ()
+        return [moment for moment in moments if abs(self.x_of(moment.time_s) - x) <= _NEAR_PX]
+
+    def event(self, event: QEvent | None) -> bool:
+        """Tell what a mark says when the mouse rests on it."""
+        if isinstance(event, QHelpEvent) and (near := self.moments_near(event.pos().x())):
+            lines = [f"{clock_text(moment.time_s)}  {moment.text}" for moment in near[:_MOST_TOLD]]
+            if len(near) > _MOST_TOLD:
+                lines.append(f"and {len(near) - _MOST_TOLD} more: see the list")
+            QToolTip.showText(event.globalPos(), plain_tip("\n".join(lines)), self)
+            return True
+        return super().event(event)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Go to where it was clicked."""

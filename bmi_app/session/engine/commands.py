@@ -66,7 +66,7 @@ def record(name: str, request: dict[str, Any], protocol: Protocol) -> np.ndarray
     return command
 
 
-def nothing_done(command: np.ndarray) -> str:
+def nothing_done(command: np.ndarray | np.void) -> str:
     """Say why a command that a tick has taken did nothing; nothing is said of one that acted, or where that is not known."""
     return "" if int(command["acted"]) else f"did nothing: {CommandKind(int(command['kind'])).nothing}"
 

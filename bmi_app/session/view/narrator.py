@@ -7,21 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from bmi_app.plain_text import plain
-from bmi_app.record.audit import cause_words
-from bmi_app.rt.operator_commands import BY_KIND, Acted
-from bmi_app.rt.records import CommandKind, EventKind, UpdateCause
+from bmi_app.rt.records import EventKind
 from bmi_app.rt.rings import half
-from bmi_app.rt.stored import named_row
-from bmi_app.session.engine.commands import nothing_done
 from bmi_app.session.view.attachment import Attachment
 from bmi_app.session.view.observer import local_clock
+from bmi_app.session.view.wording import Wording
 
-_TICK_REFUSALS_S = 5.0  # a rule that acts in each tick may be refused in each
-_ADOPTED = {
-    UpdateCause.ADOPTED: "weights adopted (undo or load)",
-    UpdateCause.FIT: "fitted decoder adopted",
-    UpdateCause.STAGED: "staged update adopted",
-}
+TICK_REFUSALS_S = 5.0  # a rule that acts in each tick may be refused in each
 
 
 class Narrator:
@@ -31,8 +23,7 @@ class Narrator:
         self._attachment = attachment
         self._tick_s = float(attachment.arrays["config"][0]["tick_s"])
         self._clock = local_clock()
-        self._populations = list(attachment.protocol.population_indices())
-        self._axes = [letter for letter, _ in attachment.protocol.axes.items()]
+        self._wording = Wording(attachment.protocol)
         self._done, self._events_ring, self._said = (
             attachment.reader(kind) for kind in ("commands", "events", "words")
         )
@@ -74,16 +65,7 @@ class Narrator:
         taken = self._done.take(half(self._done))
         self._gone["commands"] += taken.n_missed
         for command in taken.records:
-            kind, index, value = CommandKind(int(command["kind"])), int(command["index"]), float(command["value"])
-            if kind == CommandKind.ADOPT:
-                cause = UpdateCause(int(value))
-                name = self._back_to(command) or _ADOPTED.get(cause, "weights adopted")
-            else:
-                axis = self._axes[index] if kind == CommandKind.GAIN else ""
-                population = self._populations[int(command["aux"])] if kind == CommandKind.MOVE_UNIT else ""
-                name = BY_KIND[kind].told(Acted(index, value, axis, population))
-            nothing = nothing_done(command)
-            yield int(command["tick"]), f"{name}: {nothing}" if nothing else name
+            yield int(command["tick"]), self._wording.command(command, self._back_to(command))
 
     def _back_to(self, command: np.void) -> str:
         """Say what an undo has taken back, where the ring still has the weights that it brought back."""
@@ -96,28 +78,13 @@ class Narrator:
         found = np.flatnonzero(taken.records["id"] == command["aux"])
         if first < 1 or not len(found):
             return ""
-        return self._undone_words(taken.records[first : found[-1]], taken.rows[[first - 1, found[-1] - 1]])
-
-    def _undone_words(self, undone: np.ndarray, ends: np.ndarray) -> str:
-        """Say what lies between two rows of weights: the kinds of changes, and the units that come back."""
-        first, n_units = undone[0], self._attachment.protocol.units.count
-        place = f"trial {int(first['trial']) + 1}" if first["trial"] >= 0 else f"tick {int(first['tick']):,}"
-        kinds = Counter(cause_words(cause) for cause in undone["cause"].tolist())
-        words = [
-            f"weights back to before {place}",
-            f"undone: {', '.join(f'{n} x {kind}' for kind, n in kinds.items())}",
-        ]
-        then, now = named_row(ends, n_units, self._attachment.protocol.n_axes)["population"].astype(int)
-        for unit in np.flatnonzero(then != now).tolist():
-            name = self._populations[then[unit]] if then[unit] >= 0 else "none"
-            words.append(f"unit {unit} back in {name}")
-        return "; ".join(words)
+        return self._wording.undone(taken.records[first : found[-1]], taken.rows[[first - 1, found[-1] - 1]])
 
     def _events(self) -> Iterator[tuple[int, str]]:
         taken = self._events_ring.take(half(self._events_ring))
         self._gone["events"] += taken.n_missed
         for event in taken.records:
-            text = self._event_text(int(event["kind"]), int(event["code"]), float(event["value"]))
+            text = self._wording.event(int(event["kind"]), int(event["code"]), float(event["value"]))
             if event["kind"] == EventKind.UPDATE_REJECTED and not self._tells_refusal(int(event["tick"])):
                 continue
             if text:
@@ -125,7 +92,7 @@ class Narrator:
 
     def _tells_refusal(self, tick: int) -> bool:
         """Tell whether the last refusal that was told is long ago."""
-        if (tick - self._refusal_told_tick) * self._tick_s < _TICK_REFUSALS_S:
+        if (tick - self._refusal_told_tick) * self._tick_s < TICK_REFUSALS_S:
             return False
         self._refusal_told_tick = tick
         return True
@@ -134,11 +101,5 @@ class Narrator:
         taken = self._said.take(half(self._said))
         self._gone["messages"] += taken.n_missed
         for said in taken.records:
-            yield int(said["tick"]), EventKind(int(said["kind"])).told(text=said["text"].decode(errors="replace"))
-
-    def _event_text(self, kind: int, code: int, value: float) -> str:
-        """Return what an event says, or nothing for those that the panels show anyway."""
-        blocks, name = self._attachment.protocol.blocks, ""
-        if kind == EventKind.BLOCK_START:
-            name = blocks[code].name or blocks[code].kind.replace("_", " ")
-        return EventKind(kind).told(code, value, block=name)
+            text = said["text"].decode(errors="replace")
+            yield int(said["tick"]), self._wording.event(int(said["kind"]), text=text)
