@@ -36,6 +36,11 @@ Realistic = Annotated[
 ]
 
 
+Exploration = Annotated[
+    float | None, typer.Option(min=0.0, help="exploration of a unit, standard deviation (Hz); else the protocol's")
+]
+
+
 @science_app.command("learners")
 def science_learners(
     context: typer.Context,
@@ -43,9 +48,7 @@ def science_learners(
     minutes: Annotated[float, typer.Option(min=20, help="simulated length of a session (min), in tens")] = 60.0,
     tuning_seeds: Annotated[int, typer.Option(min=1, help="sessions of each rate that is tried before")] = 2,
     realistic: Realistic = False,
-    exploration_hz: Annotated[
-        float | None, typer.Option(min=0.0, help="exploration of a unit, standard deviation (Hz); else the protocol's")
-    ] = None,
+    exploration_hz: Exploration = None,
     jobs: Jobs = 2,
     figure: Figure = None,
     into: Into = None,
@@ -55,10 +58,7 @@ def science_learners(
     from bmi_app.bench.science import learners, markdown, pictures, tables
 
     check_figure(figure)
-    name, more = _name("learners", realistic), _firing(realistic)
-    if exploration_hz is not None:
-        name += f", exploration {exploration_hz:g} Hz"
-        more += (f"subject.settings.exploration_hz={exploration_hz:g}",)
+    name, more = _exploring(_name("learners", realistic), _firing(realistic), exploration_hz)
     pages.check(into, name)
     report = learners.measure(seeds, minutes, tuning_seeds, jobs, say, more)
     pages.write(into, name, context, markdown.learners(report))
@@ -138,16 +138,44 @@ def science_curiosity(
 
 @science_app.command("replay")
 def science_replay(
+    context: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="sessions at each rate")] = 10,
     rates: Annotated[
         list[float] | None, typer.Option("--rate", min=0, help="rate of the replay; several: a row each")
     ] = None,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Check at which rates replay takes the tuning from units that drive nothing, in their recorded counts."""
     from bmi_app.bench.science import replay
 
-    show_checks(replay.measure(seeds, tuple(rates or replay.RATES), say), as_json)
+    pages.check(into, "replay")
+    report = replay.measure(seeds, tuple(rates or replay.RATES), say)
+    pages.write(into, "replay", context, replay.markdown(report))
+    show_checks(report, as_json)
+
+
+@science_app.command("exploration")
+def science_exploration(
+    context: typer.Context,
+    seeds: Annotated[int, typer.Option(min=1, help="sessions of each case")] = 2,
+    minutes: Annotated[float, typer.Option(min=20, help="simulated length of a session (min), in tens")] = 60.0,
+    explorations_hz: Annotated[
+        list[float] | None,
+        typer.Option("--exploration-hz", min=0, help="exploration of a unit (Hz); several: a row each"),
+    ] = None,
+    jobs: Jobs = 2,
+    into: Into = None,
+    as_json: Json = False,
+) -> None:
+    """Sweep how strongly subjects with an animal's firing explore, for the rules that wait for a reward."""
+    from bmi_app.bench.science import exploration
+
+    pages.check(into, "exploration, realistic")
+    given = tuple(explorations_hz or exploration.EXPLORATIONS_HZ)
+    report = exploration.measure(seeds, minutes, given, jobs, say, _firing(realistic=True))
+    pages.write(into, "exploration, realistic", context, exploration.markdown(report))
+    print(json.dumps(report) if as_json else exploration.markdown(report))
 
 
 @science_app.command("coadaptation")
@@ -161,6 +189,7 @@ def science_coadaptation(
         bool, typer.Option("--decoder-waits", help="let the decoder learn only after ten minutes")
     ] = False,
     realistic: Realistic = False,
+    exploration_hz: Exploration = None,
     jobs: Jobs = 2,
     figure: Figure = None,
     into: Into = None,
@@ -173,8 +202,8 @@ def science_coadaptation(
     ways = {f"knows {knows.value}": knows is not Prior.nothing, f"faster {faster:g}": faster != 1.0}
     ways["decoder waits"] = decoder_waits
     name = _name(", ".join(["coadaptation", *(way for way, holds in ways.items() if holds)]), realistic)
+    name, more = _exploring(name, _firing(realistic), exploration_hz)
     pages.check(into, name)
-    more = _firing(realistic)
     report = coadaptation.measure(seeds, minutes, knows.value, faster, decoder_waits, jobs, say, more)
     pages.write(into, name, context, markdown.coadaptation(report))
     show(report, tables.coadaptation, pictures.coadaptation, figure, as_json)
@@ -258,6 +287,13 @@ def _firing(realistic: bool) -> tuple[str, ...]:
     from bmi_app.bench.science.realistic import overrides
 
     return overrides() if realistic else ()
+
+
+def _exploring(name: str, more: tuple[str, ...], exploration_hz: float | None) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a table and its overrides where the strength of exploration is asked for."""
+    if exploration_hz is None:
+        return name, more
+    return f"{name}, exploration {exploration_hz:g} Hz", (*more, f"subject.settings.exploration_hz={exploration_hz:g}")
 
 
 def check_figure(figure: Path | None) -> None:

@@ -34,9 +34,9 @@ GRID: dict[str, dict[float, tuple[str, ...]]] = {
         learner: {rate: (f"subject.settings.learning_rate={rate}",) for rate in rates}
         for learner, rates in {
             "lms": (0.001, 0.003, 0.01, 0.03),
-            "batched": (0.0005, 0.0015, 0.005, 0.015),
+            "batched": (0.00005, 0.00015, 0.0005, 0.0015, 0.005, 0.015),
             "gated": (0.0002, 0.0006, 0.002, 0.006, 0.02),
-            "reinforcement": (0.02, 0.035, 0.05),
+            "reinforcement": (0.02, 0.035, 0.05, 0.07, 0.1),
         }.items()
     },
 }

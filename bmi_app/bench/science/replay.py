@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bmi_app.api.simulation import run_trials
+from bmi_app.bench.markdown import table
 from bmi_app.bench.science.checks import Check, report
 from bmi_app.bench.science.learners import BLOCK_MIN, REST_S, modulation
 from bmi_app.rt import cells
@@ -22,6 +23,7 @@ from protocols.tool import axis_map
 
 _WEIGHT = 0.08  # cm/s per Hz: what it believes of every unit, and the protocol's gain
 _REACTED_MS = 300.0
+_CHECKS = 4  # of each case
 RATES = (0.0005, 0.0015, 0.005, 0.015, 0.05)  # of the replay; 0.015 is the learner's own
 
 
@@ -59,6 +61,15 @@ def measure(seeds: int, rates: tuple[float, ...], say: Callable[[str], object]) 
             ),
         ]
     return report(f"Replay and control units, {seeds} seeds: before -> after the rest, mean (least-most)", checks)
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """Return the report of `measure` as a table, a case a row."""
+    heads = ["case", "success", "tuning of control units (Hz)", "control / driving units", "what the inverse asks for"]
+    checks = found["checks"]
+    cases = [checks[at : at + _CHECKS] for at in range(0, len(checks), _CHECKS)]
+    rows = [[case[0]["what"].rpartition(":")[0], *(check["obtained"] for check in case)] for case in cases]
+    return f"{found['title']}.\n\n{table(heads, rows)}"
 
 
 def run(seed: int, all_count: bool, rate: float) -> tuple[list[list[float]], list[list[float]], list[float]]:
