@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bmi_app.bench.science import learners, tables
+from bmi_app.bench.science import exploration, learners, tables
 from protocols.load import load
 
 
@@ -58,3 +58,24 @@ def test_the_batched_learner_jumps_after_the_rest() -> None:
     found = learners.run(learners.protocol_of("batched", (), 1, 20.0))
     assert found.success_between(1, 10) < 0.3
     assert found.success_between(11, 20) > 0.8
+
+
+def test_exploration_and_rate_are_swept_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exploration, "LEARNERS", ("gated",))
+    monkeypatch.setitem(
+        learners.GRID, "gated", {rate: learners.GRID["gated"][rate] for rate in list(learners.GRID["gated"])[1:3]}
+    )
+    told: list[str] = []
+    report = exploration.measure(1, 20.0, (0.0, 4.0), 2, told.append)
+    assert [(row["exploration_hz"], row["rate"]) for row in report["rows"]] == [
+        (0.0, 0.0006),
+        (0.0, 0.002),
+        (4.0, 0.0006),
+        (4.0, 0.002),
+    ]
+    assert len(told) == 4
+    still, exploring = ([row["last"][0] for row in report["rows"] if row["exploration_hz"] == hz] for hz in (0.0, 4.0))
+    assert max(exploring) > max(still)
+    said = exploration.markdown(report)
+    assert "| `gated`: exploration (Hz) | rate 0.0006 | rate 0.002 |" in said
+    assert f"| 4 | {exploring[0]:.2f} ({exploring[0]:.2f}-{exploring[0]:.2f}) |" in said

@@ -106,3 +106,15 @@ def test_a_table_shows_what_does_not_hold(capsys: pytest.CaptureFixture[str]) ->
     assert "3 rad within 1 %" in shown
     assert "3.142 rad" in shown
     assert "NO" in shown
+
+
+def test_the_table_of_replay_has_a_row_for_each_case() -> None:
+    made = [
+        checks.Check(f"rate {rate:g}, it knew the tool: {what}", "falls", f"{what} {rate:g}", True)
+        for rate in (0.5, 0.25)
+        for what in ("success", "tuning", "ratio", "asked")
+    ]
+    said = replay.markdown(checks.report("Replay, 1 seed", made))
+    assert "| rate 0.5, it knew the tool | success 0.5 | tuning 0.5 | ratio 0.5 | asked 0.5 |" in said
+    assert said.startswith("Replay, 1 seed.")
+    assert len(said.splitlines()) == 2 + 2 + 2
