@@ -42,8 +42,8 @@ class CurvesPanel(FollowsPalette, QWidget):
         for name, plot in self.plots.items():
             plot.setToolTip(f"{_TIPS[name]}: a dot a trial, and the mean of the last {_SMOOTH_TRIALS}")
             plot.setAccessibleName(f"learning curve: {name}")
-            self.dots[name] = pg.ScatterPlotItem(size=4, pxMode=True, pen=None)
-            self.lines[name] = pg.PlotDataItem(connect="finite")
+            self.dots[name] = pg.ScatterPlotItem(name="each trial", size=4, pxMode=True, pen=None)
+            self.lines[name] = pg.PlotDataItem(connect="finite", name=f"mean of {_SMOOTH_TRIALS}")
             plot.addItem(self.dots[name])
             plot.addItem(self.lines[name])
             layout.addWidget(plot, 1)

@@ -10,6 +10,7 @@ from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.theme import theme_of
+from bmi_app.gui.widgets.figure_export import Drawn
 from bmi_app.gui.widgets.plots import Plot, line, round_up
 from bmi_app.gui.widgets.populations import grouped
 
@@ -34,25 +35,26 @@ class DecoderPanel(FollowsPalette, QWidget):
         self.weights: list[Plot] = []
         self.bars: list[pg.ImageItem] = []
         self._is_weights_turn = True
-        for letter in self._axes:
+        for axis, letter in enumerate(self._axes):
             plot = Plot("", f"weight {letter}", "" if letter != self._axes[-1] else "units, by population")
             plot.setAccessibleName(f"weights {letter}")
             self.weights.append(plot)
             bar = pg.ImageItem(axisOrder="row-major", levels=(0, 255), autoDownsample=False)
             plot.addItem(bar)
             self.bars.append(bar)
+            plot.tabled = lambda axis=axis: self._drawn_weights(axis)
             plot.pressed.connect(self._press)
             plot.stepped.connect(lambda by: selection.step(grouped(selection.unit_population), by))
         self.velocity = Plot("decoded velocity", "cm/s", "seconds ago")
         self.velocity.getViewBox().setXRange(-_SPAN_S, 0, padding=0.01)
         self.velocity.setAccessibleName("decoded velocity")
-        self.lines = {letter: self.velocity.plot() for letter in self._axes}
+        self.lines = {letter: self.velocity.plot(name=f"decoded velocity {letter}") for letter in self._axes}
         self.change = Plot("weight change", "norm", "updates ago")
         self.change.setToolTip("Frobenius norm of each change of the weights; ✕: refused by the guard")
         self.change.getViewBox().setXRange(-_SHOWN_CHANGES, 2, padding=0)
         self.change.setAccessibleName("weight changes")
-        self.norms = pg.ScatterPlotItem(size=6, pxMode=True, pen=None)
-        self.rejected = pg.ScatterPlotItem(size=9, pxMode=True, symbol="x")
+        self.norms = pg.ScatterPlotItem(name="accepted", size=6, pxMode=True, pen=None)
+        self.rejected = pg.ScatterPlotItem(name="refused", size=9, pxMode=True, symbol="x")
         self.change.addItem(self.norms)
         self.change.addItem(self.rejected)
         self._arrange()
@@ -107,6 +109,15 @@ class DecoderPanel(FollowsPalette, QWidget):
                 (at - len(changes) + 1, c.norm) for at, c in enumerate(changes) if c.is_rejected == is_rejected
             ]
             item.setData([at for at, _ in at_change], [norm for _, norm in at_change])
+
+    def _drawn_weights(self, axis: int) -> Drawn:
+        """Return the weight of every unit on an axis."""
+        weights, population = self._source.model().weights[axis], self._selection.unit_population
+        names = [self._selection.populations.name(at) for at in population.tolist()]
+        return Drawn(
+            ("unit", "population", f"weight {self._axes[axis]}"),
+            [(unit, names[unit], float(weights[unit])) for unit in grouped(population).tolist()],
+        )
 
     def _press(self, x: float, _y: float, _event: object) -> None:
         order = grouped(self._selection.unit_population)

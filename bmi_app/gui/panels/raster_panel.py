@@ -15,6 +15,7 @@ from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import MarkedLabel, PlainLabel
 from bmi_app.gui.shell.theme import theme_of
+from bmi_app.gui.widgets.figure_export import Drawn
 from bmi_app.gui.widgets.number_field import NumberField
 from bmi_app.gui.widgets.plots import Plot, line
 from bmi_app.gui.widgets.populations import grouped
@@ -60,9 +61,11 @@ class RasterPanel(FollowsPalette, QWidget):
             plot.addItem(chosen)
             chosen.hide()
             plot.getViewBox().invertY(True)  # unit 0 on top
-            plot.pressed.connect(self._press)
+            plot.opens_menu_when_pressed = True
+            plot.pressed.connect(lambda _, y, event, plot=plot: self._press(plot, y, event))
             plot.stepped.connect(lambda by: selection.step(self.order, by))
             plot.getViewBox().setYRange(-0.02 * self._n_units, self._n_units, padding=0)  # the 0 is read whole
+        self.raster.tabled, self.rates.tabled = self._drawn_spikes, self._drawn_rates
         self.rates.addItem(self._marks)
         self.rates.getAxis("left").setStyle(showValues=False)
         self.raster.getViewBox().setXRange(-_SPAN_S, 0, padding=0)
@@ -209,10 +212,41 @@ class RasterPanel(FollowsPalette, QWidget):
             self.flags.fontMetrics().elidedText(self._flagged, Qt.TextElideMode.ElideRight, max(room_px, _GAP_PX))
         )
 
-    def _press(self, x: float, y: float, event: QMouseEvent) -> None:
+    def _press(self, plot: Plot, y: float, event: QMouseEvent) -> None:
         self.selection.select(self.unit_at(y))
         if event.button() == Qt.MouseButton.RightButton:
-            self.selection.offer(self, event.globalPosition().toPoint())
+            self.selection.offer(plot, event.globalPosition().toPoint())
+
+    def _drawn_spikes(self) -> Drawn:
+        """Return every cell of the raster in which a unit fired; more spikes than there are shades are not told apart."""
+        at = self._column % self._n_columns + 1
+        shown = np.roll(self._spikes[: self._n_units], -at, axis=1).astype(np.int64)
+        rows, columns = np.nonzero(shown)
+        names = self._names()
+        columns_s = (-_SPAN_S + columns * self._column_s).round(6).tolist()
+        spikes = (shown[rows, columns] - self._base[rows]).tolist()
+        units = self.order[rows].tolist()
+        return Drawn(
+            (
+                "unit",
+                "population",
+                "begins (s from now)",
+                f"spikes in {self._column_s * 1e3:g} ms ({_SHADES} means {_SHADES} or more)",
+            ),
+            zip(units, [names[unit] for unit in units], columns_s, spikes, strict=True),
+        )
+
+    def _drawn_rates(self) -> Drawn:
+        """Return the rate of every unit."""
+        order, names = self.order.tolist(), self._names()
+        return Drawn(
+            ("unit", "population", "rate (Hz)"),
+            ((unit, names[unit], float(self._statistics.rates_hz[unit])) for unit in order),
+        )
+
+    def _names(self) -> list[str]:
+        """Return the population of each unit."""
+        return [self.selection.populations.name(at) for at in self._unit_population.tolist()]
 
     def restyle(self) -> None:
         """Take every colour anew from the palette."""

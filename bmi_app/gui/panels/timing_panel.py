@@ -16,6 +16,7 @@ from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import theme_of
+from bmi_app.gui.widgets.figure_export import Drawn
 from bmi_app.gui.widgets.plots import Plot, round_up
 from bmi_app.rt.records import EventKind
 from bmi_app.session.view.observer import age_text, size_text
@@ -108,7 +109,8 @@ class TimingPanel(FollowsPalette, QWidget):
             self.histogram.addItem(item)
         self.journal = Plot("journal", "MB", "s")
         self.journal.setAccessibleName("size of the journal")
-        self._growth = self.journal.plot()
+        self._growth = self.journal.plot(name="journal")
+        self.histogram.tabled = self._drawn_latencies
         self.values: dict[str, QLabel] = {}
         words = QGridLayout()
         words.setHorizontalSpacing(10)
@@ -165,7 +167,7 @@ class TimingPanel(FollowsPalette, QWidget):
             for mark in self._marks:
                 mark.hide()
         else:
-            counts, _ = np.histogram(np.clip(seen_us, _EDGES_US[0], _EDGES_US[-1]), _EDGES_US)
+            counts = _counted(seen_us)
             self._bars.setData(np.log10(_EDGES_US), counts)
             self.histogram.getViewBox().setYRange(0, round_up(float(counts.max())), padding=0)
             found_us = np.percentile(seen_us, (50, 99, 99.9, 100))
@@ -188,6 +190,12 @@ class TimingPanel(FollowsPalette, QWidget):
             "not yet" if figures.sync_age_s is None else f"{age_text(figures.sync_age_s)} ago"
         )
         self._show_journal(figures)
+
+    def _drawn_latencies(self) -> Drawn:
+        """Return how many ticks there are between the edges of the histogram."""
+        counts = _counted(self._latencies_us[: self.n_latencies])
+        rows = zip(_EDGES_US[:-1].round(3).tolist(), _EDGES_US[1:].round(3).tolist(), counts.tolist(), strict=True)
+        return Drawn(("latency from (µs)", "latency to (µs)", "ticks"), rows)
 
     def _show_journal(self, figures: TimingFigures) -> None:
         points = self._journal
@@ -213,6 +221,11 @@ class TimingPanel(FollowsPalette, QWidget):
             mark.setPen(pg.mkPen(theme.target, width=1))
             mark.label.setColor(self.palette().text().color())
         self._growth.setPen(pg.mkPen(theme.held, width=1))
+
+
+def _counted(latencies_us: np.ndarray) -> np.ndarray:
+    """Return how many latencies lie between the edges; those beyond them count with the outermost."""
+    return np.histogram(np.clip(latencies_us, _EDGES_US[0], _EDGES_US[-1]), _EDGES_US)[0]
 
 
 PANEL = Declaration("Timing", lambda shared: TimingPanel(shared.figures, shared.tick_s), tab=(0, 3), grid=(1, 2))

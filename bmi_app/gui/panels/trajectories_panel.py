@@ -35,8 +35,11 @@ class TrajectoriesPanel(FollowsPalette, QWidget):
         box.setAspectLocked(True)
         box.setRange(xRange=(-width_cm / 2, width_cm / 2), yRange=(-height_cm / 2, height_cm / 2), padding=0.02)
         n_targets = max(len(self._places_cm), 1)
-        self.ways = [[pg.PlotDataItem(connect="finite") for _ in range(n_targets)] for _ in range(2)]
-        self._rims = [pg.PlotDataItem() for _ in self._places_cm]
+        self.ways = [
+            [pg.PlotDataItem(connect="finite", name=f"target {at + 1}, {how}") for at in range(n_targets)]
+            for how in ("success", "failure")
+        ]
+        self._rims = [pg.PlotDataItem(name=f"rim of target {at + 1}") for at in range(len(self._places_cm))]
         angles = np.linspace(0, 2 * math.pi, 41)
         for rim, (x_cm, y_cm) in zip(self._rims, self._places_cm, strict=True):
             rim.setData(x_cm + self._radius_cm * np.cos(angles), y_cm + self._radius_cm * np.sin(angles))

@@ -14,6 +14,7 @@ from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.theme import theme_of
+from bmi_app.gui.widgets.figure_export import Drawn
 from bmi_app.gui.widgets.plots import Plot, line
 
 _NAMES = {"velocity": "cursor velocity", "target": "target direction"}
@@ -47,6 +48,8 @@ class TuningPanel(FollowsPalette, QWidget):
             self._cross.append([pg.InfiniteLine(0, angle=0), pg.InfiniteLine(0, angle=90)])
             for item in (*self._cross[-1], *self.dots[name], self._rings[name]):
                 plot.addItem(item)
+            plot.opens_menu_when_pressed = True
+            plot.tabled = lambda name=name: self._drawn(name)
             plot.pressed.connect(lambda x, y, event, name=name: self._press(name, x, y, event))
             self.plots[name] = plot
             layout.addWidget(plot, 1)
@@ -98,13 +101,21 @@ class TuningPanel(FollowsPalette, QWidget):
         along = self._statistics.correlation(name)
         return along[0], along[1]
 
+    def _drawn(self, name: str) -> Drawn:
+        """Return the place of every unit."""
+        along_x, along_y = self._places(name)
+        populations = self._selection.populations
+        of = [populations.name(at) for at in self._selection.unit_population.tolist()]
+        columns = ("unit", "population", f"correlation of rate with {name} x", f"correlation of rate with {name} y")
+        return Drawn(columns, zip(range(len(of)), of, along_x.tolist(), along_y.tolist(), strict=True))
+
     def _press(self, name: str, x: float, y: float, event: QMouseEvent) -> None:
         along_x, along_y = self._places(name)
         away = np.hypot(along_x - x, along_y - y)
         nearest = int(np.argmin(away))
         self._selection.select(nearest if away[nearest] < _NEAR else None)
         if event.button() == Qt.MouseButton.RightButton:
-            self._selection.offer(self, event.globalPosition().toPoint())
+            self._selection.offer(self.plots[name], event.globalPosition().toPoint())
 
 
 PANEL = Declaration("Tuning", lambda shared: TuningPanel(shared.selection, shared.statistics), tab=(0, 1), grid=(0, 1))

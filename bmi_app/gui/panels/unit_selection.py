@@ -2,9 +2,10 @@
 
 import numpy as np
 from PyQt6.QtCore import QObject, QPoint, pyqtSignal
-from PyQt6.QtWidgets import QMenu, QWidget
+from PyQt6.QtWidgets import QMenu
 
 from bmi_app.analysis.session_source import SessionSource
+from bmi_app.gui.widgets.plots import Plot
 from bmi_app.gui.widgets.populations import Populations
 
 
@@ -54,17 +55,21 @@ class UnitSelection(QObject):
         if self.unit is not None:
             self.command_asked.emit({"do": "move_unit", "unit": self.unit, "population": population})
 
-    def offer(self, parent: QWidget, at: QPoint) -> None:
-        """Offer every population for the selected unit, in a menu at a place on the screen."""
-        if self.unit is None or not self.populations.names:
-            return
+    def offer(self, plot: Plot, at: QPoint) -> None:
+        """Offer every population for the selected unit, and to save the plot, in a menu at a place on the screen."""
         if self.menu is not None:
             self.menu.deleteLater()
-        self.menu = QMenu(parent)
-        self.menu.addSection(f"Move unit {self.unit} to")
-        present = self.populations.name(int(self.unit_population[self.unit]))
+        self.menu = QMenu(plot)
+        if self.unit is not None and self.populations.names:
+            self._offer_populations(self.menu, self.unit)
+            self.menu.addSeparator()
+        plot.exports.offer(self.menu)
+        self.menu.popup(at)
+
+    def _offer_populations(self, menu: QMenu, unit: int) -> None:
+        menu.addSection(f"Move unit {unit} to")
+        present = self.populations.name(int(self.unit_population[unit]))
         for name in self.populations.names:
-            action = self.menu.addAction(self.populations.text(name), lambda name=name: self.move_to(name))
+            action = menu.addAction(self.populations.text(name), lambda name=name: self.move_to(name))
             if action is not None:
                 action.setEnabled(name != present)
-        self.menu.popup(at)

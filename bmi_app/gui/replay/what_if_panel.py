@@ -45,8 +45,8 @@ class WhatIfPanel(FollowsPalette, QWidget):
         self.compute, self.score = QPushButton("What if"), PlainLabel()
         self.other = QLineEdit()
         self.plots = [Plot("", f"decoded {axis} (cm/s)", "time (s)" if axis == "y" else "") for axis in "xy"]
-        self.recorded = [plot.plot() for plot in self.plots]
-        self.what_if = [plot.plot() for plot in self.plots]
+        self.recorded = [plot.plot(name="as recorded") for plot in self.plots]
+        self.what_if = [plot.plot(name="what if") for plot in self.plots]
         self._heads = [plot.addLine(x=0.0) for plot in self.plots]
         self._fill()
         self._arrange()

@@ -1,15 +1,17 @@
 """Make plots of one appearance, which follow the system's from light to dark and back."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPen
-from PyQt6.QtWidgets import QVBoxLayout, QWidget
+from PyQt6.QtGui import QColor, QContextMenuEvent, QFont, QKeyEvent, QMouseEvent, QPen
+from PyQt6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from bmi_app.gui.shell.plain_label import MarkedLabel
 from bmi_app.gui.shell.theme import Theme, theme_of
+from bmi_app.gui.widgets.figure_export import Drawn, FigureExport
 
 _TITLE_PX = 18
 _FAR = 1 << 30
@@ -33,6 +35,16 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     left, bottom : str
         What the axes show, with the unit.
 
+    A menu, at a right click or the menu key, saves it as PNG, SVG, or its data as CSV.
+
+    Attributes
+    ----------
+    exports : FigureExport
+    tabled : callable, optional
+        Returns what is drawn, where that is more than the points of curves.
+    opens_menu_when_pressed : bool
+        Whether who listens to `pressed` opens a menu of its own, and puts the exports into it.
+
     Signals: `pressed(x, y, event)`, in the units of the axes; `stepped(by)`, where an arrow, Home or End was pressed.
     """
 
@@ -42,6 +54,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def __init__(self, title: str, left: str, bottom: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.exports = FigureExport(self)
+        self.tabled: Callable[[], Drawn] | None = None
+        self.opens_menu_when_pressed = False
+        self.menu: QMenu | None = None
         item = self.getPlotItem()
         item.hideButtons()
         item.setMenuEnabled(False)
@@ -72,6 +88,18 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         at = self.getViewBox().mapSceneToView(self.mapToScene(event.pos()))
         self.pressed.emit(at.x(), at.y(), event)
 
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        """Offer to save the figure."""
+        assert event is not None
+        event.accept()
+        if self.opens_menu_when_pressed and event.reason() == QContextMenuEvent.Reason.Mouse:
+            return
+        if self.menu is not None:
+            self.menu.deleteLater()
+        self.menu = QMenu(self)
+        self.exports.offer(self.menu)
+        self.menu.popup(event.globalPos())
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Tell of a step to the next or the last of what is drawn."""
         by = _STEPS.get(Qt.Key(event.key())) if event is not None and event.key() in _STEP_KEYS else None
@@ -79,6 +107,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             super().keyPressEvent(event)
         else:
             self.stepped.emit(by)
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Return the title, which may hold colours, and the names of the axes, left and bottom."""
+        assert self._texts is not None
+        return self._texts
 
     @property
     def theme(self) -> Theme:

@@ -58,7 +58,8 @@ def test_units_are_moved_by_keys_and_by_the_menu(running: OperatorWindow, qtbot:
     menu = shown.live.selection.menu
     assert menu is not None
     offered = {action.text(): action for action in menu.actions() if not action.isSeparator()}
-    assert list(offered) == ["horizontal (x)", "vertical (y)", "control (c)"]
+    exports = ["Save figure as PNG…", "Save figure as SVG…", "Save data as CSV…"]
+    assert list(offered) == ["horizontal (x)", "vertical (y)", "control (c)", *exports]
     assert not offered["vertical (y)"].isEnabled()  # it is there already
     offered["control (c)"].trigger()
     menu.close()
