@@ -19,6 +19,7 @@ def check_tables(protocol: Protocol) -> Iterator[Finding]:
     yield from check_ignored(protocol)
     yield from check_populations(protocol)
     yield from check_axes(protocol)
+    yield from check_labels(protocol)
     yield from check_learning(protocol)
     yield from check_blocks(protocol)
     yield from check_task(protocol)
@@ -26,6 +27,14 @@ def check_tables(protocol: Protocol) -> Iterator[Finding]:
     yield from check_path(protocol)
     yield from check_safety(protocol)
     yield from check_durations(protocol)
+
+
+def check_labels(protocol: Protocol) -> Iterator[Finding]:
+    """Find two labels of one name: nobody could tell their events apart."""
+    labels = protocol.session.event_labels
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        yield Finding("session.event_labels", f"{twice[0]!r} is named twice; allowed: different names", ())
 
 
 def check_learning(protocol: Protocol) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Define the tables around the loop: session, outputs, outlets, driver, subject and safety."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from protocols.section import LASTING, LONG, MAX_SEED, SPEED, Section
 PLUGIN_CHOICES = ("prior", "learner", "intent", "encoding", "exploration")
 
 
+MOST_LABELS = 8  # one for each of the keys F1 to F8
+# What LSL markers, archives and keys of the window can all show.
+EventLabel = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,22}[A-Za-z0-9])?$")]
 FIRST_OUTPUT = "null"  # the kind that a new entry of [[outputs]] begins with
 
 
@@ -24,6 +27,16 @@ class Session(Section):
         json_schema_extra=LASTING,
     )
     trials: int | None = Field(None, ge=1, description="Number of trials after which the session ends.")
+    event_labels: tuple[EventLabel, ...] = Field(
+        (),
+        strict=False,
+        max_length=MOST_LABELS,
+        description="Names of events that the operator stamps while the session runs, with the keys F1 to F8 in this order.",
+        examples=[["artefact", "subject moved"]],
+        json_schema_extra={
+            "allowed": f"up to {MOST_LABELS} different names of up to 24 letters, digits, spaces, dots, - and _"
+        },
+    )
 
 
 class Output(Section):

@@ -133,9 +133,9 @@ def test_an_operator_command_is_two_files(tmp_path: Path) -> None:
     }
     files = patched(tmp_path, declared)
     kinds = tmp_path / "bmi_app/rt/operator_commands.py"
-    last = '    NEXT_BLOCK = 11, "no block had begun, or it was ending already"\n'
+    last = '    LABEL = 12, "the session was ending already"  # index: which of session.event_labels\n'
     assert last in kinds.read_text()
-    kinds.write_text(kinds.read_text().replace(last, f'{last}    DRIP = 12, "the bottle was empty"\n'))
+    kinds.write_text(kinds.read_text().replace(last, f'{last}    DRIP = 13, "the bottle was empty"\n'))
     found = run_in(
         tmp_path,
         "import json\n"
@@ -152,7 +152,7 @@ def test_an_operator_command_is_two_files(tmp_path: Path) -> None:
         "    BY_KIND[CommandKind.DRIP].told(Acted(0, 0.5, '', '')), BUTTONS['drip'].key, 'Give a drop of water.' in guide_table()]))",
     )
     assert found == [
-        [12],
+        [13],
         [0.5],
         "drip: `value` must be a number from 0 to 1",
         "did nothing: the bottle was empty",

@@ -16,12 +16,13 @@ from bmi_app.session.view.wording import Wording
 from protocols.schema import Protocol
 
 K = TypeVar("K", CommandKind, EventKind)
-Sort = Literal["note", "pause", "move", "command", "event"]
+Sort = Literal["note", "label", "pause", "move", "command", "event"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 _OF_COMMANDS: dict[CommandKind, Sort] = {
     CommandKind.PAUSE: "pause",
     CommandKind.RESUME: "pause",
     CommandKind.MOVE_UNIT: "move",
+    CommandKind.LABEL: "label",
 }
 _OF_EVENTS: dict[EventKind, Sort] = {EventKind.NOTE: "note"}
 
@@ -36,7 +37,7 @@ class Moment:
     time_s : float
         Since the session's start.
     sort : str
-        `note`, `pause`, `move` (of a unit), `command` (any other) or `event`.
+        `note`, `label` (of an event), `pause`, `move` (of a unit), `command` (any other) or `event`.
     text : str
         In the words of the log of the running session.
     """

@@ -184,7 +184,7 @@ def _contents(
     nwb_tables.add_commands(file, recording, clock)
     nwb_tables.add_weights(file, recording, protocol, clock)
     nwb_tables.add_learning(file, recording, clock)
-    nwb_tables.add_events(file, recording, clock)
+    nwb_tables.add_events(file, recording, protocol, clock)
     return file
 
 

@@ -134,7 +134,7 @@ def add_learning(file: Any, recording: Recording, clock: Clock) -> None:
         _add_table(file, name, description, clock.of_ticks(records["tick"]), columns)
 
 
-def add_events(file: Any, recording: Recording, clock: Clock) -> None:
+def add_events(file: Any, recording: Recording, protocol: Protocol, clock: Clock) -> None:
     """Add a table for each kind of event that has none of its own."""
     events, texts = recording.events, np.array(recording.event_texts, dtype=object)
     for kind in EventKind:
@@ -150,6 +150,9 @@ def add_events(file: Any, recording: Recording, clock: Clock) -> None:
         codes = of_kind["code"]
         words = [kind.code_name(code) for code in codes.tolist()] if kind.event.codes else codes
         columns["code"] = ("see bmi_app.rt.records.EventKind", words)
+        if kind == EventKind.LABELLED:
+            labels = dict(enumerate(protocol.session.event_labels))
+            columns["label"] = ("its name in the protocol", [labels.get(code, "") for code in codes.tolist()])
         if any(said):
             columns["text"] = ("what was said", [_arguments(text) for text in said])
         _add_table(

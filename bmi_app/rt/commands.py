@@ -259,6 +259,8 @@ def _apply(core, model, signal, trial, logs, inputs, kind, index, aux, value):
         state.skip = 1
     elif kind == COMMAND_KIND.NEXT_BLOCK:
         state.next_block = 1
+    elif kind == COMMAND_KIND.LABEL:
+        log_event(core, logs, EVENT_KIND.LABELLED, index, 0.0)
     elif kind == COMMAND_KIND.MOVE_UNIT:
         _move_unit(core, model, trial, logs, index, aux)
     elif kind == COMMAND_KIND.ADOPT:

@@ -88,6 +88,8 @@ class EventKind(IntEnum):
     CATCHING_UP = 20, Event(CatchUpCause, tells="{words}: the task is held until its ticks are caught up")
     # value: for how long the task was held (s of ticks)
     CAUGHT_UP = 21, Event(CatchUpCause, tells="caught up: the task was held for {value:.2f} s ({words})")
+    # code: which of session.event_labels; the command that stamped it is told
+    LABELLED = 22, Event(is_numbered=True)
     # Below: written by the engine's Python threads, never by the tick, and outside the bit-exact comparison.
     OUTPUT_FIRED = 32  # code: output index; value: delay from decision to fire (s)
     NOTE = 33, Event(tells="note: {text}")  # text: the operator's words

@@ -1,5 +1,7 @@
 """Lay out the texts of markers as tables of bytes that the publishing loop reads, from the declarations of the event kinds."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from bmi_app.rt.event_kinds import EventKind
@@ -11,8 +13,15 @@ MARKER_BYTES = 2 * NAME_BYTES + 24  # name, word or number, closing zero
 WITHHELD = N_CODES - 1  # stands where a code would, for a value of 0
 
 
-def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def tables(
+    called: Mapping[EventKind, Sequence[str]] | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return `names`, `words` and `numbered` as `bmi_app.rt.publish.marker_into` takes them.
+
+    Parameters
+    ----------
+    called : mapping of EventKind to sequence of str, optional
+        What a protocol calls the codes of a kind.
 
     Returns
     -------
@@ -33,6 +42,8 @@ def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         for code in kind.event.codes or ():
             words[kind, code] = _bytes(f"/{code.name.lower()}")
         for number, word in kind.event.marks.items():
+            words[kind, number] = _bytes(f"/{word}")
+        for number, word in enumerate((called or {}).get(kind, ())):
             words[kind, number] = _bytes(f"/{word}")
         if kind.event.zero:
             words[kind, WITHHELD] = _bytes(f"/{kind.event.zero}")

@@ -39,6 +39,7 @@ class CommandKind(IntEnum):
     REWARD = 9, "a reward was being given already"  # manual reward
     SKIP_TRIAL = 10, "no trial was running, or it was ending already"
     NEXT_BLOCK = 11, "no block had begun, or it was ending already"
+    LABEL = 12, "the session was ending already"  # index: which of session.event_labels
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Argument:
     name : str
         In the JSON object.
     kind : str
-        What it must be: a `number` from `least` to `most`, a `switch` (true or false), an `axis`, a `unit`, a `population`;
+        What it must be: a `number` from `least` to `most`, a `switch` (true or false), an `axis`, a `unit`, a `population`, a
+        `label` of session.event_labels;
         `own` is checked by whoever carries the command out.
     field : str
         The field of the command's record that takes it.
@@ -59,7 +61,7 @@ class Argument:
     """
 
     name: str
-    kind: Literal["number", "switch", "axis", "unit", "population", "own"] = "own"
+    kind: Literal["number", "switch", "axis", "unit", "population", "label", "own"] = "own"
     field: Literal["", "index", "aux", "value"] = ""
     least: float = 0.0
     most: float = sys.float_info.max
@@ -77,12 +79,13 @@ class Button:
 
 
 class Acted(NamedTuple):
-    """Hold what a record of a command says, with its axis and its population by name."""
+    """Hold what a record of a command says, with its axis, its population and its label by name."""
 
     number: int  # the record's `index`
     value: float
     axis: str
     population: str
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -222,6 +225,14 @@ COMMANDS = (
         ('{"do": "save_weights", "file": "d.npz"}', '{"do": "save_weights", "file": "d.npz", "replace": true}'),
         (Argument("file"), Argument("replace")),
         needs_files=True,
+    ),
+    OperatorCommand(
+        "label",
+        "Stamp an event with one of the names in `session.event_labels`.",
+        ('{"do": "label", "label": "artefact"}',),
+        (Argument("label", "label", "index"),),
+        CommandKind.LABEL,
+        tells=lambda acted: f"label {acted.label} (F{acted.number + 1})",
     ),
     OperatorCommand(
         "note", "Stamp a note into the journal.", ('{"do": "note", "text": "the subject yawned"}',), (Argument("text"),)

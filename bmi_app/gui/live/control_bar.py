@@ -1,11 +1,13 @@
 """Offer the operator's buttons, with their keys."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
 
-from bmi_app.gui.shell.shortcuts import PAUSE_KEY, STOP_KEY, leave_at_escape
+from bmi_app.gui.shell.plain_label import plain_tip
+from bmi_app.gui.shell.shortcuts import LABEL_KEYS, PAUSE_KEY, STOP_KEY, leave_at_escape
 from bmi_app.rt.operator_commands import BUTTONS
 from bmi_app.session.view.observer import Phase
 
@@ -14,7 +16,12 @@ _A_ROW = 3  # buttons of declared commands
 
 
 class ControlBar(QWidget):
-    """Pause or resume, stop, and take a note; a button each for the commands that declare one.
+    """Pause or resume, stop, and take a note; a button each for the commands that declare one, and for the protocol's labels.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Names of the events that are stamped with F1 to F8.
 
     Signals: `pause_asked(bool)`, true to pause and false to resume; `stop_asked()`, which the window asks about;
     `command_asked(request)`.
@@ -24,13 +31,14 @@ class ControlBar(QWidget):
     stop_asked = pyqtSignal()
     command_asked = pyqtSignal(dict)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, labels: Sequence[str] = (), parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._is_paused = False
         self.pause = QPushButton("Pause")
         self.stop = QPushButton(f"Stop… ({STOP_KEY})")
         self.stop.setToolTip(f"End the session; asks first ({STOP_KEY})")
         self.plain = {name: QPushButton(button.text) for name, button in BUTTONS.items()}
+        self.labels = {key: QPushButton(f"{key}  {name}") for key, name in zip(LABEL_KEYS, labels, strict=False)}
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note for the journal; Enter stamps it (N)")
         self.note.setAccessibleName("note")
@@ -44,6 +52,12 @@ class ControlBar(QWidget):
             button.setToolTip(BUTTONS[name].hint)
             button.clicked.connect(lambda _checked, name=name: self._ask({"do": name}))
             layout.addWidget(button, 1 + at // _A_ROW, 2 * (at % _A_ROW), 1, 2)
+        first = layout.rowCount()
+        for at, ((key, button), name) in enumerate(zip(self.labels.items(), labels, strict=False)):
+            button.setAccessibleName(f"label {name}")
+            button.setToolTip(plain_tip(f"Stamp an event with the label {name} ({key})"))
+            button.clicked.connect(lambda _checked, name=name: self._ask({"do": "label", "label": name}))
+            layout.addWidget(button, first + at // 2, 3 * (at % 2), 1, 3)
         layout.addWidget(self.note, layout.rowCount(), 0, 1, 6)
         self.pause.clicked.connect(self._ask_pause)
         self.stop.clicked.connect(self.stop_asked)
@@ -54,7 +68,7 @@ class ControlBar(QWidget):
     def show_phase(self, phase: Phase, is_paused: bool) -> None:
         """Offer what can be done in this phase."""
         takes_commands = phase not in _UNCOMMANDABLE
-        for each in (self.pause, self.stop, *self.plain.values(), self.note):
+        for each in (self.pause, self.stop, *self.plain.values(), *self.labels.values(), self.note):
             if each.isEnabled() != takes_commands:
                 each.setEnabled(takes_commands)
         if is_paused != self._is_paused:

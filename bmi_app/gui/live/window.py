@@ -69,7 +69,7 @@ class OperatorWindow(HeldWindow):
         self.notice = NoticeStrip(attachment)
         self.task_view = TaskView(attachment.protocol)
         self.status = StatusPanel(attachment.protocol.driver.kind)
-        self.controls = ControlBar()
+        self.controls = ControlBar(attachment.protocol.session.event_labels)
         self.log = LogPanel()
         self.live = SessionPanels(self.source, self._last_figures, self)
         self.subject: SubjectWindow | None = None
@@ -265,6 +265,7 @@ class OperatorWindow(HeldWindow):
                 PAUSE_KEY: self.controls.pause.click,
                 STOP_KEY: self.controls.stop.click,
                 **{button.key: plain[name].click for name, button in BUTTONS.items()},
+                **{key: button.click for key, button in self.controls.labels.items()},
                 "N": self.controls.note.setFocus,
                 "L": self._toggle_learning,
                 "X": lambda: selection.move_by_key("x"),

@@ -15,7 +15,7 @@ _MARGIN_PX = 10.0
 _NEAR_PX = 5.0  # how far from a mark the mouse still means it
 _MOST_TOLD = 8  # moments in a tooltip
 _TIP = (
-    "Trials: high for a success, low for a failure; triangles above are rewards. Grey: paused. Below, diamonds are notes, "
+    "Trials: high for a success, low for a failure; triangles above are rewards. Grey: paused. Below, diamonds are notes and labels, "
     "lines the operator's commands, dots events. Click to go there."
 )
 
@@ -23,7 +23,7 @@ _TIP = (
 class Timeline(QWidget):
     """Draw trials as bars, high and green for a success, low and red for a failure; rewards are triangles above.
 
-    Pauses are shaded. Below stand notes as diamonds, commands as lines, and events as dots.
+    Pauses are shaded. Below stand notes and labels as diamonds, commands as lines, and events as dots.
 
     Signal `sought(time_s)`.
     """
@@ -120,9 +120,9 @@ class Timeline(QWidget):
 
     def _draw_moment(self, painter: QPainter, moment: Moment, y: float) -> None:
         theme, x = theme_of(self.palette()), self.x_of(moment.time_s)
-        if moment.sort == "note":
+        if moment.sort in ("note", "label"):
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.cursor)
+            painter.setBrush(theme.cursor if moment.sort == "note" else theme.target)
             painter.drawPolygon(QPolygonF([QPointF(x, y - 6), QPointF(x + 5, y), QPointF(x, y + 6), QPointF(x - 5, y)]))
         elif moment.sort == "event":
             painter.setPen(Qt.PenStyle.NoPen)

@@ -9,15 +9,18 @@ from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWid
 from bmi_app.gui.shell.plain_label import PlainLabel
 from bmi_app.gui.shell.theme import bold
 from bmi_app.rt.operator_commands import BUTTONS
+from protocols.rig import MOST_LABELS
 
 PAUSE_KEY, STOP_KEY, SUBJECT_KEY, KEYS_KEY = "Space", "Ctrl+Q", "F11", "?"
 START_KEY, SAVE_KEY, SEARCH_KEY = "Ctrl+Return", "Ctrl+S", "Ctrl+F"
 PAGE_KEYS = ("Ctrl+1", "Ctrl+2", "Ctrl+3", "Ctrl+4")
+LABEL_KEYS = tuple(f"F{number}" for number in range(1, MOST_LABELS + 1))
 SHORTCUTS = {
     PAUSE_KEY: "pause, or let the session go on",
     STOP_KEY: "stop the session; asks first",
     **{button.key: button.key_says for button in BUTTONS.values()},
     "N": "write a note",
+    f"{LABEL_KEYS[0]} … {LABEL_KEYS[-1]}": "stamp an event with a label of the protocol",
     "L": "learning on or off (frozen)",
     "↑ ↓ Home End": "select another unit, in a plot of units that has the focus",
     "X": "move the selected unit to the population of the x axis",

@@ -9,6 +9,7 @@ from bmi_app.session.view.observer import clock_text
 
 _NAMES: dict[Sort, str] = {
     "note": "Notes",
+    "label": "Labels (F1 to F8)",
     "pause": "Pauses",
     "move": "Moves of units",
     "command": "Other commands",

@@ -135,6 +135,13 @@ def _population(name: str, argument: Argument, value: Any, protocol: Protocol) -
     return _one_of(name, argument, value, list(protocol.population_indices()))
 
 
+def _label(name: str, argument: Argument, value: Any, protocol: Protocol) -> int:
+    labels = protocol.session.event_labels
+    if not labels:
+        raise CommandError(f"{name}: this protocol names no labels; session.event_labels is the list of them")
+    return _one_of(name, argument, value, list(labels))
+
+
 def _one_of(name: str, argument: Argument, value: Any, allowed: list[str]) -> int:
     if value not in allowed:
         raise CommandError(f"{name}: `{argument.name}` must be one of {', '.join(allowed)}")
@@ -147,4 +154,5 @@ _READ: dict[str, Callable[[str, Argument, Any, Protocol], float]] = {
     "axis": _axis,
     "unit": _unit,
     "population": _population,
+    "label": _label,
 }

@@ -90,7 +90,8 @@ class Engine:
         """
         core = self._core
         tick_s = core.protocol.tick.period_ms / 1e3
-        published = Outlets(self._folder.name, tick_s) if core.protocol.outlets.publish else None
+        labels = core.protocol.session.event_labels
+        published = Outlets(self._folder.name, tick_s, labels=labels) if core.protocol.outlets.publish else None
         firing = OutputThread(core.arrays, self._prepared.outputs, self._output_fired, self._output_failed)
         loops = [self._thread("acquisition", self._acquire), self._thread("decode", self._decode)]
         publisher = [self._thread("publisher", self._publish, published)] if published else []

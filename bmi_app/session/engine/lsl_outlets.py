@@ -16,6 +16,7 @@ import numpy as np
 from pylsl.lib import cf_float32, cf_string
 
 from bmi_app.rt import markers, publish
+from bmi_app.rt.event_kinds import EventKind
 from bmi_app.rt.liblsl import pylsl
 from bmi_app.rt.lsl import handle_of
 from bmi_app.rt.published import DECODER, MARKERS, STATE, Channel
@@ -39,6 +40,8 @@ class Outlets:
         Length of a tick; gives the nominal rate.
     prefix
         What the streams' names begin with.
+    labels
+        Of the events that an operator stamps: a marker carries the name in place of its number.
 
     Attributes
     ----------
@@ -46,7 +49,8 @@ class Outlets:
         Begins those of the three streams, which end in `-state`, `-decoder` and `-markers`.
     """
 
-    def __init__(self, session_name: str, tick_s: float, prefix: str = "BMI-") -> None:
+    def __init__(self, session_name: str, tick_s: float, prefix: str = "BMI-", labels: Sequence[str] = ()) -> None:
+        self._labels = labels
         self._nap_s = min(tick_s / 2, _LONGEST_NAP_S)
         rate_hz = 1 / tick_s
         self.source_id = source_id = f"bmi-{session_name}@{unique_part()}"
@@ -74,7 +78,7 @@ class Outlets:
             np.array([handle_of(outlet) for outlet in self._outlets], np.int64),
             np.zeros(len(STATE), np.float32),
             np.zeros(len(DECODER), np.float32),
-            *markers.tables(),
+            *markers.tables({EventKind.LABELLED: self._labels}),
             np.zeros(markers.MARKER_BYTES, np.uint8),
             np.zeros(1, np.int64),
             self._nap_s,

@@ -40,7 +40,8 @@ class Wording:
         else:
             axis = self._axes[index] if kind == CommandKind.GAIN else ""
             population = self._populations[int(command["aux"])] if kind == CommandKind.MOVE_UNIT else ""
-            name = BY_KIND[kind].told(Acted(index, value, axis, population))
+            label = self._protocol.session.event_labels[index] if kind == CommandKind.LABEL else ""
+            name = BY_KIND[kind].told(Acted(index, value, axis, population, label))
         nothing = nothing_done(command)
         return f"{name}: {nothing}" if nothing else name
 

@@ -20,7 +20,7 @@ LEARNING = ("learning.when=tick", "learning.rate=0.001")
 
 
 def test_every_command_acts_at_the_tick_it_echoes(engine: Start, tmp_path) -> None:
-    live = engine(*LEARNING)
+    live = engine(*LEARNING, "session.event_labels=['artefact']")
     live.wait_for_event(EventKind.TRIAL_START)
     acted: dict[str, int] = {}
 
@@ -39,6 +39,7 @@ def test_every_command_acts_at_the_tick_it_echoes(engine: Start, tmp_path) -> No
     acted["learning_rate"] = live.did("learning_rate", value=0.002)
     acted["gain"] = live.did("gain", axis="y", value=0.12)
     acted["move_unit"] = live.did("move_unit", unit=5, population="control")
+    acted["label"] = live.did("label", label="artefact")
     acted["note"] = live.did("note", text="the µ-drive was turned")
     saved = live.do("save_weights", file=str(tmp_path / "d.npz"))
     assert saved == {"ok": True, "file": str(tmp_path / "d.npz")}
@@ -80,6 +81,7 @@ def test_every_command_acts_at_the_tick_it_echoes(engine: Start, tmp_path) -> No
     assert frames["learning_rate"][acted["learning_rate"]] == 0.002
     assert frames["weights_hash"][acted["gain"]] != frames["weights_hash"][acted["gain"] - 1]
     named = dict(zip(recording.events["kind"].tolist(), recording.events["tick"].tolist(), strict=True))
+    assert named[EventKind.LABELLED] == acted["label"]
     assert named[EventKind.UNIT_MOVED] == acted["move_unit"]
     assert named[EventKind.ADOPTED] == acted["undo"]
     assert recording.event_texts[recording.events["kind"].tolist().index(EventKind.NOTE)] == "the µ-drive was turned"
@@ -102,6 +104,7 @@ REFUSED = [
     ({"do": "gain", "axis": "z", "value": 1}, "gain: `axis` must be one of x, y"),
     ({"do": "move_unit", "unit": 96, "population": "control"}, "move_unit: `unit` must be a whole number from 0 to 95"),
     ({"do": "move_unit", "unit": 1, "population": "none"}, "`population` must be one of horizontal, vertical, control"),
+    ({"do": "label", "label": "artefact"}, "label: this protocol names no labels; session.event_labels is the list"),
     ({"do": "undo"}, "undo: there is no update to undo"),
     ({"do": "undo", "to_tick": -1}, "undo: `to_tick` must be a tick, 0 or later"),
     ({"do": "undo", "to_tick": 10**30}, "undo: there is no update at or after tick 1000"),
