@@ -28,7 +28,17 @@ from bmi_app.gui.shell.faults import shown_faults
 from bmi_app.gui.shell.garbage import collected_here
 from bmi_app.gui.shell.held_window import HeldWindow
 from bmi_app.gui.shell.question import Answer, Question
-from bmi_app.gui.shell.shortcuts import PAUSE_KEY, STOP_KEY, SUBJECT_KEY, ShortcutsDialog, bind
+from bmi_app.gui.shell.shortcuts import (
+    FIT_KEY,
+    LOAD_KEY,
+    PAUSE_KEY,
+    SAVE_KEY,
+    STOP_KEY,
+    SUBJECT_KEY,
+    UNDO_KEY,
+    ShortcutsDialog,
+    bind,
+)
 from bmi_app.gui.widgets.log_panel import LogPanel
 from bmi_app.rt.operator_commands import BUTTONS
 from bmi_app.rt.records import Flag
@@ -258,7 +268,7 @@ class OperatorWindow(HeldWindow):
         self.commands.failed.connect(self._tell_failure)
         self.commands.answered.connect(self._tell_answer)
         self._follow_mouse(self.task_view)
-        plain, selection = self.controls.plain, self.live.selection
+        plain, selection, learning = self.controls.plain, self.live.selection, self.live.of(LearningPanel)
         bind(
             self,
             {
@@ -268,6 +278,10 @@ class OperatorWindow(HeldWindow):
                 **{key: button.click for key, button in self.controls.labels.items()},
                 "N": self.controls.note.setFocus,
                 "L": self._toggle_learning,
+                FIT_KEY: learning.fit.click,
+                SAVE_KEY: learning.save.click,
+                LOAD_KEY: learning.load.click,
+                UNDO_KEY: learning.undo.click,
                 "X": lambda: selection.move_by_key("x"),
                 "Y": lambda: selection.move_by_key("y"),
                 "C": lambda: selection.move_by_key("c"),

@@ -25,6 +25,7 @@ from bmi_app.analysis.session_source import SessionSource
 from bmi_app.analysis.weight_changes import WeightChange
 from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
+from bmi_app.gui.shell.shortcuts import FIT_KEY, LOAD_KEY, SAVE_KEY, UNDO_KEY
 from bmi_app.gui.shell.theme import Theme, theme_of
 from bmi_app.gui.widgets.number_field import NumberField
 from bmi_app.gui.widgets.percent_slider import PercentSlider
@@ -72,17 +73,19 @@ class LearningPanel(QWidget):
         self.updates.setAccessibleName("updates")
         self.undo = QPushButton("Undo from here on")
         self.undo.setToolTip(
-            "Put the weights back to what they were before the chosen update: it and all after it are undone"
+            f"Put the weights back to what they were before the chosen update: it and all after it are undone ({UNDO_KEY})"
         )
         self.undo.setEnabled(False)
         self.hint = PlainLabel()
         self.hint.setMinimumWidth(1)
         self.hint.setToolTip("Rows stay where they are while the mouse is over them")
         self.fit = QPushButton("Fit now")
-        self.fit.setToolTip("Fit the decoder to the samples that are kept (learning.history_s), and go on with it")
+        self.fit.setToolTip(
+            f"Fit the decoder to the samples that are kept (learning.history_s), and go on with it ({FIT_KEY})"
+        )
         self.save, self.load = QPushButton("Save…"), QPushButton("Load…")
-        self.save.setToolTip("Save the weights of this moment to a file")
-        self.load.setToolTip("Load weights from a file")
+        self.save.setToolTip(f"Save the weights of this moment to a file ({SAVE_KEY})")
+        self.load.setToolTip(f"Load weights from a file ({LOAD_KEY})")
         self.dialog: QFileDialog | None = None
         self._arrange()
         self._connect()

@@ -9,13 +9,19 @@ threads that closing ends would stay.
 from PyQt6 import sip
 from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QHideEvent, QShowEvent
-from PyQt6.QtWidgets import QMainWindow
+from PyQt6.QtWidgets import QMainWindow, QWidget
+
+from bmi_app.gui.shell import keyboard
 
 _held: set[QMainWindow] = set()
 
 
 class HeldWindow(QMainWindow):
-    """Live at least until it is hidden or closed, whoever else has forgotten it."""
+    """Live at least until it is hidden or closed, whoever else has forgotten it; be reached by keys alone."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        keyboard.begin()
+        super().__init__(parent)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Begin to hold it."""

@@ -13,6 +13,7 @@ from protocols.rig import MOST_LABELS
 
 PAUSE_KEY, STOP_KEY, SUBJECT_KEY, KEYS_KEY = "Space", "Ctrl+Q", "F11", "?"
 START_KEY, SAVE_KEY, SEARCH_KEY = "Ctrl+Return", "Ctrl+S", "Ctrl+F"
+FIT_KEY, LOAD_KEY, UNDO_KEY = "F", "Ctrl+O", "Ctrl+Z"
 PAGE_KEYS = ("Ctrl+1", "Ctrl+2", "Ctrl+3", "Ctrl+4")
 LABEL_KEYS = tuple(f"F{number}" for number in range(1, MOST_LABELS + 1))
 SHORTCUTS = {
@@ -22,6 +23,9 @@ SHORTCUTS = {
     "N": "write a note",
     f"{LABEL_KEYS[0]} … {LABEL_KEYS[-1]}": "stamp an event with a label of the protocol",
     "L": "learning on or off (frozen)",
+    FIT_KEY: "fit the decoder now",
+    f"{SAVE_KEY}, {LOAD_KEY}": "save the weights to a file, load weights from one",
+    UNDO_KEY: "undo the chosen change of the weights, and all after it",
     "↑ ↓ Home End": "select another unit, in a plot of units that has the focus",
     "X": "move the selected unit to the population of the x axis",
     "Y": "move the selected unit to the population of the y axis",
@@ -30,6 +34,8 @@ SHORTCUTS = {
     KEYS_KEY: "show these keys",
 }
 PAGE_SHORTCUTS = {
+    "Tab, Shift+Tab": "go to the next control, or back; a ring shows which has the keyboard",
+    "Space, Enter": "press the button that has the ring; else Space pauses, or plays",
     f"{PAGE_KEYS[0]} … {PAGE_KEYS[-1][-1]}": "go to Start, Sessions, Protocol, Replay",
     START_KEY: "start the session",
     SEARCH_KEY: "search the sessions",
@@ -51,7 +57,7 @@ _COLUMNS = ({"Running session": SHORTCUTS}, {"Pages": PAGE_SHORTCUTS, "Replay": 
 
 
 def bind(window: QWidget, actions: dict[str, Callable[[], object]]) -> None:
-    """Bind keys to actions, for the window and not for a button: Space must never press whichever has the focus."""
+    """Bind keys to actions of a whole window; a control that has the keyboard takes Space and Enter first (`keyboard`)."""
     for key, action in actions.items():
         shortcut = QShortcut(QKeySequence(key), window)
         shortcut.setAutoRepeat(False)
