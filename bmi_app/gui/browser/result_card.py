@@ -43,10 +43,12 @@ class ResultCard(QFrame):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.replay = QPushButton("Re&play")
-        self.replay.setToolTip("Play the session back")
+        self.replay.setToolTip("Play the session back on the page Replay")
         self.verify, self.recover = QPushButton("&Verify"), QPushButton("&Recover")
+        self.recover.setToolTip("Keep what is whole of a session that was cut off or damaged")
         self.verify.setToolTip("Recompute every tick from the recording, and compare every bit")
         self.open = QPushButton("Open folder")
+        self.open.setToolTip("Show the session's folder in the file manager")
         buttons = QHBoxLayout()
         for button in (self.replay, self.verify, self.recover, self.open):
             buttons.addWidget(button)

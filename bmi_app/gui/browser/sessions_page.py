@@ -44,6 +44,17 @@ _FOLDER_WIDTH_PX = 360
 _MOMENTS_PX = 120
 _ALL, _OTHER = "All folders", "Another folder…"
 
+_BUTTONS = {
+    "Attach": "Show the window of this running session",
+    "Stop…": "End this running session; asks first",
+    "Replay": "Play the session back on the page Replay",
+    "Verify": "Check every file, and recompute every tick from the recorded spikes",
+    "Recover": "Keep what is whole of a session that was cut off or damaged",
+    "Export NWB…": "Write the session as a file in the format NWB",
+    "Open folder": "Show the session's folder in the file manager",
+    "Remove…": "Delete the session's folder; asks first",
+}
+
 
 class SessionsPage(QWidget):
     """Show a table of sessions, the newest first, and what can be done with the chosen one.
@@ -71,15 +82,16 @@ class SessionsPage(QWidget):
         self.folder.setToolTip("Sessions of every folder that was used are listed; choose one, or add another")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search: name, subject, protocol, status")
+        self.search.setToolTip("Show only sessions in which every one of these words stands")
+        self.search.setAccessibleName("search")
         self.search.setClearButtonEnabled(True)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.detail, self.verdict = PlainLabel(), PlainLabel()
         self.moments = MomentsList()
         self._told_of = ("", "")  # the session whose notes are shown or asked for, and how it stood
-        self.buttons = {
-            name: QPushButton(name)
-            for name in ("Attach", "Stop…", "Replay", "Verify", "Recover", "Export NWB…", "Open folder", "Remove…")
-        }
+        self.buttons = {name: QPushButton(name) for name in _BUTTONS}
+        for name, says in _BUTTONS.items():
+            self.buttons[name].setToolTip(says)
         self._arrange()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -288,6 +300,7 @@ class SessionsPage(QWidget):
     def _arrange(self) -> None:
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         self.table.setAccessibleName("sessions")
+        self.table.setToolTip("Recorded sessions; a click on a head sorts by it")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

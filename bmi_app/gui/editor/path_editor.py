@@ -55,6 +55,11 @@ class PathEditor(QWidget):
         super().setAccessibleName(name)
         self.line.setAccessibleName(name)
 
+    def setToolTip(self, text: str | None) -> None:
+        """Tell what is typed into."""
+        super().setToolTip(text)
+        self.line.setToolTip(text)
+
     def _choose(self, mode: QFileDialog.FileMode) -> None:
         self.dialog = QFileDialog(self, "Choose", str(Path(self._shown).expanduser().parent) if self._shown else "")
         self.dialog.setFileMode(mode)

@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QWid
 
 from bmi_app.gui.editor.toml_text import TomlText
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
+from bmi_app.gui.shell.shortcuts import SAVE_KEY
 from protocols.load import catalogue, user_folder
 
 
@@ -25,10 +26,15 @@ class ProtocolBar(QWidget):
         self.choice, self.name = QComboBox(), QLineEdit()
         self.choice.setMinimumWidth(200)
         self.choice.setAccessibleName("protocol to edit")
+        self.choice.setToolTip("The protocol that is edited here: a shipped one, or one of yours")
         self.name.setMaximumWidth(240)
         self.name.setAccessibleName("name to save under")
+        self.name.setToolTip("The name under which it is saved among your protocols: letters, digits, _ and -")
         self.open_file, self.save = QPushButton("Open file…"), QPushButton("&Save")
         self.save_elsewhere, self.run = QPushButton("Save elsewhere…"), QPushButton("&Run…")
+        self.open_file.setToolTip("Edit a protocol from another place")
+        self.save.setToolTip(f"Save among your protocols, under this name ({SAVE_KEY})")
+        self.save_elsewhere.setToolTip("Save into a file of your choice")
         self.open_file.setToolTip("Edit a file of another folder")
         self.save_elsewhere.setToolTip("Save into another folder")
         self.run.setToolTip("Save, and choose it on the start page")

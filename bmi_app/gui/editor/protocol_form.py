@@ -48,6 +48,7 @@ class ProtocolForm(QTabWidget):
         self.populations = PopulationsForm()
         self.x_axis, self.y_axis = SectionForm("x axis", Axis, "axes.x"), SectionForm("y axis", Axis, "axes.y")
         self.has_y = QCheckBox("The cursor moves along y, too")
+        self.has_y.setToolTip("Off: the task has one axis, x")
         self.has_y.clicked.connect(lambda on: self.edited.emit("axes.y", {} if on else ABSENT))
         self.blocks = EntriesForm("block", Block, "blocks", _block_in_words)
         self.outputs = EntriesForm("output", Output, "outputs", _output_in_words, "kind", about=_OUTPUTS)

@@ -16,6 +16,7 @@ class TomlText(QPlainTextEdit):
         self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.setAccessibleName("TOML")
+        self.setToolTip("The protocol's file; a change here shows in the form, and the other way round")
 
     def begin_with(self, text: str) -> None:
         """Show another file without telling of it; nothing is left to undo."""

@@ -42,6 +42,7 @@ class ControlBar(QWidget):
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note for the journal; Enter stamps it (N)")
         self.note.setAccessibleName("note")
+        self.note.setToolTip("What you write is kept in the session, with the tick at which you pressed Enter")
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)

@@ -38,6 +38,7 @@ class DecoderPanel(FollowsPalette, QWidget):
         for axis, letter in enumerate(self._axes):
             plot = Plot("", f"weight {letter}", "" if letter != self._axes[-1] else "units, by population")
             plot.setAccessibleName(f"weights {letter}")
+            plot.setToolTip(f"The weight of each unit on the {letter} axis; a click selects the unit")
             self.weights.append(plot)
             bar = pg.ImageItem(axisOrder="row-major", levels=(0, 255), autoDownsample=False)
             plot.addItem(bar)
@@ -48,6 +49,7 @@ class DecoderPanel(FollowsPalette, QWidget):
         self.velocity = Plot("decoded velocity", "cm/s", "seconds ago")
         self.velocity.getViewBox().setXRange(-_SPAN_S, 0, padding=0.01)
         self.velocity.setAccessibleName("decoded velocity")
+        self.velocity.setToolTip("What the decoder makes of the firing, each axis in its colour")
         self.lines = {letter: self.velocity.plot(name=f"decoded velocity {letter}") for letter in self._axes}
         self.change = Plot("weight change", "norm", "updates ago")
         self.change.setToolTip("Frobenius norm of each change of the weights; ✕: refused by the guard")

@@ -58,8 +58,14 @@ class LearningPanel(QWidget):
         self.rate = _number()
         self.assist, self.percent = PercentSlider(), PlainLabel("0 %")
         self.assist.setAccessibleName("assist")
+        self.rate.setAccessibleName("learning rate")
+        self.rate.setToolTip("How far one update moves the weights; it holds from the next update on")
         self.follow = QCheckBox("as the block says")
+        self.follow.setToolTip("The assist follows the protocol's blocks; off: it stays where you set it")
         self.gains = {letter: _number() for letter, _ in source.protocol.axes.items()}
+        for letter, gain in self.gains.items():
+            gain.setAccessibleName(f"gain of {letter}")
+            gain.setToolTip(f"The cursor's speed along {letter} for one unit of the decoder's output")
         self.updates = QTreeWidget()
         self.updates.setHeaderLabels(["tick", "trial", "cause", "change", "error"])
         self.updates.setRootIsDecorated(False)

@@ -30,6 +30,7 @@ class TrajectoriesPanel(FollowsPalette, QWidget):
         self._radius_cm = protocol.task.target_radius_cm
         self.plot = Plot(f"last {_OF_TARGET} ways to each target", "y (cm)", "x (cm)")
         self.plot.setAccessibleName("trajectories by target")
+        self.plot.setToolTip("The cursor's way in the last trials, in the colour of the target")
         width_cm, height_cm = protocol.workspace.size_cm
         box = self.plot.getViewBox()
         box.setAspectLocked(True)

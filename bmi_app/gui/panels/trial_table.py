@@ -80,6 +80,7 @@ class TrialTable(QWidget):
         self.table.setShowGrid(False)
         self.table.setAlternatingRowColors(True)
         self.table.setAccessibleName("trials")
+        self.table.setToolTip("The last trials, the newest on top")
         rows, columns = self.table.verticalHeader(), self.table.horizontalHeader()
         assert rows is not None
         assert columns is not None

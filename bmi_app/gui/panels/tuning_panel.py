@@ -38,6 +38,7 @@ class TuningPanel(FollowsPalette, QWidget):
         self._rings: dict[str, pg.ScatterPlotItem] = {}
         for name, title in _NAMES.items():
             plot = Plot(title, "corr. with y", "corr. with x")
+            plot.setAccessibleName(f"tuning: {name}")
             plot.setToolTip(
                 "Correlation of each unit's rate over the last two minutes of trials. Click a unit to select it."
             )

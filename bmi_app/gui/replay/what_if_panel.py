@@ -45,6 +45,9 @@ class WhatIfPanel(FollowsPalette, QWidget):
         self.compute, self.score = QPushButton("What if"), PlainLabel()
         self.other = QLineEdit()
         self.plots = [Plot("", f"decoded {axis} (cm/s)", "time (s)" if axis == "y" else "") for axis in "xy"]
+        for plot, axis in zip(self.plots, "xy", strict=True):
+            plot.setAccessibleName(f"what-if: decoded velocity {axis}")
+            plot.setToolTip("The velocity that was decoded in the session, and in the what-if")
         self.recorded = [plot.plot(name="as recorded") for plot in self.plots]
         self.what_if = [plot.plot(name="what if") for plot in self.plots]
         self._heads = [plot.addLine(x=0.0) for plot in self.plots]
@@ -174,8 +177,11 @@ class WhatIfPanel(FollowsPalette, QWidget):
             for word in words:
                 box.addItem(word, word)
         self.rule.setAccessibleName("what-if: rule")
+        self.rule.setToolTip("The rule by which the decoder would have learnt")
         self.when.setAccessibleName("what-if: when it learns")
+        self.when.setToolTip("When the decoder would have learnt")
         self.rate.setAccessibleName("what-if: learning rate")
+        self.rate.setToolTip("The rate of learning; empty: that of the session")
         self.edit_mapping.setAccessibleName("what-if: mapping")
         self.rate.setSpecialValueText(_AS_RECORDED)
         self.rate.setValue(-1.0)
@@ -183,6 +189,8 @@ class WhatIfPanel(FollowsPalette, QWidget):
         leave_at_escape(self.other)
         self.other.returnPressed.connect(self.other.clearFocus)
         self.other.setPlaceholderText("or another key: axes.x.gain=0.1")
+        self.other.setToolTip("Any key of the protocol with its other value")
+        self.other.setAccessibleName("what-if: another key")
         self.other.setToolTip(
             "Keys of axes, decoder, learning and populations, as they stand in a protocol; several: with ;"
         )

@@ -108,12 +108,14 @@ _COMMANDS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifie
 
 
 def _bring_to_front(control: QWidget) -> None:
-    """Show the panel that holds a control, where it lies behind others: Qt lets Tab go there all the same."""
-    at: QWidget | None = control
-    while at is not None and not isinstance(at, QDockWidget):
+    """Show a control that lies in a panel behind others, or is scrolled out of sight: Qt lets Tab go there all the same."""
+    at = control.parentWidget()
+    while at is not None:
+        if isinstance(at, QScrollArea):
+            at.ensureWidgetVisible(control)
+        elif isinstance(at, QDockWidget) and control.visibleRegion().isEmpty():
+            at.raise_()
         at = at.parentWidget()
-    if at is not None and control.visibleRegion().isEmpty():
-        at.raise_()
 
 
 def _make_reachable(widget: QWidget) -> None:
@@ -129,6 +131,7 @@ def _make_reachable(widget: QWidget) -> None:
         widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     elif isinstance(widget, QTabBar) and not widget.accessibleName():
         widget.setAccessibleName("tabs")
+        widget.setToolTip("Choose a page with the arrow keys")
     if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.accessibleName():
         widget.setAccessibleName(_label_of(widget))
 

@@ -22,6 +22,7 @@ from bmi_app import plugins
 from bmi_app.gui.browser.result_card import ResultCard
 from bmi_app.gui.shell.follows_palette import FollowsPalette
 from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
+from bmi_app.gui.shell.shortcuts import START_KEY
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.shell.worker import Worker
 from bmi_app.gui.start.session_form import SessionForm
@@ -60,12 +61,16 @@ class StartPage(FollowsPalette, QWidget):
         self.form = SessionForm()
         self.streams = StreamsTable()
         self.any_stream = QPushButton("Take any that fits")
+        self.any_stream.setToolTip("Choose no stream: the session takes the first that fits the protocol")
         self.running = QListWidget()
         self.running.setAccessibleName("running sessions")
+        self.running.setToolTip("Sessions that run on this machine now, with a window or without")
         self.attach = QPushButton("&Attach")
+        self.attach.setToolTip("Show the window of the chosen running session")
         self.result = ResultCard(verifies)
         self.reasons = Verdict(_LOOKING)
         self.start = QPushButton("&Start session")
+        self.start.setToolTip(f"Start the engine, and show its window ({START_KEY})")
         self.start.setEnabled(False)
         self.start.setMinimumSize(190, 46)
         self.restyle()

@@ -17,6 +17,7 @@ class LogPanel(QPlainTextEdit):
         self.setMaximumBlockCount(_LONGEST_LOG)
         self.setPlaceholderText("Commands and events appear here, each with its tick.")
         self.setAccessibleName("log")
+        self.setToolTip("What happened, each line with its time and tick")
         self._last = ""
         self._repeats = 1
 
