@@ -91,7 +91,7 @@ class SessionsPage(QWidget):
         self._told_of = ("", "")  # the session whose notes are shown or asked for, and how it stood
         self.buttons = {name: QPushButton(name) for name in _BUTTONS}
         for name, says in _BUTTONS.items():
-            self.buttons[name].setToolTip(says)
+            self.buttons[name].setToolTip(plain_tip(says))
         self._arrange()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)

@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
 
 from bmi_app.gui.editor.section_form import SectionForm
 from bmi_app.gui.editor.settings_form import SettingsForm
-from bmi_app.gui.shell.plain_label import PlainLabel
+from bmi_app.gui.shell.plain_label import PlainLabel, plain_tip
 from bmi_app.gui.shell.theme import theme_of
 from protocols.section import Section
 
@@ -72,9 +72,9 @@ class EntriesForm(QWidget):
         self.entries.setToolTip("Click to edit, drag to another place")
         self.entries.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.add, self.copy, self.remove = QPushButton(f"Add {noun}"), QPushButton("Duplicate"), QPushButton("Remove")
-        self.add.setToolTip(f"Add a {noun} behind the chosen one")
-        self.copy.setToolTip(f"Add a copy of the chosen {noun}")
-        self.remove.setToolTip(f"Take the chosen {noun} away")
+        self.add.setToolTip(plain_tip(f"Add a {noun} behind the chosen one"))
+        self.copy.setToolTip(plain_tip(f"Add a copy of the chosen {noun}"))
+        self.remove.setToolTip(plain_tip(f"Take the chosen {noun} away"))
         self.up, self.down = QPushButton("▲"), QPushButton("▼")
         self.about = PlainLabel(about)
         self._arrange()

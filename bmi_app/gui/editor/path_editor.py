@@ -23,6 +23,7 @@ class PathEditor(QWidget):
         self._shown = ""
         self.line, self.browse = QLineEdit(), QToolButton()
         self.line.setPlaceholderText(hint)
+        self.line.setToolTip("A path; the button beside it lets you choose one")
         self.line.editingFinished.connect(lambda: self._tell(self.line.text().strip()))
         self.browse.setText("…")
         self.browse.setToolTip("Choose")
@@ -54,11 +55,6 @@ class PathEditor(QWidget):
         """Name what is typed into."""
         super().setAccessibleName(name)
         self.line.setAccessibleName(name)
-
-    def setToolTip(self, text: str | None) -> None:
-        """Tell what is typed into."""
-        super().setToolTip(text)
-        self.line.setToolTip(text)
 
     def _choose(self, mode: QFileDialog.FileMode) -> None:
         self.dialog = QFileDialog(self, "Choose", str(Path(self._shown).expanduser().parent) if self._shown else "")

@@ -9,6 +9,7 @@ from bmi_app.analysis.session_source import SessionSource
 from bmi_app.gui.panels.declaration import Declaration
 from bmi_app.gui.panels.unit_selection import UnitSelection
 from bmi_app.gui.shell.follows_palette import FollowsPalette
+from bmi_app.gui.shell.plain_label import plain_tip
 from bmi_app.gui.shell.theme import theme_of
 from bmi_app.gui.widgets.figure_export import Drawn
 from bmi_app.gui.widgets.plots import Plot, line, round_up
@@ -38,7 +39,7 @@ class DecoderPanel(FollowsPalette, QWidget):
         for axis, letter in enumerate(self._axes):
             plot = Plot("", f"weight {letter}", "" if letter != self._axes[-1] else "units, by population")
             plot.setAccessibleName(f"weights {letter}")
-            plot.setToolTip(f"The weight of each unit on the {letter} axis; a click selects the unit")
+            plot.setToolTip(plain_tip(f"The weight of each unit on the {letter} axis; a click selects the unit"))
             self.weights.append(plot)
             bar = pg.ImageItem(axisOrder="row-major", levels=(0, 255), autoDownsample=False)
             plot.addItem(bar)

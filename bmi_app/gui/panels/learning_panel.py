@@ -65,7 +65,7 @@ class LearningPanel(QWidget):
         self.gains = {letter: _number() for letter, _ in source.protocol.axes.items()}
         for letter, gain in self.gains.items():
             gain.setAccessibleName(f"gain of {letter}")
-            gain.setToolTip(f"The cursor's speed along {letter} for one unit of the decoder's output")
+            gain.setToolTip(plain_tip(f"The cursor's speed along {letter} for one unit of the decoder's output"))
         self.updates = QTreeWidget()
         self.updates.setHeaderLabels(["tick", "trial", "cause", "change", "error"])
         self.updates.setRootIsDecorated(False)
