@@ -45,7 +45,7 @@ class ResultCard(QFrame):
         self.replay = QPushButton("Re&play")
         self.replay.setToolTip("Play the session back on the page Replay")
         self.verify, self.recover = QPushButton("&Verify"), QPushButton("&Recover")
-        self.recover.setToolTip("Keep what is whole of a session that was cut off or damaged")
+        self.recover.setToolTip("Recover a session that was cut off or damaged")
         self.verify.setToolTip("Recompute every tick from the recording, and compare every bit")
         self.open = QPushButton("Open folder")
         self.open.setToolTip("Show the session's folder in the file manager")

@@ -49,7 +49,7 @@ _BUTTONS = {
     "Stop…": "End this running session; asks first",
     "Replay": "Play the session back on the page Replay",
     "Verify": "Check every file, and recompute every tick from the recorded spikes",
-    "Recover": "Keep what is whole of a session that was cut off or damaged",
+    "Recover": "Recover a session that was cut off or damaged",
     "Export NWB…": "Write the session as a file in the format NWB",
     "Open folder": "Show the session's folder in the file manager",
     "Remove…": "Delete the session's folder; asks first",

@@ -64,7 +64,6 @@ class ReplayPage(QWidget):
         self.clock, self.moment = PlainLabel("00:00"), PlainLabel()
         self.open_folder, self.verify = QPushButton("Open session…"), QPushButton("&Verify")
         self.open_folder.setToolTip("Choose the folder of a recorded session")
-        self.verify.setToolTip("Check every file, and recompute every tick from the recorded spikes")
         self.verify.setToolTip("Recompute every tick and compare it bit for bit")
         self.panels_button = QPushButton("Panels")
         self.panels_button.setToolTip("Choose which panels are shown, and how they are arranged")

@@ -58,7 +58,7 @@ class SessionForm(QWidget):
         self.subject.setPlaceholderText("for example M1")
         self.session.setPlaceholderText("for example day 3, morning")
         self.subject.setToolTip(
-            "Whom the session is recorded of; kept with the session, and offered when it is exported"
+            "Whom the session is recorded of; written into the session"
         )
         self.session.setToolTip("A label of your own, kept with the session")
         self.duration_s = _optional_seconds()
