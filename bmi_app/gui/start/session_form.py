@@ -57,9 +57,7 @@ class SessionForm(QWidget):
         self.subject, self.session = QLineEdit(), QLineEdit()
         self.subject.setPlaceholderText("for example M1")
         self.session.setPlaceholderText("for example day 3, morning")
-        self.subject.setToolTip(
-            "Whom the session is recorded of; written into the session"
-        )
+        self.subject.setToolTip("Whom the session is recorded of; written into the session")
         self.session.setToolTip("A label of your own, kept with the session")
         self.duration_s = _optional_seconds()
         self.trials, self.seed = _optional_count(_AS_PROTOCOL), _optional_count(_AS_PROTOCOL)
